@@ -76,6 +76,8 @@ status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_
 status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
     REQUIRES(BOOT);
 unsigned pci_bus_count(void); /* 0: no PCI */
+/* The GSI that the pin (1 = INTA) of a PCI function reaches; false when unknown. */
+bool pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi) REQUIRES(BOOT);
 
 /* A line for the `devices` command. Kept by the caller for life. */
 struct device_note {

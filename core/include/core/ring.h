@@ -30,7 +30,7 @@ struct ring_sqe {
     uint32_t results_words_max;
     uint32_t caps_count;        /* capabilities passed: first entries of area at caps_offset, cap_t each */
     uint32_t caps_offset;
-    uint32_t reserved;          /* 0 */
+    uint32_t reserved[3];       /* 0 */
     cap_t cap;
     uint64_t interface_id;
     uint64_t user_data;
