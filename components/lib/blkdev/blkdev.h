@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * blkdev.h: contract blkdev.v1: a disk, and the requests that its one client lends it.
+ *
+ *  (1) A request that blkdev_submit() took (ST_OK) is lent, with its segments and their memory, until done(): exactly
+ *      once, never from inside blkdev_submit(), also when the device dies (ST_IO). done() may submit again.
+ *  (2) Requests in flight complete in any order. A write is durable when a FLUSH that was submitted after the write's
+ *      done() has completed with ST_OK. A device without has_flush is durable at done(); FLUSH then just succeeds.
+ *  (3) A write that failed, or whose image stopped, leaves each physical block old, new or torn.
+ *  (4) At most `depth` requests are in flight: a client that counts its own never sees ST_FULL.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/assert.h"
+#include "core/list.h"
+#include "core/room.h"
+#include "core/status.h"
+
+#define BLKDEV_SECTOR_BYTES 512u /* the unit of blk_request.sector and blkdev.sectors, whatever the disk */
+#define BLKDEV_SEGMENTS_MAX 64u
+
+struct blkdev;
+
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH };
+
+struct blk_segment {
+    void *data;    /* boot_alloc, pool, arena, DMA or static memory; never a stack. Read only by a write */
+    uint32_t size; /* a multiple of blkdev.logical_bytes, not 0 */
+};
+
+/* The client's memory. Keys: [I] fixed while lent  [d] the driver's while lent */
+struct blk_request {
+    enum blk_op op;                    /* [I] */
+    uint64_t sector;                   /* [I] of BLKDEV_SECTOR_BYTES; a multiple of logical_bytes. FLUSH: ignored */
+    const struct blk_segment *segment; /* [I] FLUSH: ignored */
+    uint16_t segment_count;            /* [I] 1..segments_max. FLUSH: ignored */
+    void (*done)(struct blk_request *request, status_t status); /* [I] LOOP. ST_OK; ST_IO; ST_UNSUPPORTED */
+    struct list node;                  /* [d] */
+};
+
+struct blkdev_ops {
+    status_t (*submit)(struct blkdev *device, struct blk_request *request);
+};
+
+struct blkdev_counters {
+    uint64_t reads, read_bytes, writes, write_bytes, flushes;
+    uint64_t errors;       /* requests that ended with other than ST_OK */
+    uint64_t broken_rules; /* times that the device said something untrue */
+};
+
+/* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */
+struct blkdev {
+    const struct blkdev_ops *ops;  /* [I] called only by the wrappers below */
+    const char *name;              /* [I] "disk0" */
+    uint64_t sectors;              /* [I] of BLKDEV_SECTOR_BYTES; a disk that grows keeps this until the next boot */
+    uint32_t logical_bytes;        /* [I] smallest unit of a request: 512 or a power of two above */
+    uint32_t physical_bytes;       /* [I] what the disk writes at once; a smaller write costs a read */
+    uint32_t bytes_max;            /* [I] of a request */
+    uint16_t segments_max;         /* [I] of a request, at most BLKDEV_SEGMENTS_MAX */
+    uint16_t depth;                /* [I] requests in flight */
+    bool read_only;                /* [I] */
+    bool has_flush;                /* [I] there is a cache that FLUSH empties */
+    bool dead;                     /* [L] for good; blkdev_submit() answers ST_CLOSED */
+    char id[21];                   /* [I] the disk's own serial text, NUL-terminated; "" unknown */
+    struct blkdev_counters count;  /* [L] */
+};
+
+/* Whether the segments of a request fit this disk: ST_OK; ST_BADARG: no or too many segments, too long, unaligned;
+ * ST_RANGE: beyond the end. Adds to `bytes` what they hold. Pure. */
+static inline status_t blkdev_check(const struct blkdev *device, const struct blk_request *request, uint32_t *bytes)
+{
+    uint32_t total = 0;
+    uint32_t mask = device->logical_bytes - 1;
+
+    if (request->segment_count == 0 || request->segment_count > device->segments_max) {
+        return ST_BADARG;
+    }
+    for (uint16_t i = 0; i < request->segment_count; i++) {
+        uint32_t size = request->segment[i].size;
+        if (size == 0 || (size & mask) != 0 || size > device->bytes_max - total) {
+            return ST_BADARG;
+        }
+        total += size;
+    }
+    uint64_t count = total / BLKDEV_SECTOR_BYTES;
+    if (request->sector > device->sectors || count > device->sectors - request->sector) {
+        return ST_RANGE;
+    }
+    if ((request->sector & (mask / BLKDEV_SECTOR_BYTES)) != 0) {
+        return ST_BADARG;
+    }
+    *bytes = total;
+    return ST_OK;
+}
+
+/* Lends the request: (1). ST_FULL: `depth` are in flight or the ring is full, nothing happened, a done() is coming.
+ * ST_RANGE, ST_BADARG: as blkdev_check. ST_DENIED: a write to a read-only disk. ST_CLOSED: the device is dead.
+ * The doorbell rings once at the end of the turn. */
+static inline status_t blkdev_submit(struct blkdev *device, struct blk_request *request) REQUIRES(LOOP)
+{
+    ASSERT(request->done != NULL);
+    return device->ops->submit(device, request);
+}
