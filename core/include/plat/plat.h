@@ -25,7 +25,8 @@ void core_trap_return(void);
 _Noreturn void core_panic_trap(const char *what, uintptr_t pc, uintptr_t frame);
 
 /* --- console -------------------------------------------------------------------------------------------------------- */
-void plat_console_write(const char *text, size_t size); /* any room; waits for the UART, bounded */
+/* Any room; waits for the UART, bounded. Lines end in "\n"; a platform whose line needs "\r\n" adds it. */
+void plat_console_write(const char *text, size_t size);
 size_t plat_console_read(char *text, size_t size);      /* what has come; 0: nothing */
 /* The interrupt vector that means "input has come", from here on. ST_UNSUPPORTED: poll-less console. BOOT. */
 status_t plat_console_irq(uint32_t *vector);
@@ -43,7 +44,7 @@ unsigned plat_cpu_index(void);
 void *plat_cpu_local(void);      /* what this CPU was given with plat_cpu_local_set; NULL before */
 void plat_cpu_local_set(void *p);
 void plat_irq_disable(void);
-void plat_irq_enable(void);
+void plat_irq_enable(void); /* what was pending is taken before it returns (no `sti; cli` with nothing between) */
 bool plat_irq_enabled(void);
 /* Interrupts are off: lets them in and waits for one, with no gap between. Returns with interrupts off again. */
 void plat_wait(void);
@@ -98,6 +99,8 @@ status_t plat_entropy(void *bytes, size_t size); /* RDSEED/RDRAND. ST_UNSUPPORTE
 const char *plat_cmdline(void);                  /* never NULL */
 const char *plat_name(void);                     /* "q35", "microvm", "sim" as found at run time */
 uintptr_t plat_image_base(void);                 /* where the image was placed: pc - base is what the ELF's symbols say */
+/* The link's build id (the GNU note's 20 bytes), NULL where there is none. */
+const unsigned char *plat_build_id(size_t *size);
 unsigned plat_backtrace(uintptr_t frame, uintptr_t *pcs, unsigned most); /* safe on a corrupt stack */
 enum plat_exit { PLAT_EXIT_CLEAN = 0, PLAT_EXIT_TEST_FAILED = 1, PLAT_EXIT_PANIC = 2 };
 _Noreturn void plat_exit(enum plat_exit code);   /* isa-debug-exit if there is one, else ACPI S5, else halt for ever */

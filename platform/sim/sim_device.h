@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * sim_device.h: what a device model of the simulator may ask of its machine, and what it must answer.
+ *
+ * A model is a piece of hardware made of C. The image's real driver talks to it through plat_mmio_*, DMA addresses and
+ * interrupt vectors, exactly as on a machine; the model never sees core. Model code runs inside an MMIO access, inside
+ * start(), or from the poll loop (a file descriptor of its own became ready); never anywhere else, never two at a time.
+ *
+ *  (1) What the driver writes is an allegation to the model too: guest memory is reached by sim_dma() only.
+ *  (2) A model must not call back into core. It raises its interrupt; the platform delivers it when the image lets
+ *      interrupts in.
+ *  (3) Everything here lives as long as the process: nothing is removed.
+ *
+ * A model's folder is platform/sim/models/NAME/. It exports one `const struct sim_model` and is listed in models.c.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- models --------------------------------------------------------------------------------------------------------- */
+
+struct sim_model {
+    const char *name; /* "virtio-blk" */
+    /* Makes one device. `argument` is what the command line said (never NULL), e.g. the disk's file. On failure says why
+     * in `why`, a whole phrase without newline, and returns false: the process then stops with that text. */
+    bool (*start)(const char *argument, char *why, size_t why_size);
+};
+/* NULL-terminated; models.c. The command line names them: --disk FILE is virtio-blk, --net ARG is virtio-net, virtio-rng is
+ * there unless --no-entropy; any other by --device NAME[:ARGUMENT]. Started in the order of the command line, so the
+ * first disk has the first window. */
+extern const struct sim_model *const sim_models[];
+
+/* --- register windows ----------------------------------------------------------------------------------------------- */
+
+/* Keys: [I] fixed after sim_mmio_add */
+struct sim_mmio {
+    size_t size; /* [I] bytes of registers, a multiple of 4; filled by the model, as are the next three */
+    uint32_t (*read)(void *device, size_t offset, unsigned size);                 /* [I] size 1, 2 or 4, naturally aligned */
+    void (*write)(void *device, size_t offset, unsigned size, uint32_t value);    /* [I] */
+    void *device;                                                                 /* [I] */
+    uint64_t address; /* [I] filled by sim_mmio_add: where the image finds it (plat_mmio_device) */
+    uint32_t gsi;     /* [I] filled by sim_mmio_add: its interrupt line, edge triggered */
+};
+/* Gives the window an address and an interrupt line. Kept. */
+void sim_mmio_add(struct sim_mmio *window);
+/* Pulses the line. Delivered when the image has interrupts on; once, however often it was raised before that. Raised
+ * while nobody has opened or has masked the line, it stays pending, as at an I/O APIC's edge input that was unmasked. */
+void sim_irq_raise(const struct sim_mmio *window);
+
+/* --- guest memory --------------------------------------------------------------------------------------------------- */
+
+/* The bytes [address, address + size) as the device sees them, or NULL when any of them is not the guest's memory. */
+void *sim_dma(uint64_t address, size_t size);
+
+/* --- the host ------------------------------------------------------------------------------------------------------- */
+
+/* Keys: [I] fixed after sim_fd_add  [m] the model's, changed whenever it likes */
+struct sim_fd {
+    int fd;       /* [m] -1: none now */
+    short events; /* [m] POLLIN, POLLOUT; 0: not interested, errors included */
+    void (*ready)(struct sim_fd *fd, short revents); /* [I] */
+    void *device;                                    /* [I] the model's */
+    struct sim_fd *next;                             /* [I] platform's */
+};
+/* From here on the poll loop watches it. Kept. Descriptors must be non-blocking. */
+void sim_fd_add(struct sim_fd *fd);
+
+/* Monotonic nanoseconds since the process began: what plat_clock_ns() says. */
+uint64_t sim_clock_ns(void);
+/* Fills from the host's randomness. */
+void sim_random(void *bytes, size_t size);
+/* Ends the process with a line on stderr and the exit code of a panic: the model found itself broken. printf-like. */
+_Noreturn void sim_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
