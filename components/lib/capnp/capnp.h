@@ -238,8 +238,7 @@ CAPNP_GETTER(u64, uint64_t)
 
 static inline bool capnp_list_bool(struct capnp_list l, uint32_t i)
 {
-    uint64_t bit = (uint64_t)i * l.step_bits;
-    return i < l.count && (l.start[bit / 8] >> (bit % 8) & 1) != 0;
+    return i < l.count && l.step_bits == 1 && (l.start[i / 8] >> (i % 8) & 1) != 0;
 }
 #define CAPNP_LIST_GETTER(name, type)                                                           \
     static inline type capnp_list_##name(struct capnp_list l, uint32_t i)                       \
