@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * virtio.c: the life of a virtio device, the same by every transport.
+ *
+ *            open               go                fail                 status reads 0
+ *   IDLE ----------> OPENED ----------> RUNNING ----------> STOPPING ----------------> STOPPED
+ *     \______________________ give_up (BOOT) __________________________________________/
+ *
+ *   IDLE      Nothing agreed. It may be doing what firmware told it.
+ *   OPENED    Reset and negotiated. It has no memory of ours but empty rings.
+ *   RUNNING   It reads and writes what queues lend it. Interrupts reach the driver in this state only.
+ *   STOPPING  Reset was asked for. It may still write lent memory. Asked again by timer.
+ *   STOPPED   It holds nothing. driver->stopped() has been called, once.
+ */
+#define LOG_TAG "virtio"
+#include "lib/virtio/virtio.h"
+#include "core/assert.h"
+#include "core/fmt.h"
+#include "core/log.h"
+#include "core/mem.h"
+
+#define RESET_WAIT_NS (1 * NS_PER_S) /* in BOOT: far beyond what a device takes that works at all */
+#define STOP_RETRY_NS (10 * NS_PER_MS)
+#define STOP_TRIES_LOGGED 100u
+#define CONFIG_TRIES 64u /* a device that changes its configuration during each of so many reads is broken */
+
+static void device_move(struct virtio_device *device, enum virtio_state to)
+{
+    static const uint8_t may_move[] = {
+        [VIRTIO_IDLE] = 1u << VIRTIO_OPENED | 1u << VIRTIO_STOPPED,
+        [VIRTIO_OPENED] = 1u << VIRTIO_RUNNING | 1u << VIRTIO_STOPPED,
+        [VIRTIO_RUNNING] = 1u << VIRTIO_STOPPING | 1u << VIRTIO_STOPPED,
+        [VIRTIO_STOPPING] = 1u << VIRTIO_STOPPED,
+        [VIRTIO_STOPPED] = 0,
+    };
+
+    ASSERT((may_move[device->state] & 1u << to) != 0);
+    device->state = to;
+}
+
+static void note_set(struct virtio_device *device, const char *what)
+{
+    fmt_text(device->note.text, sizeof device->note.text, "%s at %s", what, device->where);
+}
+
+/* --- stopping ------------------------------------------------------------------------------------------------------- */
+
+static void stop_step(struct virtio_device *device) REQUIRES(LOOP)
+{
+    if (device->ops->status_get(device) == 0) {
+        device_move(device, VIRTIO_STOPPED);
+        device->driver->stopped(device);
+        return;
+    }
+    device->stop_tries++;
+    if (device->stop_tries == STOP_TRIES_LOGGED) {
+        log_err("%s does not confirm its reset; memory that it was lent stays lent", device->where);
+    }
+    timer_set(&device->stop_timer, clock_ns() + STOP_RETRY_NS);
+}
+
+static void on_stop_work(struct work *work)
+{
+    room_assert_loop();
+    stop_step(CONTAINER_OF(work, struct virtio_device, stop_work));
+}
+
+static void on_stop_timer(struct timer *timer)
+{
+    room_assert_loop();
+    stop_step(CONTAINER_OF(timer, struct virtio_device, stop_timer));
+}
+
+void virtio_fail(struct virtio_device *device, const char *why)
+{
+    if (device->state != VIRTIO_RUNNING) {
+        ASSERT(device->state == VIRTIO_STOPPING || device->state == VIRTIO_STOPPED);
+        return;
+    }
+    log_err("%s at %s: %s; reset, not used any more", device->driver->name, device->where, why);
+    note_set(device, "dead: device broke the protocol,");
+    device_move(device, VIRTIO_STOPPING);
+    device->ops->status_set(device, 0);
+    /* Not here: the driver is in the midst of a queue, and its client perhaps in the midst of a call. */
+    loop_post(&device->stop_work);
+}
+
+static status_t reset_wait(struct virtio_device *device)
+{
+    uint64_t deadline = clock_ns() + RESET_WAIT_NS;
+
+    device->ops->status_set(device, 0);
+    while (device->ops->status_get(device) != 0) {
+        if (clock_ns() > deadline) {
+            return ST_TIMEOUT;
+        }
+    }
+    return ST_OK;
+}
+
+void virtio_give_up(struct virtio_device *device, const char *why)
+{
+    log_err("%s at %s: %s", device->driver->name, device->where, why);
+    note_set(device, "given up");
+    status_ignore(reset_wait(device), "it is not used again either way, and nothing that it was lent is");
+    device_move(device, VIRTIO_STOPPED);
+}
+
+/* --- from a transport ----------------------------------------------------------------------------------------------- */
+
+void virtio_device_init(struct virtio_device *device, const struct virtio_ops *ops, uint32_t type)
+{
+    device->ops = ops;
+    device->type = type;
+    device->state = VIRTIO_IDLE;
+    work_init(&device->stop_work, on_stop_work);
+    timer_init(&device->stop_timer, on_stop_timer);
+    list_init(&device->node);
+    list_init(&device->note.node);
+}
+
+void virtio_interrupt(struct virtio_device *device, uint32_t queues, bool config)
+{
+    if (device->state != VIRTIO_RUNNING) {
+        return;
+    }
+    if (config && (device->ops->status_get(device) & VIRTIO_STATUS_NEEDS_RESET) != 0) {
+        virtio_fail(device, "device asks to be reset");
+        return;
+    }
+    if (queues != 0) {
+        device->driver->interrupt(device, queues);
+    }
+    if (config && device->state == VIRTIO_RUNNING && device->driver->config != NULL) {
+        device->driver->config(device);
+    }
+}
+
+/* --- for a driver --------------------------------------------------------------------------------------------------- */
+
+struct virtio_device *virtio_bus_take(struct virtio_bus *bus, enum virtio_type type)
+{
+    for (struct list *at = bus->devices.next; at != &bus->devices; at = at->next) {
+        struct virtio_device *device = CONTAINER_OF(at, struct virtio_device, node);
+        if (device->type == (uint32_t)type && !device->taken) {
+            device->taken = true;
+            return device;
+        }
+    }
+    return NULL;
+}
+
+/* The dance of virtio 1.2, 3.1.1, steps 3 to 6. */
+static status_t negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
+{
+    const uint8_t begun = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER;
+    uint64_t offered = device->ops->features_get(device);
+
+    if ((offered & required) != required) {
+        log_err("%s offers features 0x%llx; needed and missing: 0x%llx", device->where, (unsigned long long)offered,
+                (unsigned long long)(required & ~offered));
+        return ST_UNSUPPORTED;
+    }
+    device->features = offered & (wanted | required);
+    device->ops->features_set(device, device->features);
+    device->ops->status_set(device, begun | VIRTIO_STATUS_FEATURES_OK);
+    if ((device->ops->status_get(device) & VIRTIO_STATUS_FEATURES_OK) == 0) {
+        log_err("%s refuses features 0x%llx of its own offer", device->where, (unsigned long long)device->features);
+        return ST_UNSUPPORTED;
+    }
+    return ST_OK;
+}
+
+status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted, uint64_t required)
+{
+    ASSERT(device->state == VIRTIO_IDLE && device->taken);
+    device->driver = driver;
+    device->note.driver = driver->name;
+    note_set(device, "starting");
+    device_note_add(&device->note);
+    if (reset_wait(device) != ST_OK) {
+        log_err("%s at %s does not reset", driver->name, device->where);
+        return ST_TIMEOUT;
+    }
+    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE);
+    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+    /* A device behind an IOMMU offers ACCESS_PLATFORM; no IOMMU translates here, so its addresses are ours. */
+    status_t s = negotiate(device, wanted | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, required | VIRTIO_F_VERSION_1);
+    if (s != ST_OK) {
+        device->ops->status_set(device, VIRTIO_STATUS_FAILED);
+        note_set(device, "refused");
+        return s;
+    }
+    device_move(device, VIRTIO_OPENED);
+    note_set(device, "opened");
+    return ST_OK;
+}
+
+static void config_copy(struct virtio_device *device, size_t offset, unsigned width, uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i += width) {
+        uint32_t value = device->ops->config(device, offset + i, width);
+        for (unsigned j = 0; j < width; j++) {
+            bytes[i + j] = (uint8_t)(value >> 8 * j);
+        }
+    }
+}
+
+/* Reads until the generation is the same before and after: virtio 1.2, 2.5.1. */
+static status_t config_stable(struct virtio_device *device, size_t offset, unsigned width, uint8_t *bytes, size_t size)
+{
+    if (offset > device->config_bytes || size > device->config_bytes - offset) {
+        return ST_PROTO;
+    }
+    for (unsigned i = 0; i < CONFIG_TRIES; i++) {
+        uint32_t before = device->ops->generation(device);
+        config_copy(device, offset, width, bytes, size);
+        if (device->ops->generation(device) == before) {
+            return ST_OK;
+        }
+    }
+    return ST_PROTO;
+}
+
+status_t virtio_config_read(struct virtio_device *device, size_t offset, unsigned width, uint64_t *value)
+{
+    uint8_t bytes[8];
+    uint64_t result = 0;
+
+    ASSERT((width == 1 || width == 2 || width == 4 || width == 8) && (offset & (width - 1)) == 0);
+    /* A 64-bit field is two 32-bit accesses: virtio 1.2, 4.1.3.1. */
+    status_t s = config_stable(device, offset, width == 8 ? 4 : width, bytes, width);
+    if (s != ST_OK) {
+        return s;
+    }
+    for (unsigned i = 0; i < width; i++) {
+        result |= (uint64_t)bytes[i] << 8 * i;
+    }
+    *value = result;
+    return ST_OK;
+}
+
+status_t virtio_config_bytes(struct virtio_device *device, size_t offset, void *bytes, size_t size)
+{
+    return config_stable(device, offset, 1, bytes, size);
+}
+
+status_t virtio_interrupts(struct virtio_device *device, uint16_t queues)
+{
+    ASSERT(device->state == VIRTIO_OPENED && queues != 0 && queues <= VIRTIO_QUEUES_MAX);
+    return device->ops->interrupts(device, queues);
+}
+
+status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_t size, struct virtq *q)
+{
+    struct dma_memory memory;
+
+    ASSERT(device->state == VIRTIO_OPENED && index < VIRTIO_QUEUES_MAX);
+    uint16_t most = device->ops->queue_size(device, index);
+    if (most == 0) {
+        log_err("%s has no queue %u", device->where, (unsigned)index);
+        return ST_UNSUPPORTED;
+    }
+    while (size > most) {
+        size = (uint16_t)(size / 2); /* stays a power of two, whatever the device said */
+    }
+    dma_alloc(&memory, virtq_bytes(size));
+    virtq_init(q, size, virtio_has(device, VIRTIO_F_EVENT_IDX), memory,
+               boot_alloc(sizeof(struct virtq_slot) * size, _Alignof(struct virtq_slot)));
+    return device->ops->queue_set(device, index, q);
+}
+
+void virtio_go(struct virtio_device *device)
+{
+    device_move(device, VIRTIO_RUNNING);
+    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+                                        VIRTIO_STATUS_DRIVER_OK);
+    note_set(device, "running");
+}
+
+void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q)
+{
+    /* Before DRIVER_OK a device must not be notified (virtio 1.2, 3.1.1): what was submitted waits for the next batch. */
+    if (device->state == VIRTIO_RUNNING && virtq_kick_wanted(q)) {
+        device->ops->notify(device, index);
+    }
+}
