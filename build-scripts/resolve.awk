@@ -483,7 +483,7 @@ function end_is(line, component, name, k, word) {
     if (!(component in dir)) { refuse_at(at_line(line), "no component '" component "'" nearest(component, used_list)); return 0 }
     if (!(component in used_at)) { refuse_at(at_line(line), "'" component "' is not in this profile; add the line: component  " component); return 0 }
     if (endpoint_kind[component, name] != k) {
-        refuse_at(at_line(line), "'" component "' " word " no '" name "'; it " word ": " list_or_none(names[component, k]))
+        refuse_at(at_line(line), "'" component "' " word " no " (k == "slot" ? "slot " : "") "'" name "'; it " word ": " list_or_none(names[component, k]))
         return 0
     }
     return 1
@@ -491,7 +491,7 @@ function end_is(line, component, name, k, word) {
 function check_wires(    i, a, b) {
     for (i = 1; i <= nwires; i++) {
         a = wire_from[i]; b = wire_to[i]
-        if (!end_is(wire_line[i], a, wire_slot[i], "slot", "has slots,") || !end_is(wire_line[i], b, wire_name[i], "provides", "provides")) { continue }
+        if (!end_is(wire_line[i], a, wire_slot[i], "slot", "has") || !end_is(wire_line[i], b, wire_name[i], "provides", "provides")) { continue }
         if ((a, wire_slot[i]) in wired) { refuse_at(at_line(wire_line[i]), "slot " a "." wire_slot[i] " is already wired at line " wire_line[wired[a, wire_slot[i]]]); continue }
         if (type[a, wire_slot[i]] != type[b, wire_name[i]]) {
             refuse_at(at_line(wire_line[i]), "wire joins " type[a, wire_slot[i]] " to " type[b, wire_name[i]])

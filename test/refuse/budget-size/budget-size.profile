@@ -1,0 +1,6 @@
+profile   budget-size
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+budget    text=many

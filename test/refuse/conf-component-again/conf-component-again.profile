@@ -1,0 +1,5 @@
+profile   conf-component-again
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment

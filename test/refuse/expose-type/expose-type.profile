@@ -1,0 +1,8 @@
+profile   expose-type
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+component lib/fake-port
+component drv/fake-net
+expose    port -> drv/fake-net.port

@@ -1,0 +1,7 @@
+profile   expose-unknown
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+component svc/fake-echo
+expose    echo -> svc/fake-echo.ecco

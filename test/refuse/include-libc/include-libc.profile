@@ -1,0 +1,6 @@
+profile   include-libc
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+component app/fake-x

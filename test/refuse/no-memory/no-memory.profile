@@ -1,0 +1,4 @@
+profile   no-memory
+summary   "x"
+platform  kvm-q35
+status    experiment

@@ -1,0 +1,6 @@
+profile   port-form
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+port      rpc

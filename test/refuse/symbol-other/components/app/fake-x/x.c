@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * x.c: a component for the refusal tests.
+ */
+#include "core/room.h"
+#include "core/status.h"
+status_t x_start(void) REQUIRES(BOOT);
+struct fakeport *fake_net_provide_port(void);
+void x_reach(void);
+void x_reach(void)
+{
+    (void)fake_net_provide_port();
+}
+status_t x_start(void)
+{
+    return ST_OK;
+}

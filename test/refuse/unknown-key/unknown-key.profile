@@ -1,0 +1,6 @@
+profile   unknown-key
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+memroy    16M

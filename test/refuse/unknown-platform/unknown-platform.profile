@@ -1,0 +1,5 @@
+profile   unknown-platform
+summary   "x"
+platform  vax
+memory    16M
+status    experiment

@@ -1,0 +1,8 @@
+profile   wire-absent
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
+component lib/fake-port
+component net/fake-tcp
+wire      net/fake-tcp.netif -> drv/fake-net.port
