@@ -234,6 +234,12 @@ CAPNP_GETTER(u32, uint32_t)
 CAPNP_GETTER(u64, uint64_t)
 #undef CAPNP_GETTER
 
+/* What members of a union are read from: the struct while `tag` is chosen (at byte `at`), else nothing. */
+static inline struct capnp_reader capnp_member(struct capnp_reader s, uint32_t at, uint16_t tag)
+{
+    return capnp_get_u16(s, at) == tag ? s : (struct capnp_reader){.message = s.message};
+}
+
 /* ---- reading lists: beyond the end elements are 0, null or empty ---- */
 
 static inline bool capnp_list_bool(struct capnp_list l, uint32_t i)
@@ -285,6 +291,17 @@ struct capnp_builder capnp_edit_struct(struct capnp_slot slot, uint16_t data_wor
 /* The same for a list, but a list of an older, smaller form marks the message failed. */
 struct capnp_list_builder capnp_edit_list(struct capnp_slot slot, enum capnp_element element, const uint64_t *words);
 
+/* The same for a list of structs of at least this size. */
+struct capnp_list_builder capnp_edit_struct_list(struct capnp_slot slot, uint16_t data_words, uint16_t pointer_count,
+                                                 const uint64_t *words);
+/* Copies a list that is read as `element`s. */
+void capnp_set_list(struct capnp_slot slot, struct capnp_list from, enum capnp_element element);
+/* Copies whatever stands there. */
+static inline void capnp_set_any(struct capnp_slot slot, struct capnp_ref from)
+{
+    (void)capnp_copy(slot, from); /* Its failure is sticky. */
+}
+
 static inline struct capnp_slot capnp_slot(struct capnp_builder b, uint16_t i)
 {
     if (i >= b.pointer_count) {
@@ -317,6 +334,21 @@ CAPNP_SETTER(u16, uint16_t)
 CAPNP_SETTER(u32, uint32_t)
 CAPNP_SETTER(u64, uint64_t)
 #undef CAPNP_SETTER
+
+/* The pointer of a union's member, to go on with it: null when another member was chosen before. */
+static inline struct capnp_slot capnp_member_slot(struct capnp_builder b, uint16_t i, uint32_t at, uint16_t tag)
+{
+    struct capnp_slot slot = capnp_slot(b, i);
+    uint16_t chosen = 0;
+    if (at + sizeof(chosen) <= b.data_bytes) {
+        __builtin_memcpy(&chosen, b.data + at, sizeof(chosen));
+    }
+    if (chosen != tag) {
+        capnp_put_u16(b, at, tag);
+        capnp_set_null(slot);
+    }
+    return slot;
+}
 
 /* ---- building lists; beyond the end nothing happens ---- */
 
@@ -373,6 +405,14 @@ static inline uint64_t capnp_double_bits(double value)
 #else
 #define CAPNP_FLOATS 0
 #endif
+
+/* Params or results of which nothing is known or nothing is there. */
+struct capnp_empty_reader {
+    struct capnp_reader s;
+};
+struct capnp_empty_builder {
+    struct capnp_builder s;
+};
 
 /* ---- calls: what generated stubs are made of ---- */
 

@@ -353,6 +353,17 @@ struct capnp_list_builder capnp_edit_list(struct capnp_slot slot, enum capnp_ele
                                        .pointer_count = old.pointer_count};
 }
 
+struct capnp_list_builder capnp_edit_struct_list(struct capnp_slot slot, uint16_t data_words, uint16_t pointer_count,
+                                                 const uint64_t *words)
+{
+    struct capnp_list_builder l = capnp_edit_list(slot, CAPNP_STRUCT, words);
+    if (l.count > 0 && (l.data_bytes < data_words * 8u || l.pointer_count < pointer_count)) {
+        slot.message->failed = true;
+        return (struct capnp_list_builder){.message = slot.message};
+    }
+    return l;
+}
+
 struct capnp_builder capnp_list_builder_struct(struct capnp_list_builder l, uint32_t i)
 {
     struct capnp_builder nothing = {.message = l.message};

@@ -144,9 +144,9 @@ static void trim_elements(const struct capnp_list *list, uint16_t *data_words, u
 static bool visit_struct_list(struct walk *walk, struct capnp_list list, struct capnp_slot slot,
                               const struct capnp_shape *shape)
 {
-    uint16_t data_words = (uint16_t)(list.data_bytes / 8);
+    uint16_t data_words = (uint16_t)((list.data_bytes + 7) / 8); /* Rounded: values may be read as structs. */
     uint16_t pointer_count = list.pointer_count;
-    if (list.depth == 0) {
+    if (list.depth == 0 && list.count > 0) {
         return capnp_broken(list.message);
     }
     if (walk->canonical) {
@@ -154,14 +154,15 @@ static bool visit_struct_list(struct walk *walk, struct capnp_list list, struct 
     }
     walk->words += (uint64_t)list.count * ((uint32_t)data_words + pointer_count) + 1;
     struct capnp_list row = list;
-    row.depth--;
+    row.depth -= list.count > 0;
     row.pointer_count = pointer_count;
     if (walk->to == NULL) {
         return push(walk, row, (struct capnp_list_builder){0}, shape, NULL);
     }
     struct capnp_list_builder to = capnp_init_struct_list(slot, list.count, data_words, pointer_count);
-    for (uint32_t i = 0; i < to.count && to.data_bytes > 0; i++) {
-        memcpy(to.start + (size_t)i * to.step_bits / 8, list.start + (size_t)i * list.step_bits / 8, to.data_bytes);
+    uint32_t bytes = to.data_bytes < list.data_bytes ? to.data_bytes : list.data_bytes;
+    for (uint32_t i = 0; i < to.count && bytes > 0; i++) {
+        memcpy(to.start + (size_t)i * to.step_bits / 8, list.start + (size_t)i * list.step_bits / 8, bytes);
     }
     return push(walk, row, to, shape, NULL);
 }
@@ -405,6 +406,39 @@ void capnp_set_struct(struct capnp_slot slot, struct capnp_reader from)
     }
     walk_init(&walk, from.message, slot.message);
     if (!push(&walk, row_of_struct(from), row_of_builder(b), NULL, NULL) || !finish(&walk)) {
+        slot.message->failed = true;
+    }
+}
+
+/* A list of values that a reader may have found inside structs: one by one into a plain list. */
+static struct capnp_list_builder set_values(struct capnp_slot slot, struct capnp_list from, enum capnp_element element)
+{
+    struct capnp_list_builder to = capnp_init_list(slot, element, from.count);
+    for (uint32_t i = 0; i < to.count && to.data_bytes > 0; i++) {
+        memcpy(to.start + (size_t)i * to.data_bytes, from.start + (uint64_t)i * from.step_bits / 8, to.data_bytes);
+    }
+    for (uint32_t i = 0; i < to.count && element == CAPNP_BIT; i++) {
+        capnp_list_put_bool(to, i, capnp_list_bool(from, i));
+    }
+    return to;
+}
+
+void capnp_set_list(struct capnp_slot slot, struct capnp_list from, enum capnp_element element)
+{
+    struct walk walk;
+    if (slot.at == NULL || slot.message->failed) {
+        return;
+    }
+    walk_init(&walk, from.message, slot.message);
+    bool copied;
+    if (element == CAPNP_STRUCT) {
+        copied = visit_struct_list(&walk, from, slot, NULL);
+    } else {
+        struct capnp_list_builder to = set_values(slot, from, element);
+        from.pointer_count = to.pointer_count;
+        copied = push(&walk, from, to, NULL, NULL);
+    }
+    if (!copied || !finish(&walk)) {
         slot.message->failed = true;
     }
 }
