@@ -12,6 +12,7 @@ struct image_info {
     const char *version;
     const char *platform;
     uint64_t memory_bytes; /* that the profile asks for */
+    uint64_t arena_bytes;  /* that the components' `memory` lines sum to; 0: unknown */
 };
 extern const struct image_info image_info;
 /* 40 hex digits of the link's build id, NUL-terminated; "unknown" where there is none. */

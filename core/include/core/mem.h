@@ -18,6 +18,7 @@ struct ledger {
     const char *name;     /* [I] "net/lwip" */
     size_t taken_bytes;   /* [L] of the boot arena, for good */
     struct list node;     /* [I] in the list that `mem` prints */
+    size_t expected_bytes; /* [I] what component.conf's `memory` line says, generated; 0: it says nothing */
 };
 
 /* The ledger that boot_alloc() charges until it is called again: start.c sets it before each component's calls. */
@@ -28,6 +29,8 @@ void ledger_each(void (*each)(const struct ledger *ledger, void *context), void 
 /* Zeroed memory for the life of the image. align is a power of two. Exhaustion stops the boot with a line that says
  * whose request failed, for how much, and the smallest `memory` that would do. */
 void *boot_alloc(size_t size, size_t align) REQUIRES(BOOT);
+/* The same, with the words that say what it is for when it fails: "pool tcp_pcbs". */
+void *boot_alloc_named(const char *what, size_t size, size_t align) REQUIRES(BOOT);
 /* After this boot_alloc panics. */
 void boot_seal(void) REQUIRES(BOOT);
 
@@ -62,4 +65,4 @@ struct arena;
 struct arena *arena_new(const char *name, size_t size) REQUIRES(BOOT);
 void *arena_alloc(struct arena *arena, size_t size) REQUIRES(LOOP); /* 16-aligned, not zeroed; NULL when full */
 void arena_free(struct arena *arena, void *p) REQUIRES(LOOP);       /* NULL is nothing */
-size_t arena_used(const struct arena *arena);
+size_t arena_used(const struct arena *arena); /* bytes, headers included */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * diag_private.h: what the rest of core knows of core/diag beyond core/diag.h, core/log.h and core/assert.h.
+ */
+#pragma once
+#include "core/diag.h"
+#include "core/status.h"
+
+/* Says that the boot stops here, after the reason has been logged, and leaves with "test failed". */
+_Noreturn void boot_stop(void);
+
+/* Adds core's commands and opens the console's interrupt. */
+void console_init(void) REQUIRES(BOOT);
+void commands_init(void) REQUIRES(BOOT);
+/* Shows the prompt from now on. */
+void console_start(void) REQUIRES(LOOP);
+/* Puts a finished line above the prompt. Any room but TRAP; interrupts off or nobody else writing. */
+void console_line(const char *text, size_t size);
+/* The prompt was overwritten by direct output (panic): do not restore it. */
+void console_stop(void);
