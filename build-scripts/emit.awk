@@ -260,7 +260,7 @@ function prototype(f, line, s) {
 function emit_begin(f, name) {
     print "\nstatic void begin_" identifier(name) "(void) REQUIRES(BOOT);" > f
     print "static void begin_" identifier(name) "(void)\n{" > f
-    print "    static struct ledger ledger = {.name = \"" name "\"};\n" > f
+    print "    static struct ledger ledger = {.name = \"" name "\", .expected_bytes = " c_number(memory_bytes[name]) "};\n" > f
     print "    ledger_select(&ledger);" > f
     printf "%s", calls_of(name) > f
     if (start[name] == "yes") {
@@ -278,7 +278,7 @@ function emit_caps(    f, i, n) {
     print "#include \"core/cap.h\"\n#include \"core/image.h\"\n#include \"core/room.h\"\n" > f
     print "const struct image_info image_info = {" > f
     print "    .profile = \"" head["profile"] "\",\n    .version = \"" version "\",\n    .platform = \"" head["platform"] "\"," > f
-    print "    .memory_bytes = " c_number(bytes_of(head["memory"])) ",\n};\n" > f
+    print "    .memory_bytes = " c_number(bytes_of(head["memory"])) ",\n    .arena_bytes = " c_number(memory_sum + 0) ",\n};\n" > f
     for (i = 1; i <= nwires; i++) { if (type[wire_from[i], wire_slot[i]] == "object.v1") { prototype(f, "struct object *" first_prefix(wire_to[i]) "provide_" identifier(wire_name[i]) "(void) REQUIRES(BOOT);", "struct object") } }
     for (i = 1; i <= nexposed; i++) { prototype(f, "struct object *" first_prefix(exposed_to[i]) "provide_" identifier(exposed_what[i]) "(void) REQUIRES(BOOT);", "struct object") }
     for (i = 1; i <= ngrants; i++) { if (type[grant_from[i], grant_hold[i]] == "object.v1") { emit_grant_wrapper(f, i) } }

@@ -142,11 +142,19 @@ function conf_line(    k) {
     else if (k == "schema" || k == "source") { conf_files(k) }
     else if (k == "library") { library[c] = library[c] " " rest_prefixed(w[2]) ; libraries[c] = add_word(libraries[c], w[2]) }
     else if (k == "include") { include[c] = include[c] " " rest_prefixed(w[2]); libraries[c] = add_word(libraries[c], w[2]) }
-    else if (k == "cflags" || k == "cflags_library") { flags[c, k] = flags[c, k] " " rest(2) }
+    else if (k == "cflags" || k == "cflags_library") { flags[c, k] = flags[c, k] " " raw_rest() }
     else if (k == "fpu" || k == "start") { conf_yes_no(k) }
     else if (k == "bus") { buses[c] = rest(2); buses_at[c] = where_now() }
     else if (k == "insecure") { insecure_reason[c] = w[2] }
     else if (k == "test") { conf_test() }
+}
+# The line after its key as it stands, for the shell that make starts: quotes reach the compiler.
+function raw_rest(    s) {
+    s = $0
+    sub(/^[ \t]*[a-z_]+[ \t]+/, "", s)
+    sub(/[ \t]+#.*$/, "", s)
+    gsub(/"/, "\\\"", s)
+    return s
 }
 function rest(from,    i, s) { for (i = from; i <= nw; i++) { s = s (s == "" ? "" : " ") w[i] } return s }
 function rest_prefixed(name,    i, s) { for (i = 3; i <= nw; i++) { s = s (s == "" ? "" : " ") name ":" w[i] } return s }
@@ -535,23 +543,34 @@ function check_grants(    i, a, b, error) {
     }
     for (i = 1; i <= nused; i++) { check_open(used[i], "holds", "is not granted") }
 }
-# A form is text with words in capitals: PORT is a port number, anything else is any word.
-function scope_error(form, scope,    n, m, f, s, i) {
+# A form is text with words in capitals, and " or " between alternatives: PORT is a port number, another word is any text.
+function scope_error(form, scope,    n, i, alternative, port) {
     if (form == "") { return scope == "" ? "" : "takes no scope, but '" scope "' is given" }
     if (scope == "") { return "needs a scope of the form " form }
-    n = split(form, f, "/")
-    m = split(scope, s, "/")
-    for (i = 1; i <= n || i <= m; i++) {
-        if (i > n || i > m || (f[i] !~ /^[A-Z]+$/ && f[i] != s[i]) || s[i] == "") { return "needs a scope of the form " form ", not '" scope "'" }
-        if (f[i] == "PORT" && (s[i] !~ /^[0-9]+$/ || s[i] + 0 < 1 || s[i] + 0 > 65535)) { return "needs a port in 1..65535, not '" s[i] "'" }
+    n = split(form, alternative, " or ")
+    for (i = 1; i <= n; i++) {
+        if (scope !~ ("^" scope_pattern(alternative[i]) "$")) { continue }
+        if (alternative[i] !~ /PORT$/) { return "" }
+        port = scope
+        sub(/.*[\/:]/, "", port)
+        return port ~ /^[0-9]+$/ && port + 0 >= 1 && port + 0 <= 65535 ? "" : "needs a port in 1..65535, not '" port "'"
     }
-    return ""
+    return "needs a scope of the form " form ", not '" scope "'"
+}
+function scope_pattern(form) {
+    gsub(/\./, "[.]", form)
+    gsub(/[A-Z][A-Z]*/, "[^/: ][^/: ]*", form)
+    return form
 }
 function check_exposed(    i) {
     for (i = 1; i <= nexposed; i++) {
         if (!end_is(exposed_line[exposed_name[i]], exposed_to[i], exposed_what[i], "provides", "provides")) { continue }
         if (type[exposed_to[i], exposed_what[i]] != "object.v1") {
             refuse_at(at_line(exposed_line[exposed_name[i]]), exposed_to[i] "." exposed_what[i] " is " type[exposed_to[i], exposed_what[i]] "; only object.v1 can be exposed")
+            continue
+        }
+        if (interface[exposed_to[i], exposed_what[i]] == "") {
+            refuse_at(declared_at[exposed_to[i], exposed_what[i]], "'" exposed_what[i] "' is exposed but does not say its interface; write: provides " exposed_what[i] " : object.v1 INTERFACE")
             continue
         }
         if (!("svc/node" in used_at)) { refuse_at(at_line(exposed_line[exposed_name[i]]), "expose needs 'svc/node'; add the line: component  svc/node"); continue }
