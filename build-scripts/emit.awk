@@ -153,7 +153,7 @@ function emit_whole(flavor, name, own, third,    whole) {
 function emit_schema_rules(name,    i, n, file, root) {
     n = split(files[name, "schema"], file, " ")
     root = dir[name]
-    sub("/" name "$", "", root)
+    sub(name "$", "", root) # ends in "/"
     root = make_path(root)
     for (i = 1; i <= n; i++) {
         print "$(call schema_rule," root "," name "/" file[i] ")" > rules

@@ -233,8 +233,16 @@ function conf_yes_no(k) {
     if (w[2] != "yes" && w[2] != "no") { refuse("'" k "' is yes or no"); return }
     if (k == "fpu") { fpu[c] = w[2] } else { start[c] = w[2] }
 }
+# Schemas that only tests use: no image gets them.
+function conf_test_schema(    i) {
+    for (i = 3; i <= nw; i++) {
+        if (!exists(dir[c] "/" w[i])) { not_there("test schema '" w[i] "' is not there; the folder is " shown(dir[c])); continue }
+        if (mode == "tests") { files[c, "schema"] = files[c, "schema"] (files[c, "schema"] == "" ? "" : " ") w[i] }
+    }
+}
 function conf_test(    i) {
-    if (w[2] != "unit" && w[2] != "fuzz") { refuse("test kind '" w[2] "' is not unit or fuzz"); return }
+    if (w[2] == "schema") { conf_test_schema(); return }
+    if (w[2] != "unit" && w[2] != "fuzz") { refuse("test kind '" w[2] "' is not unit, fuzz or schema"); return }
     for (i = 3; i <= nw; i++) { if (!exists(dir[c] "/" w[i])) { not_there("test '" w[i] "' is not there; the folder is " shown(dir[c])); return } }
     if (nw < 3) { refuse("write: test " w[2] " FILE.c [SOURCES]"); return }
     ntests++

@@ -180,7 +180,7 @@ static bool visit_value_list(struct walk *walk, const struct capnp_found_list *f
         if (to.count > 0 && to.pointer_count == 0 && bits > 0) {
             memcpy(to.start, list->start, (size_t)((bits + 7) / 8));
             uint8_t spare = (uint8_t)((8 - bits % 8) % 8);
-            to.start[(bits - 1) / 8] = (uint8_t)(to.start[(bits - 1) / 8] << spare) >> spare;
+            to.start[(bits - 1) / 8] = (uint8_t)((uint8_t)(to.start[(bits - 1) / 8] << spare) >> spare);
         }
     }
     return push(walk, *list, to, NULL, inner);
