@@ -2,6 +2,7 @@
  * diag_private.h: what the rest of core knows of core/diag beyond core/diag.h, core/log.h and core/assert.h.
  */
 #pragma once
+#include <stddef.h>
 #include "core/diag.h"
 #include "core/status.h"
 
@@ -13,7 +14,8 @@ void console_init(void) REQUIRES(BOOT);
 void commands_init(void) REQUIRES(BOOT);
 /* Shows the prompt from now on. */
 void console_start(void) REQUIRES(LOOP);
-/* Puts a finished line above the prompt. Any room but TRAP; interrupts off or nobody else writing. */
+/* Writes a finished line and sees to the prompt. Any room but TRAP; interrupts off or nobody else writing. */
 void console_line(const char *text, size_t size);
-/* The prompt was overwritten by direct output (panic): do not restore it. */
-void console_stop(void);
+/* A whole line, as it is, to console and log ring: what scripts look for has no time and no tag. BOOT, LOOP or THREAD. */
+void log_plain(const char *line);
+extern struct diag_command diag_help_command;

@@ -12,8 +12,8 @@
 #include "core/room.h"
 #include "core/status.h"
 
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_MS ((uint64_t)1000000)
+#define NS_PER_S ((uint64_t)1000000000)
 
 /* Monotonic nanoseconds since boot. Any room. */
 uint64_t clock_ns(void);
@@ -34,13 +34,15 @@ void loop_post_boot(struct work *work) REQUIRES(BOOT); /* runs in the first turn
  * turn's worth of submissions rings once. Armed by loop_at_turn_end(), one-shot, idempotent. */
 void loop_at_turn_end(struct work *work) REQUIRES(LOOP);
 
+#define TIMERS_MAX 1024u /* armed at a time, a CPU */
+
 struct timer {
     void (*fire)(struct timer *timer); /* [I] LOOP; begins with room_assert_loop() */
     uint64_t deadline_ns;              /* [L] */
     uint32_t heap_index;               /* [L] 0: not armed */
 };
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
-/* (Re)arms. A deadline in the past fires in the next turn. The number of armed timers is bounded by TIMERS_MAX (asserted). */
+/* (Re)arms. A deadline in the past fires in the next turn. More than TIMERS_MAX armed is our mistake (asserted). */
 void timer_set(struct timer *timer, uint64_t deadline_ns) REQUIRES(LOOP);
 void timer_set_boot(struct timer *timer, uint64_t deadline_ns) REQUIRES(BOOT);
 void timer_cancel(struct timer *timer) REQUIRES(LOOP);

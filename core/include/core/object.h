@@ -90,7 +90,9 @@ struct call {
  * function does. */
 void object_call(struct object *target, struct call *call) REQUIRES(LOOP);
 struct payload call_results(struct call *call, uint32_t words) REQUIRES(LOOP);
-/* With results not begun, the results are an empty struct. Results that failed to fit become an `overloaded` exception. */
+/* With results not begun, core begins them (a null content pointer, which reads as an empty struct), so `returned` always
+ * finds results. Results that failed to fit become an `overloaded` exception: after `failed` the source drops what was
+ * begun. The call is in no list of the server's any more (asserted). */
 void call_return(struct call *call) REQUIRES(LOOP);
 /* printf-like reason, cut at CALL_REASON_MAX. */
 void call_fail(struct call *call, enum exception type, const char *format, ...) REQUIRES(LOOP)

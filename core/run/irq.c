@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * irq.c: from a vector in TRAP to a handler in LOOP.
+ *
+ *  (1) TRAP sets a bit and nothing else; a level interrupt is masked there and unmasked after its handler, so it cannot
+ *      storm. The loop takes all bits of a word at once and calls each handler once.
+ *  (2) A vector has one owner for good.
+ */
+#include "core/assert.h"
+#include "run_private.h"
+
+struct vector {
+    struct irq *irq; /* [I] NULL: nobody's */
+    bool level;      /* [I] */
+};
+
+static struct {
+    struct vector vector[PLAT_VECTORS_MAX];
+    struct list irqs;
+} self = {.irqs = {&self.irqs, &self.irqs}};
+
+void irq_attach(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t vector, bool level)
+{
+    ASSERT(vector < PLAT_VECTORS_MAX && self.vector[vector].irq == NULL && handle != NULL); /* (2) */
+    *irq = (struct irq){.handle = handle, .name = name, .vector = vector};
+    self.vector[vector] = (struct vector){irq, level};
+    list_push_back(&self.irqs, &irq->node);
+    plat_irq_mask(vector, false);
+}
+
+status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
+                      uint32_t *data)
+{
+    uint32_t vector;
+    status_t s = plat_irq_msi(&vector, address, data);
+
+    if (s == ST_OK) {
+        irq_attach(irq, name, handle, vector, false);
+    }
+    return s;
+}
+
+status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
+                        bool active_low)
+{
+    uint32_t vector;
+    status_t s = plat_irq_wired(gsi, level, active_low, &vector);
+
+    if (s == ST_OK) {
+        irq_attach(irq, name, handle, vector, level);
+    }
+    return s;
+}
+
+static void mark(struct cpu *cpu, uint32_t vector)
+{
+    const struct vector *v = &self.vector[vector];
+
+    if (v->level) {
+        plat_irq_mask(vector, true); /* (1) */
+    }
+    __atomic_store_n(&v->irq->pending, 1, __ATOMIC_RELAXED);
+    /* Release: the handler that sees the bit sees the mark. */
+    __atomic_fetch_or(&cpu->irq_pending[vector / 64], 1ull << (vector % 64), __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu->wanted, true, __ATOMIC_RELAXED);
+}
+
+void core_trap_irq(uint32_t vector)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (cpu == NULL || vector >= PLAT_VECTORS_MAX) {
+        return; /* before the boot CPU has its struct nothing is open */
+    }
+    enum room_id before = cpu->room;
+    cpu->room = ROOM_TRAP;
+    cpu->counts.interrupts++;
+    if (self.vector[vector].irq != NULL) {
+        mark(cpu, vector);
+    } else {
+        cpu->counts.spurious++;
+    }
+    cpu->room = before;
+}
+
+void core_trap_timer(void)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (cpu == NULL) {
+        return;
+    }
+    cpu->counts.interrupts++;
+    __atomic_store_n(&cpu->timer_armed_ns, UINT64_MAX, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu->held, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu->wanted, true, __ATOMIC_RELAXED);
+}
+
+static void handle(uint32_t vector) REQUIRES(LOOP)
+{
+    const struct vector *v = &self.vector[vector];
+
+    __atomic_store_n(&v->irq->pending, 0, __ATOMIC_RELAXED);
+    v->irq->count++;
+    v->irq->handle(v->irq);
+    if (v->level) {
+        plat_irq_mask(vector, false); /* (1) */
+    }
+}
+
+bool irqs_run(struct cpu *cpu)
+{
+    bool any = false;
+
+    for (uint32_t word = 0; word < VECTOR_WORDS; word++) {
+        if (__atomic_load_n(&cpu->irq_pending[word], __ATOMIC_RELAXED) == 0) {
+            continue;
+        }
+        /* Acquire: pairs with the release in mark(). */
+        uint64_t bits = __atomic_exchange_n(&cpu->irq_pending[word], 0, __ATOMIC_ACQUIRE);
+        for (; bits != 0; bits &= bits - 1) {
+            handle(word * 64 + (uint32_t)__builtin_ctzl(bits));
+            any = true;
+        }
+    }
+    return any;
+}
+
+void irq_each(void (*each)(const struct irq *irq, void *context), void *context)
+{
+    for (struct list *at = self.irqs.next; at != &self.irqs; at = at->next) {
+        each(CONTAINER_OF(at, struct irq, node), context);
+    }
+}
