@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# capos.capnp: what the host command remembers of running nodes, and what it prints with --json.
+#
+# Field names are what scripts read: they may be added to, never renamed. Byte counts are Float64 because Cap'n
+# Proto's JSON writes 64-bit integers as strings, and a script that adds sizes wants numbers.
+
+@0xd017f2aaf8bd6772;
+
+struct Port {
+  name @0 :Text;     # as the profile's `port` line calls it: "rpc"
+  guest @1 :UInt16;  # the port that the image listens on
+  host @2 :UInt16;   # the port of 127.0.0.1 that leads there
+}
+
+struct NodeState {
+  # One node of the running fleet: STATE/NAME/node.json, and an entry of `fleet status --json`.
+  name @0 :Text;
+  pid @1 :Int32;           # of QEMU or the .sim; 0 once it is gone
+  state @2 :Text;          # starting, ready, stopped, failed, panicked, refused, killed
+  rpc @3 :Text;            # host:port, empty without an rpc port
+  ports @4 :List(Port);
+  console @5 :Text;        # UNIX socket of the serial console
+  log @6 :Text;            # everything the serial console ever said
+  profile @7 :Text;
+  platform @8 :Text;       # qemu or sim
+  machine @9 :Text;        # q35, pc, microvm
+  accel @10 :Text;         # tcg or kvm
+  image @11 :Text;
+  disk @12 :Text;          # empty without one
+  startTicks @13 :Text;    # field 22 of /proc/PID/stat: with the pid, it names one process for ever
+  status @14 :Text;        # how it ended, in words; empty while it runs
+}
+
+struct FleetStatus {
+  nodes @0 :List(NodeState);
+}
+
+struct NodeRow {
+  # `node ls`: what a node says about itself over RPC.
+  name @0 :Text;
+  rpc @1 :Text;
+  state @2 :Text;          # ready, unreachable, or the fleet state of one that does not run
+  healthy @3 :Bool;
+  profile @4 :Text;
+  version @5 :Text;
+  buildId @6 :Text;
+  platform @7 :Text;
+  uptimeSeconds @8 :Float64;
+  memoryBytes @9 :Float64;
+  memoryUsed @10 :Float64;
+  reason @11 :Text;        # why it is unreachable
+}
+
+struct NodeRows {
+  nodes @0 :List(NodeRow);
+}
+
+struct CapRow {
+  name @0 :Text;
+  interface @1 :Text;
+  id @2 :Text;             # 0x and 16 hex digits
+}
+
+struct CapRows {
+  caps @0 :List(CapRow);
+}
+
+struct FieldRow {
+  name @0 :Text;
+  type @1 :Text;
+}
+
+struct MethodRow {
+  name @0 :Text;
+  ordinal @1 :UInt16;
+  interface @2 :Text;      # where it is declared: an interface inherits methods
+  params @3 :List(FieldRow);
+  results @4 :List(FieldRow);
+}
+
+struct StructRow {
+  name @0 :Text;
+  fields @1 :List(FieldRow);
+}
+
+struct Description {
+  name @0 :Text;
+  interface @1 :Text;
+  id @2 :Text;
+  methods @3 :List(MethodRow);
+  structs @4 :List(StructRow);   # every struct and enum that a method mentions
+}
+
+struct Transfer {
+  # The answer of `put` and `get`.
+  path @0 :Text;
+  file @1 :Text;
+  size @2 :Float64;
+  digest @3 :Text;         # hex SHA-256
+  resumedAt @4 :Float64;   # get: bytes that an earlier try had already brought
+  seconds @5 :Float64;
+}
+
+struct Problem {
+  # With --json, a failure is this on standard error.
+  error @0 :Text;          # denied, failed, overloaded, unimplemented, disconnected, unreachable, usage, ...
+  reason @1 :Text;
+}

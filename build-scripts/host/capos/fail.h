@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * fail.h: the four ways that a command of capos ends.
+ *
+ * A failure is thrown as a Failure from wherever it is noticed and printed once, in main(). Its kind is a short
+ * stable word that a script may test; its reason is a sentence for a person and says what to do.
+ */
+#pragma once
+
+#include <kj/exception.h>
+#include <string>
+
+namespace capos
+{
+
+enum class Exit : int {
+    DONE = 0,
+    REFUSED = 1,     /* refused or failed */
+    USAGE = 2,       /* the command line makes no sense */
+    UNREACHABLE = 3, /* nobody there, or the conversation broke */
+};
+
+struct Failure {
+    Exit exit;
+    std::string kind;
+    std::string reason;
+};
+
+[[noreturn]] void refuse(const std::string &kind, const std::string &reason);
+[[noreturn]] void misuse(const std::string &reason);
+[[noreturn]] void unreachable(const std::string &kind, const std::string &reason);
+
+/* "WHAT: why", with why from errno as it stands. */
+[[noreturn]] void fail_errno(const std::string &what);
+
+/* What an exception of KJ or of the peer means to the user. */
+Failure failure_of(const kj::Exception &e);
+
+} // namespace capos

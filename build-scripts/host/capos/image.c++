@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * image.c++: ELF notes, and `image query`.
+ *
+ * The file is anybody's: every offset and size in it is checked against the file's end before it is followed, and the
+ * message in the note is read under libcapnp's limits.
+ */
+#include "image.h"
+
+#include "fail.h"
+#include "json.h"
+#include "progress.h"
+#include "state.h"
+#include "verbs.h"
+
+#include <cstring>
+#include <elf.h>
+
+namespace capos
+{
+
+static constexpr uint32_t NOTE_MANIFEST = 1;
+static const char NOTE_NAME[] = "capos";
+
+/* A T at that place of the file, or a refusal. */
+template <typename T> static T at(const std::string &file, uint64_t offset)
+{
+    T out;
+    if (offset > file.size() || file.size() - offset < sizeof out) {
+        refuse("failed", "the ELF file is cut short");
+    }
+    memcpy(&out, file.data() + offset, sizeof out);
+    return out;
+}
+
+static uint64_t round4(uint64_t n)
+{
+    return (n + 3) & ~3ULL;
+}
+
+/* The description of our note within the notes of [offset, end), or "". */
+static std::string find_note(const std::string &file, uint64_t offset, uint64_t end)
+{
+    while (offset + sizeof(Elf64_Nhdr) <= end) {
+        Elf64_Nhdr note = at<Elf64_Nhdr>(file, offset);
+        uint64_t name = offset + sizeof note;
+        uint64_t description = name + round4(note.n_namesz);
+        uint64_t next = description + round4(note.n_descsz);
+        if (next > end) {
+            return "";
+        }
+        bool ours = note.n_namesz == sizeof NOTE_NAME && memcmp(file.data() + name, NOTE_NAME, sizeof NOTE_NAME) == 0;
+        if (ours && note.n_type == NOTE_MANIFEST) {
+            return file.substr(description, note.n_descsz);
+        }
+        offset = next;
+    }
+    return "";
+}
+
+static std::string manifest_of(const std::string &file, const std::string &path)
+{
+    if (file.size() < EI_NIDENT || memcmp(file.data(), ELFMAG, SELFMAG) != 0 || file[EI_CLASS] != ELFCLASS64) {
+        refuse("failed", path + " is not an ELF file; images are BUILD/PROFILE/PROFILE.elf and .sim");
+    }
+    Elf64_Ehdr header = at<Elf64_Ehdr>(file, 0);
+    for (unsigned i = 0; i < header.e_shnum; i++) {
+        Elf64_Shdr section = at<Elf64_Shdr>(file, header.e_shoff + static_cast<uint64_t>(i) * sizeof(Elf64_Shdr));
+        bool inside = section.sh_offset <= file.size() && section.sh_size <= file.size() - section.sh_offset;
+        if (section.sh_type != SHT_NOTE || !inside) {
+            continue;
+        }
+        std::string found = find_note(file, section.sh_offset, section.sh_offset + section.sh_size);
+        if (!found.empty()) {
+            return found;
+        }
+    }
+    refuse("failed", path + " is an ELF file without a capos note: not an image of ours");
+}
+
+Image::Image(const std::string &name) : path(name)
+{
+    std::optional<std::string> file = read_file(name);
+    if (!file) {
+        fail_errno(name);
+    }
+    std::string manifest = manifest_of(*file, name);
+    words = kj::heapArray<capnp::word>(manifest.size() / sizeof(capnp::word));
+    memcpy(words.begin(), manifest.data(), words.size() * sizeof(capnp::word));
+    message = std::make_unique<capnp::FlatArrayMessageReader>(words);
+    package(); /* damage shows here and not later */
+}
+
+BootPackage::Reader Image::package() const
+{
+    return message->getRoot<BootPackage>();
+}
+
+bool has_component(BootPackage::Reader package, const std::string &name)
+{
+    for (auto component : package.getComponents()) {
+        if (name == component.getName().cStr()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_package(BootPackage::Reader p)
+{
+    printf("%s %s: %s\n", p.getProfile().cStr(), p.getVersion().cStr(), p.getSummary().cStr());
+    printf("platform %s, memory %s, %s\n", p.getPlatform().cStr(),
+           size_text(static_cast<double>(p.getMemoryBytes())).c_str(), p.getSupported() ? "supported" : "experiment");
+    for (auto component : p.getComponents()) {
+        printf("component %-20s %s\n", component.getName().cStr(), component.getSummary().cStr());
+        for (auto option : component.getOptions()) {
+            printf("          %20s %s = %s%s\n", "", option.getName().cStr(), option.getValue().cStr(),
+                   option.getIsDefault() ? "" : "  (set)");
+        }
+    }
+    for (auto wire : p.getWires()) {
+        printf("wire      %s -> %s (%s)\n", wire.getFrom().cStr(), wire.getTo().cStr(), wire.getContract().cStr());
+    }
+    for (auto grant : p.getGrants()) {
+        printf("grant     %s -> %s (%s) %s\n", grant.getFrom().cStr(), grant.getTo().cStr(), grant.getContract().cStr(),
+               grant.getScope().cStr());
+    }
+    for (auto exposed : p.getExposed()) {
+        printf("expose    %s -> %s (%s)\n", exposed.getName().cStr(), exposed.getProvider().cStr(),
+               exposed.getInterface().cStr());
+    }
+    for (auto port : p.getPorts()) {
+        printf("port      %u %s\n", port.getNumber(), port.getName().cStr());
+    }
+    for (auto name : p.getInsecure()) {
+        printf("insecure  %s\n", name.cStr());
+    }
+}
+
+void run_image_query(const Args &args)
+{
+    Image image(args.words[0]);
+    if (args.has("--json")) {
+        print_json(image.package());
+    } else if (image.package().getPicture().size() != 0) {
+        printf("%s", image.package().getPicture().cStr());
+    } else {
+        print_package(image.package());
+    }
+}
+
+} // namespace capos

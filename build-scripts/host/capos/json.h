@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * json.h: messages of capos.capnp to JSON and back.
+ */
+#pragma once
+
+#include <capnp/compat/json.h>
+#include <cstdio>
+#include <string>
+
+namespace capos
+{
+
+template <typename Reader> std::string to_json(Reader value)
+{
+    capnp::JsonCodec codec;
+    codec.setPrettyPrint(true);
+    codec.setHasMode(capnp::HasMode::NON_NULL);
+    return codec.encode(value).cStr();
+}
+
+template <typename Reader> void print_json(Reader value)
+{
+    printf("%s\n", to_json(value).c_str());
+}
+
+} // namespace capos

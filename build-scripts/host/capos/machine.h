@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * machine.h: how one image is started: everything that `fleet up` has decided, and QEMU's command line for it.
+ */
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace capos
+{
+
+struct Port_map {
+    std::string name;
+    unsigned guest;
+    unsigned host;
+};
+
+struct Launch {
+    std::string name;    /* of the node */
+    std::string profile; /* of the image */
+    std::string image;
+    std::string platform; /* qemu, sim */
+    std::string machine;  /* q35, pc, microvm */
+    std::string accel;    /* tcg, kvm */
+    std::string cpu;
+    uint64_t memory_bytes;
+    bool net;
+    bool rng;
+    std::string disk; /* file; empty for none */
+    std::vector<Port_map> ports;
+    std::string console; /* path of the UNIX socket */
+    std::string log;
+    std::string append;
+    unsigned gdb; /* port; 0 for none */
+    std::vector<std::string> extra;
+};
+
+/* The command, argv[0] first. */
+std::vector<std::string> qemu_command(const Launch &launch);
+
+} // namespace capos

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * process.c++: the supervisor: a fork of capos that outlives it, or not, and knows how the node ended.
+ *
+ *      capos ----fork----> supervisor ----fork----> qemu
+ *        ^   <---pipe: pid, then end-of-file---|
+ *
+ *  (1) The node never outlives its supervisor (PDEATHSIG): nothing runs that no record names.
+ *  (2) The supervisor holds none of capos's descriptors but the pipe: a caller that reads capos's output, or waits
+ *      for its lock, is not kept waiting by a detached node.
+ *  (3) After fork there are only async-signal-safe calls and plain files: capos has no threads, but libraries may.
+ */
+#include "process.h"
+
+#include "fail.h"
+#include "state.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace capos
+{
+
+static constexpr int EXEC_FAILED = 127;
+
+static volatile sig_atomic_t node_pid; /* in the supervisor, for its signal handler */
+
+static void kill_node(int)
+{
+    if (node_pid > 0) {
+        kill(node_pid, SIGKILL);
+    }
+}
+
+static void redirect(const char *file, int flags, int fd)
+{
+    int opened = open(file, flags, 0600);
+    if (opened >= 0) {
+        dup2(opened, fd);
+    }
+    if (opened > STDERR_FILENO) {
+        close(opened);
+    }
+}
+
+static void drop_descriptors(int keep, const std::string &log)
+{
+    redirect("/dev/null", O_RDONLY, STDIN_FILENO);
+    redirect(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDOUT_FILENO);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) {
+        if (fd != keep) {
+            close(fd);
+        }
+    }
+}
+
+[[noreturn]] static void become_node(const std::vector<std::string> &argv, int supervisor)
+{
+    std::vector<char *> raw;
+    for (const std::string &word : argv) {
+        raw.push_back(const_cast<char *>(word.c_str()));
+    }
+    raw.push_back(nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) {
+        _exit(EXEC_FAILED); /* it died before we could ask to be told */
+    }
+    signal(SIGPIPE, SIG_DFL);
+    execvp(raw[0], raw.data());
+    fprintf(stderr, "cannot run %s: %s\n", raw[0], strerror(errno));
+    _exit(EXEC_FAILED);
+}
+
+static void write_status(const std::string &dir, int status)
+{
+    char text[64];
+    bool exited = WIFEXITED(status);
+    snprintf(text, sizeof text, "%s %d\n", exited ? "exit" : "signal", exited ? WEXITSTATUS(status) : WTERMSIG(status));
+    write_file_atomically(dir + "/status", text);
+}
+
+[[noreturn]] static void supervise(const std::vector<std::string> &argv, const std::string &dir, bool attached,
+                                   unsigned lifetime, int events)
+{
+    setsid(); /* Ctrl-C is capos's business: it asks the node to halt first */
+    if (attached) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    }
+    drop_descriptors(events, dir + "/qemu.log");
+    signal(SIGTERM, kill_node);
+    signal(SIGALRM, kill_node);
+    int self = getpid();
+    int pid = fork();
+    if (pid == 0) {
+        close(events);
+        become_node(argv, self);
+    }
+    node_pid = pid;
+    if (write(events, &pid, sizeof pid) != sizeof pid || pid < 0) {
+        kill_node(SIGTERM);
+    }
+    alarm(lifetime);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    write_status(dir, status);
+    _exit(0);
+}
+
+Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached, unsigned lifetime)
+{
+    int pipe_fd[2];
+    if (pipe2(pipe_fd, O_CLOEXEC) != 0) {
+        fail_errno("pipe");
+    }
+    fflush(stdout);
+    int supervisor = fork();
+    if (supervisor < 0) {
+        fail_errno("fork");
+    }
+    if (supervisor == 0) {
+        supervise(argv, dir, attached, lifetime, pipe_fd[1]);
+    }
+    close(pipe_fd[1]);
+    int pid = -1;
+    if (read(pipe_fd[0], &pid, sizeof pid) != sizeof pid || pid < 0) {
+        refuse("failed", "cannot start a process for the node");
+    }
+    return {pid, pipe_fd[0]};
+}
+
+static bool console_has(const std::string &dir, const std::string &text)
+{
+    return read_file(dir + "/serial.log").value_or("").find(text) != std::string::npos;
+}
+
+/* isa-debug-exit makes QEMU end with 2 * code + 1; 0 is ACPI's S5 or, with -no-reboot, a reset that nobody asked for.
+ */
+static End explain_exit(const std::string &dir, int code)
+{
+    std::string own = read_file(dir + "/qemu.log").value_or("");
+    bool silent = read_file(dir + "/serial.log").value_or("").empty();
+    if (code == EXEC_FAILED || (silent && !own.empty())) {
+        return {"failed", own.substr(0, own.find_last_not_of('\n') + 1)};
+    }
+    if (own.find("terminating on signal") != std::string::npos) {
+        return {"killed", "did not halt when asked, so QEMU was ended"};
+    }
+    switch (code) {
+    case 0:
+    case 1:
+        return {"stopped", "clean shutdown"};
+    case 3:
+        return {console_has(dir, "refused") ? "refused" : "failed", "the image ended with code 1"};
+    case 5:
+        return {"panicked", "the image panicked"};
+    default:
+        return {"failed", "QEMU ended with status " + std::to_string(code)};
+    }
+}
+
+/* The process is gone a moment before its supervisor has written how. */
+static std::string wait_status(const std::string &dir)
+{
+    std::optional<std::string> status;
+    for (int tries = 0; tries < 50 && !(status = read_file(dir + "/status")); tries++) {
+        usleep(10 * 1000);
+    }
+    return status.value_or("");
+}
+
+End explain_end(const std::string &dir)
+{
+    std::string status = wait_status(dir);
+    int number = 0;
+    if (sscanf(status.c_str(), "exit %d", &number) == 1) {
+        return explain_exit(dir, number);
+    }
+    if (sscanf(status.c_str(), "signal %d", &number) == 1) {
+        return {"killed", std::string("killed by signal ") + std::to_string(number)};
+    }
+    return {"killed", "killed together with its supervisor"};
+}
+
+bool wait_gone(int pid, const std::string &start_ticks, int milliseconds)
+{
+    static constexpr int STEP = 20;
+    for (int waited = 0; process_alive(pid, start_ticks); waited += STEP) {
+        if (waited >= milliseconds) {
+            return false;
+        }
+        usleep(STEP * 1000);
+    }
+    return true;
+}
+
+} // namespace capos

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * process.h: starting a node's process so that somebody learns how it ends.
+ */
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace capos
+{
+
+struct Started {
+    int pid;    /* of the node's process */
+    int events; /* reads end-of-file once it has ended and its status is written */
+};
+
+/* Starts argv below a supervisor of its own, which waits for it and writes DIR/status, "exit N" or "signal N". The
+ * process's own output goes to DIR/qemu.log. `attached`: both die with the caller. `lifetime`: seconds until the
+ * process is killed, 0 for never. */
+Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached,
+                         unsigned lifetime);
+
+/* How a node ended, by what its supervisor and its console wrote. */
+struct End {
+    std::string state; /* stopped, refused, failed, panicked, killed */
+    std::string text;
+};
+End explain_end(const std::string &dir);
+
+/* Waits until the process is gone; false when it is still there after that many milliseconds. */
+bool wait_gone(int pid, const std::string &start_ticks, int milliseconds);
+
+} // namespace capos

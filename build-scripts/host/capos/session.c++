@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * session.c++: connecting to a node and learning what it speaks.
+ *
+ * QEMU's user network accepts a TCP connection before the guest has seen a packet, and repeats a lost SYN only after
+ * seven seconds. So an open port proves nothing: an attempt is a connection, a bootstrap and an answered info(), all
+ * within a short deadline, and the next attempt is a new connection.
+ */
+#include "session.h"
+
+#include "fail.h"
+
+#include <capnp/schema.capnp.h>
+#include <capnp/serialize.h>
+
+namespace capos
+{
+
+static constexpr uint32_t SCHEMA_PIECE = 64 * 1024;
+static constexpr uint32_t SCHEMA_MAX = 16 * 1024 * 1024;
+static constexpr int TRY_SECONDS = 2;
+
+Session::Session(const Target &to, const Args &args)
+    : target(to), io(kj::setupAsyncIo()), patience(args.number("--timeout", 1, 86400, 30) * kj::SECONDS)
+{
+    open(args.number("--connect-timeout", 1, 3600, 10) * kj::SECONDS);
+}
+
+kj::Exception Session::late() const
+{
+    kj::String reason = kj::str("no answer for ", patience / kj::SECONDS, " s (--timeout changes that)");
+    return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__, kj::mv(reason));
+}
+
+static kj::Exception attempt_late()
+{
+    return KJ_EXCEPTION(OVERLOADED, "attempt timed out");
+}
+
+/* KJ reports a failed system call as the C expression, a colon and the reason. */
+static std::string connect_trouble(const kj::Exception &e)
+{
+    std::string reason = failure_of(e).reason;
+    if (reason == "attempt timed out") {
+        return "it accepts the connection but says nothing";
+    }
+    size_t expression = reason.find("): ");
+    return expression == std::string::npos ? reason : reason.substr(expression + 3);
+}
+
+bool Session::try_open(kj::Duration deadline)
+{
+    auto &timer = io.provider->getTimer();
+    auto attempt = io.provider->getNetwork()
+                       .parseAddress(target.host.c_str(), target.port)
+                       .then([](kj::Own<kj::NetworkAddress> &&address) {
+                           auto connection = address->connect();
+                           return connection.attach(kj::mv(address));
+                       })
+                       .then([this](kj::Own<kj::AsyncIoStream> &&connected) {
+                           stream = kj::mv(connected);
+                           client = kj::heap<capnp::TwoPartyClient>(*stream);
+                           return kj::Promise<capnp::Response<Node::InfoResults>>(node().infoRequest().send());
+                       })
+                       .then([this](capnp::Response<Node::InfoResults> &&answer) { greeting = kj::mv(answer); });
+    auto limit = timer.afterDelay(deadline).then([]() -> kj::Promise<void> { return attempt_late(); });
+    KJ_IF_MAYBE (problem,
+                 kj::runCatchingExceptions([&]() { attempt.exclusiveJoin(kj::mv(limit)).wait(io.waitScope); })) {
+        trouble = connect_trouble(*problem);
+        client = nullptr;
+        stream = nullptr;
+        return false;
+    }
+    return true;
+}
+
+void Session::open(kj::Duration total)
+{
+    auto &timer = io.provider->getTimer();
+    kj::TimePoint end = timer.now() + total;
+    kj::Duration deadline = TRY_SECONDS * kj::SECONDS;
+    while (!try_open(kj::min(deadline, end - timer.now()))) {
+        /* Nobody holds the port: unlike a guest that is still booting, that does not mend itself. */
+        bool refused = trouble.find("onnection refused") != std::string::npos;
+        if (refused || timer.now() + 200 * kj::MILLISECONDS >= end) {
+            unreachable("unreachable", target.name + " at " + target.host + ":" + std::to_string(target.port) +
+                                           " does not answer: " + trouble);
+        }
+        timer.afterDelay(200 * kj::MILLISECONDS).wait(io.waitScope);
+        deadline = deadline * 2;
+    }
+}
+
+Node::Client Session::node()
+{
+    return client->bootstrap().castAs<Node>();
+}
+
+Node::InfoResults::Reader Session::info() const
+{
+    return KJ_ASSERT_NONNULL(greeting);
+}
+
+capnp::Capability::Client Session::cap(const std::string &name)
+{
+    if (name == "node") {
+        return node();
+    }
+    auto request = node().getRequest();
+    request.setName(name.c_str());
+    /* Waiting here, instead of pipelining, puts "no such capability" before any other complaint. */
+    return await(request.send()).getCap();
+}
+
+kj::Array<capnp::word> Session::fetch_schema()
+{
+    kj::Vector<kj::byte> bytes;
+    uint32_t total = 0;
+    do {
+        auto request = node().schemaRequest();
+        request.setOffset(static_cast<uint32_t>(bytes.size()));
+        request.setLimit(SCHEMA_PIECE);
+        auto answer = await(request.send());
+        total = answer.getTotal();
+        if (total > SCHEMA_MAX || (answer.getData().size() == 0 && bytes.size() < total)) {
+            refuse("failed", "the image's schema is cut short or of " + std::to_string(total) + " bytes");
+        }
+        bytes.addAll(answer.getData());
+    } while (bytes.size() < total);
+    auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
+    memcpy(words.begin(), bytes.begin(), words.size() * sizeof(capnp::word));
+    return words;
+}
+
+capnp::SchemaLoader &Session::schemas()
+{
+    if (loader) {
+        return *loader;
+    }
+    auto words = fetch_schema();
+    auto fresh = std::make_unique<capnp::SchemaLoader>();
+    auto problem = kj::runCatchingExceptions([&]() {
+        capnp::FlatArrayMessageReader message(words);
+        for (auto schema_node : message.getRoot<capnp::schema::CodeGeneratorRequest>().getNodes()) {
+            fresh->load(schema_node);
+        }
+    });
+    KJ_IF_MAYBE (e, problem) {
+        refuse("failed", "the image's schema makes no sense: " + failure_of(*e).reason);
+    }
+    loader = kj::mv(fresh);
+    return *loader;
+}
+
+static uint64_t find_interface_id(Session &session, const std::string &name)
+{
+    if (name == "node") {
+        return capnp::typeId<Node>();
+    }
+    auto answer = session.await(session.node().listRequest().send());
+    std::string there = "node";
+    for (auto cap : answer.getCaps()) {
+        if (name == cap.getName().cStr()) {
+            return cap.getInterfaceId();
+        }
+        there += std::string(" ") + cap.getName().cStr();
+    }
+    refuse("denied", session.target.name + " has no '" + name + "' for you; there are: " + there);
+}
+
+capnp::InterfaceSchema Session::interface_of(const std::string &name)
+{
+    uint64_t id = find_interface_id(*this, name);
+    KJ_IF_MAYBE (schema, schemas().tryGet(id)) {
+        if (schema->getProto().isInterface()) {
+            return schema->asInterface();
+        }
+    }
+    refuse("failed", "the image's schema does not know the interface of '" + name + "'");
+}
+
+} // namespace capos

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * session.h: one conversation with one node.
+ */
+#pragma once
+
+#include "state.h"
+#include "svc/node/node.capnp.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <capnp/schema-loader.h>
+#include <kj/async-io.h>
+#include <memory>
+#include <string>
+
+namespace capos
+{
+
+class Session
+{
+  public:
+    /* Connects and asks the node who it is. The whole attempt is bounded by --connect-timeout; every later answer
+     * by --timeout. Throws a Failure with Exit::UNREACHABLE. */
+    Session(const Target &target, const Args &args);
+
+    /* Waits for an answer, at most as long as the user has patience. */
+    template <typename T> T await(kj::Promise<T> promise)
+    {
+        return promise
+            .exclusiveJoin(
+                io.provider->getTimer().afterDelay(patience).then([this]() -> kj::Promise<T> { return late(); }))
+            .wait(io.waitScope);
+    }
+
+    template <typename T> capnp::Response<T> await(capnp::RemotePromise<T> promise)
+    {
+        return await(kj::Promise<capnp::Response<T>>(kj::mv(promise)));
+    }
+
+    /* What the profile exposes as `name`; "node" is the bootstrap capability itself. */
+    capnp::Capability::Client cap(const std::string &name);
+
+    Node::Client node();
+
+    /* The interface of the capability `name`. Fails with the names that there are. */
+    capnp::InterfaceSchema interface_of(const std::string &name);
+
+    /* Every schema node of the image, fetched at the first use. */
+    capnp::SchemaLoader &schemas();
+
+    /* Lets time pass while the connection is served. */
+    void pause(kj::Duration duration)
+    {
+        io.provider->getTimer().afterDelay(duration).wait(io.waitScope);
+    }
+
+    const Target target;
+    Node::InfoResults::Reader info() const;
+
+  private:
+    bool try_open(kj::Duration deadline);
+    void open(kj::Duration total);
+    kj::Array<capnp::word> fetch_schema();
+    kj::Exception late() const;
+
+    /* Order matters: what uses the event loop goes first, so it is declared last. */
+    kj::AsyncIoContext io;
+    kj::Duration patience;
+    std::string trouble; /* why the last attempt did not work */
+    kj::Own<kj::AsyncIoStream> stream;
+    kj::Own<capnp::TwoPartyClient> client;
+    kj::Maybe<capnp::Response<Node::InfoResults>> greeting;
+    std::unique_ptr<capnp::SchemaLoader> loader;
+};
+
+} // namespace capos

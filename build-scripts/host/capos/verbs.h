@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * verbs.h: what capos can do. One line of the table in verbs.c++ a verb; one run_ function each.
+ */
+#pragma once
+
+#include "args.h"
+
+#include <string>
+#include <vector>
+
+namespace capos
+{
+
+struct Verb {
+    const char *name;     /* one word or two: "call", "fleet up" */
+    const char *synopsis; /* what comes behind the name */
+    const char *summary;  /* one line */
+    const char *text;     /* more, for `capos help VERB`; may be "" */
+    size_t words_min;
+    size_t words_max;
+    std::vector<Flag> flags; /* besides those that every verb takes */
+    void (*run)(const Args &args);
+};
+
+const std::vector<Verb> &verbs();
+const std::vector<Flag> &common_flags();
+
+void run_fleet_up(const Args &args);
+void run_fleet_down(const Args &args);
+void run_fleet_status(const Args &args);
+void run_fleet_logs(const Args &args);
+void run_node_ls(const Args &args);
+void run_ls(const Args &args);
+void run_describe(const Args &args);
+void run_call(const Args &args);
+void run_put(const Args &args);
+void run_get(const Args &args);
+void run_logs(const Args &args);
+void run_image_query(const Args &args);
+void run_help(const Args &args);
+
+} // namespace capos

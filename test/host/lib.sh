@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# lib.sh: sourced by the tests that go through capos: a scratch directory, a state directory of its own, expectations.
+# CAPOS_TOP and CAPOS_BUILD come from build-scripts/check; by hand: CAPOS_TOP=$PWD CAPOS_BUILD=$PWD/build test/host/X.sh
+set -eu
+SRC=$CAPOS_TOP
+capos=$CAPOS_BUILD/capos
+work=$(mktemp -d "${TMPDIR:-/tmp}/capos-test-XXXXXX")
+export CAPOS_STATE="$work/state"
+mocks=
+
+finish() {
+    status=$?
+    trap - EXIT
+    for pid in $mocks; do kill "$pid" 2>/dev/null || :; done
+    [ ! -d "$CAPOS_STATE" ] || "$capos" fleet down >/dev/null 2>&1 || :
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+fail() {
+    echo "FAILED: $*" >&2
+    for file in "$work/out" "$work/err"; do
+        [ ! -s "$file" ] || { echo "--- $file"; tail -n 30 "$file"; } >&2
+    done
+    for log in "$CAPOS_STATE"/*/serial.log; do
+        [ ! -s "$log" ] || { echo "--- $log"; tail -n 30 "$log"; } >&2
+    done
+    exit 1
+}
+# expect STATUS COMMAND...: runs it with its output in $work/out and $work/err.
+expect() {
+    wanted=$1
+    shift
+    got=0
+    "$@" >"$work/out" 2>"$work/err" || got=$?
+    [ "$got" = "$wanted" ] || fail "'$*' ended with $got, not $wanted"
+}
+# out TEXT, err TEXT: the last command said that.
+out() { grep -qF -- "$1" "$work/out" || fail "no '$1' in the output"; }
+err() { grep -qF -- "$1" "$work/err" || fail "no '$1' among the errors"; }
+# json EXPRESSION: of the last output, as Python sees it in `d`.
+json() { python3 -c "import json,sys; d=json.load(open('$work/out')); print($1)"; }
+
+# mock [--fault NAME[=N]]...: a mock node; its address is in $node, its process in $mock.
+mock() {
+    "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@" >"$work/port" &
+    mock=$!
+    mocks="$mocks $mock"
+    for _ in $(seq 100); do
+        ! grep -q port "$work/port" || break
+        sleep 0.05
+    done
+    node=127.0.0.1:$(sed -n 's/^port //p' "$work/port")
+}

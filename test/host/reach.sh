@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# reach.sh: nodes that are not there, that say nothing, and whose schema is damaged.
+# timeout: 60
+. "$CAPOS_TOP/test/host/lib.sh"
+
+mock
+kill "$mock"
+wait "$mock" 2>/dev/null || :
+expect 3 "$capos" ls "$node"
+err 'unreachable:'
+err 'refused'
+expect 3 "$capos" ls nobody
+err 'capos fleet up'
+expect 2 "$capos" ls 127.0.0.1:notaport
+
+# It accepts the connection and says nothing, as QEMU's user network does for a guest that is not up.
+mock --fault silent
+expect 3 "$capos" ls "$node" --connect-timeout 1
+err 'says nothing'
+python3 -c '
+import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print("port", s.getsockname()[1], flush=True)
+while True:
+    c = s.accept()[0]; c.sendall(b"\x00" * 64); c.close()' >"$work/port" &
+mocks="$mocks $!"
+sleep 0.5
+expect 3 "$capos" ls "127.0.0.1:$(sed -n 's/^port //p' "$work/port")" --connect-timeout 1
+
+mock --fault bad-schema
+expect 1 "$capos" describe "$node" echo
+err 'schema'

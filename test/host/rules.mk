@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# rules.mk: what the tests of the host command need besides capos: the mock node and the schemas that it hands out.
+
+MOCK_SCHEMAS := svc/node/node.capnp store/blobs/store.capnp svc/echo/echo.capnp
+$(foreach s,$(filter-out $(HOST_SCHEMAS),$(MOCK_SCHEMAS)),$(eval $(call host_schema,$s,$(SRC)/components)))
+HOST_SCHEMAS += $(MOCK_SCHEMAS)
+
+build/test/host/mock_node: $(SRC)/test/host/mock_node.c++ $(patsubst %,build/host/gen/%.o,$(MOCK_SCHEMAS)) $(CONFIGURED)
+	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) -Ibuild/host/gen -o $@ $(filter %.c++ %.o,$^) -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
+build/test/host/schema.bin: $(addprefix $(SRC)/components/,$(MOCK_SCHEMAS))
+	@$(STEP) SCHEMA $@ $(SRC)/build-scripts/to-file $@ /dev/null $(CAPNP) compile -o- --src-prefix=$(SRC)/components $^
+CHECK_NEEDS += $(call want,build/test/host/mock_node build/test/host/schema.bin,unit)

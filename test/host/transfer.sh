@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# transfer.sh: put and get against a node that behaves, and against ones that do not: the file is right or is not there.
+# timeout: 120
+. "$CAPOS_TOP/test/host/lib.sh"
+cd "$work"
+head -c 3000001 /dev/urandom >file
+same() { cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
+
+# sizes around a chunk, and a stream without a size
+mock --fault window=16
+for size in 0 1 65535 65536 65537 1048576; do
+    head -c "$size" file >part-of-file
+    expect 0 "$capos" put "$node" /s part-of-file
+    expect 0 "$capos" get "$node" /s back
+    same part-of-file back
+done
+expect 0 sh -c "cat file | '$capos' put '$node' /a/file -"
+expect 0 "$capos" get "$node" /a/file
+same file "$work/file"
+rm -f back
+expect 0 "$capos" get "$node" /a/file -
+same file out
+expect 0 "$capos" put "$node" /a/file file --json
+[ "$(json 'd["size"]')" = 3000001 ] || fail "put --json"
+[ "$(json 'd["digest"]')" = "$(sha256sum <file | cut -c 1-64)" ] || fail "the digest of put --json"
+expect 1 "$capos" get "$node" /nothing
+err 'not-found:'
+expect 1 "$capos" put "$node" /x "$work/no-such-file"
+expect 1 "$capos" put "$node" /x "$work"
+err 'is a directory'
+expect 2 "$capos" get "$node" /dir/
+
+# a digest that is not ours: nothing is bound
+mock --fault wrong-digest
+expect 1 "$capos" put "$node" /a file
+err 'corrupt:'
+expect 1 "$capos" get "$node" /a
+err 'not-found:'
+
+# a byte changed on the way: no file, and nothing to go on from
+rm -f back
+mock --fault flip-byte=2000000
+expect 0 "$capos" put "$node" /a file
+expect 1 "$capos" get "$node" /a back
+err 'corrupt:'
+[ ! -e back ] && [ ! -e back.part ] || fail "a damaged file was kept"
+
+# short answers
+mock --fault short-reads
+expect 0 "$capos" put "$node" /a part-of-file
+expect 0 "$capos" get "$node" /a back
+same part-of-file back
+
+# slow, but within the user's patience; then beyond it
+mock --fault slow=100
+expect 0 "$capos" put "$node" /a part-of-file --timeout 5
+mock --fault stall-writes
+expect 3 "$capos" put "$node" /a part-of-file --timeout 1
+err 'no answer for 1 s'
+
+mock --fault full
+expect 1 "$capos" put "$node" /a file
+err 'overloaded: no room for the blob'
+mock --fault deny
+expect 1 "$capos" put "$node" /a file
+err 'denied:'
+
+# the node dies in the middle of a put
+mock --fault die-after=1000000
+expect 3 "$capos" put "$node" /a file
+err 'disconnected:'
+
+# and in the middle of a get; the next one goes on from there, the one after a change of the blob does not
+rm -f back
+mock --fault die-after=4500000
+expect 0 "$capos" put "$node" /a file
+expect 3 "$capos" get "$node" /a back
+[ ! -e back ] && [ -s back.part ] || fail "no part of the file was kept"
+had=$(stat -c %s back.part)
+mock
+expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" get "$node" /a back --json
+[ "$(json 'int(d["resumedAt"])')" = "$had" ] && [ "$had" -gt 0 ] || fail "did not go on from $had"
+same file back
+[ ! -e back.part ] && [ ! -e back.part.sha256 ] || fail "a part was left behind"
+head -c 1000 file >back.part
+echo 'another digest' >back.part.sha256
+expect 0 "$capos" get "$node" /a back --json
+[ "$(json 'int(d["resumedAt"])')" = 0 ] || fail "went on from a part of another blob"
+same file back
