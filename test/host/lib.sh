@@ -45,11 +45,12 @@ json() { python3 -c "import json,sys; d=json.load(open('$work/out')); print($1)"
 
 # mock [--fault NAME[=N]]...: a mock node; its address is in $node, its process in $mock.
 mock() {
+    rm -f "$work/port"
     "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@" >"$work/port" &
     mock=$!
     mocks="$mocks $mock"
     for _ in $(seq 100); do
-        ! grep -q port "$work/port" || break
+        ! grep -qs '^port .' "$work/port" || break
         sleep 0.05
     done
     node=127.0.0.1:$(sed -n 's/^port //p' "$work/port")
