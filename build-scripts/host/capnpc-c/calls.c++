@@ -94,7 +94,8 @@ void Header::serve(Node::Reader node)
     for (uint32_t i = 0; i < methods.size(); i++) {
         uint64_t id = methods[i].getParamStructType();
         std::string own = member(model.own_name(methods[i]));
-        body += "    case " + std::to_string(i) + ":\n        if (ops->" + own + " == NULL) {\n            return false;\n        }\n" +
+        body += "    case " + std::to_string(i) + ":\n        if (ops->" + own + " == NULL) {\n" +
+                "            return false;\n        }\n" +
                 "        if (!capnp_check(params, " + (model.known(id) ? "&" + model.name(id) + "_shape" : "NULL") +
                 ")) {\n            capnp_call_malformed(call);\n            return true;\n        }\n        ops->" + own +
                 "(self, call, (" + part(model, id) + "_reader){capnp_read_struct(params)});\n        return true;\n";
@@ -106,5 +107,6 @@ void Header::serve(Node::Reader node)
     std::string used = methods.size() + node.getInterface().getSuperclasses().size() > 0 ? "" : "    (void)ops;\n    (void)self;\n";
     function("bool", name + "_serve", params, used + body + "    return false;\n", " REQUIRES(LOOP)");
     function("void", name + "_dispatch", params,
-             "    if (!" + name + "_serve(ops, self, call)) {\n        capnp_call_unimplemented(call);\n    }\n", " REQUIRES(LOOP)");
+             "    if (!" + name + "_serve(ops, self, call)) {\n        capnp_call_unimplemented(call);\n    }\n",
+             " REQUIRES(LOOP)");
 }

@@ -57,8 +57,8 @@ struct irq {
 status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address, uint32_t *data)
     REQUIRES(BOOT);
 /* A wired interrupt by its global number (GSI). edge, active-high when level is false; else level, active-low for PCI. */
-status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level, bool active_low)
-    REQUIRES(BOOT);
+status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
+                        bool active_low) REQUIRES(BOOT);
 
 /* Discovery: what the platform knows without a bus driver. */
 struct device_window { /* a virtio-mmio window */
