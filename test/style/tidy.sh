@@ -19,6 +19,10 @@ for sample in test/style/samples/*.c; do
     *) printf '%s: expected "%s", said: %s\n' "$sample" "$expected" "$said"; failed=1 ;;
     esac
 done
+long=$(mktemp -d)
+trap 'rm -rf "$long"' EXIT
+{ printf '/* SPDX-License-Identifier: MIT OR Apache-2.0\n * long.c: a bad sample.\n */\n'; yes 'int x;' | head -n 998; } >"$long/long.c"
+awk -f build-scripts/tidy.awk "$long/long.c" | grep -q 'the file has 1001 lines' || { echo "a file of 1001 lines was accepted"; failed=1; }
 # shellcheck disable=SC2046  # no blanks in names
 awk -f build-scripts/tidy.awk $(sources) || failed=1
 exit "$failed"
