@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "core/mem.h"
 #include "core/room.h"
 
 #define WEAK __attribute__((weak))
