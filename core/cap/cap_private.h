@@ -6,9 +6,6 @@
 #include "core/ring.h"
 #include "core/room.h"
 
-/* As cap_insert, while the domains' first capabilities are laid out. */
-status_t cap_insert_boot(struct cap_table *table, struct object *object, uint32_t rights, cap_t *cap) REQUIRES(BOOT);
-
 /* The loop's side of a thread's ring. What the thread may write is only looked at through here. */
 struct ring;
 struct ring_config {

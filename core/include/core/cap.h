@@ -21,7 +21,8 @@ enum cap_right {
     CAP_CALL = 1u << 0, /* call methods */
     CAP_COPY = 1u << 1, /* give a copy to another domain */
     CAP_MOVE = 1u << 2, /* give itself away */
-    CAP_ALL = CAP_CALL | CAP_COPY | CAP_MOVE,
+    CAP_SERVE = 1u << 3, /* receive the calls of an endpoint (core/ring.h) */
+    CAP_ALL = CAP_CALL | CAP_COPY | CAP_MOVE, /* what a client has; never CAP_SERVE */
 };
 
 /* Whoever hands out a capability and may want it back keeps one of these. Bumping `epoch` revokes all that was derived
@@ -37,7 +38,7 @@ struct cap_slot {
     uint32_t epoch;                    /* [L] of the revoker when it was derived */
     uint32_t generation;               /* [L] */
     uint32_t rights;                   /* [L] */
-    uint32_t free_next;                /* [L] */
+    uint32_t free_next;                /* [L] index + 1; 0: the last */
 };
 
 struct cap_table {
@@ -45,7 +46,8 @@ struct cap_table {
     struct cap_slot *slot; /* [I] size entries */
     uint32_t size;         /* [I] */
     uint32_t used;         /* [L] */
-    uint32_t free_head;    /* [L] */
+    uint32_t free_head;    /* [L] index + 1 of the slot that is taken next; 0: none */
+    uint32_t free_tail;    /* [L] index + 1: emptied slots queue up, so that a number comes back as late as possible */
 };
 
 void cap_table_init(struct cap_table *table, const char *domain, struct cap_slot *slots, uint32_t size);
@@ -54,7 +56,8 @@ status_t cap_insert(struct cap_table *table, struct object *object, uint32_t rig
                     cap_t *cap) REQUIRES(LOOP);
 /* Borrowed until the loop's next call that could drop it. ST_STALE: never, no longer, revoked. ST_DENIED: a right lacks. */
 status_t cap_lookup(struct cap_table *table, cap_t cap, uint32_t rights, struct object **object) REQUIRES(LOOP);
-/* Gives a copy with at most `rights` to another table. Needs CAP_COPY. */
+/* Gives a copy with at most `rights` to another table. Needs CAP_COPY. The copy hangs on `revoker`, or, NULL, on what the
+ * original hangs on; both at once is ST_UNSUPPORTED, since (2) would not hold. */
 status_t cap_copy(struct cap_table *from, cap_t cap, struct cap_table *to, uint32_t rights,
                   const struct cap_revoker *revoker, cap_t *result) REQUIRES(LOOP);
 /* Needs CAP_MOVE. Gone from here, there afterwards, or nothing changed. */
@@ -73,3 +76,6 @@ struct initial_cap {
 };
 extern const struct initial_cap initial_caps[];
 extern const unsigned initial_caps_count;
+
+/* Room that a domain's table has for capabilities that it gets while it runs. */
+#define DOMAIN_CAPS_SPARE 64u

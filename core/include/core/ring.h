@@ -14,15 +14,33 @@
 enum ring_op {
     RING_NOP = 0,     /* completes with ST_OK */
     RING_CALL = 1,    /* params -> object; completes with the results, or a status and an exception */
-    RING_RETURN = 2,  /* answers a call that a CQ entry delivered to an endpoint of this thread */
+    RING_RETURN = 2,  /* answers the call that the RECV with the same user_data delivered; see below */
     RING_RELEASE = 3, /* drops `cap` */
-    RING_RECV = 4,    /* takes the next call from an endpoint that this thread serves */
-    RING_CANCEL = 5,  /* of the call with the same user_data; the call still completes, once */
+    RING_RECV = 4,    /* takes the next call from an endpoint that this thread serves (CAP_SERVE) */
+    RING_CANCEL = 5,  /* of the CALL or RECV with the same user_data, which still completes, once. Has no completion itself */
 };
+
+/* Every entry but CANCEL makes exactly one completion, at once or later. An entry is taken only when its completion has a
+ * place in the CQ, so a thread that does not take completions only stops itself.
+ *
+ * CALL:   params are a single-segment message, its content pointer in the first word; results likewise, in
+ *         [results_offset, + results_words_max), which may not overlap the params and belongs to the loop until the
+ *         completion. Result capabilities stand behind the results as cap_t, caps_count of them, with CAP_ALL.
+ *         Status: ST_OK, or why it never reached the object (BADARG STALE DENIED FULL; `more` 0), or the exception
+ *         (`exception`, `more` bytes of reason at results_offset): FAILED ST_IO, OVERLOADED ST_AGAIN,
+ *         DISCONNECTED ST_CLOSED, UNIMPLEMENTED ST_UNSUPPORTED.
+ * RECV:   completes when a call came: method and interface, params copied to results_offset as one segment,
+ *         results_words long; the content pointer's word is more >> 16, the method more & 0xffff. Its user_data names the
+ *         call from there on and must be unique among the calls that the thread has received.
+ * RETURN: params are the results, as in CALL. With RING_FAILED in flags: method_id is the enum exception, and
+ *         [params_offset, + params_words * 8) the reason, NUL padded. ST_STALE: no such call is waiting.
+ */
+#define RING_FAILED 1u   /* flag of RETURN */
+#define RING_CAPS_MAX 16u /* capabilities passed by one entry */
 
 struct ring_sqe {
     uint8_t op;
-    uint8_t flags; /* 0 */
+    uint8_t flags; /* 0, but for RETURN */
     uint16_t method_id;
     uint32_t params_offset;     /* bytes into the message area; 8-aligned: a single-segment message */
     uint32_t params_words;
@@ -40,10 +58,10 @@ _Static_assert(sizeof(struct ring_sqe) == 64, "one cache line");
 struct ring_cqe {
     uint64_t user_data;
     int32_t status;         /* status_t */
-    uint16_t exception;     /* enum exception when status is ST_CLOSED/ST_IO..; see cap/ring.c */
-    uint16_t caps_count;    /* result capabilities, written as cap_t at the end of the results */
+    uint16_t exception;     /* enum exception when `more` is not 0 and it was a CALL */
+    uint16_t caps_count;
     uint32_t results_words;
-    uint32_t more;          /* RECV: method id; FAILED: length of the reason text at results_offset */
+    uint32_t more;          /* CALL: length of the reason text; RECV: method and place of the content pointer */
     uint64_t interface_id;  /* RECV */
 };
 _Static_assert(sizeof(struct ring_cqe) == 32, "two a cache line");
@@ -61,6 +79,15 @@ struct ring_shared {
     uint32_t area_bytes; /* [I] */
 };
 
+/* An object whose calls are served by whoever receives from it. */
+struct endpoint {
+    struct object object;  /* give it to others as any object; static: it never dies */
+    struct list calls;     /* [L] struct call, waiting to be received */
+    struct list receivers; /* [L] RECVs that wait for a call */
+};
+void endpoint_init(struct endpoint *endpoint);
+
 /* Submits what is in the SQ and waits until at least `completions` stand in the CQ or the time is over.
- * ST_OK; ST_TIMEOUT; completions 0 never blocks. The only place where a thread may block. */
+ * ST_OK; ST_TIMEOUT; ST_BADARG: more completions than the CQ holds; ST_PROTO: this thread's own ring indices make no sense.
+ * completions 0 never blocks; timeout_ns UINT64_MAX is for ever. The only place where a thread may block. */
 status_t cap_enter(uint32_t completions, uint64_t timeout_ns) REQUIRES(THREAD);

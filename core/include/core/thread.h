@@ -21,3 +21,5 @@ struct thread *thread_new(const struct thread_config *config) REQUIRES(BOOT);
 /* The caps table of a component's domain, with what the profile grants it already inside (caps.c), by name. ST_STALE. */
 struct cap_table *domain_table(const char *component) REQUIRES(BOOT);
 status_t domain_cap(const char *component, const char *name, cap_t *cap) REQUIRES(BOOT);
+/* Puts an object of the component's own making into a domain's table (an endpoint that its thread serves). ST_FULL. */
+status_t domain_give(struct cap_table *table, struct object *object, uint32_t rights, cap_t *cap) REQUIRES(BOOT);
