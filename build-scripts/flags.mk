@@ -16,7 +16,7 @@ elf.FLAGS := $(C_ALL) $(OPTIMIZE) -ffreestanding -nostdinc -isystem $(CC_INCLUDE
 	-fstack-protector-strong -mstack-protector-guard=global -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(CC_AUTO_VAR_INIT) -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
 elf.CORE_FLAGS := -mgeneral-regs-only
-elf.LINK := -nostdlib -pie --no-dynamic-linker -z text -z noexecstack -z max-page-size=4096 --gc-sections --build-id=sha1
+elf.LINK := -nostdlib -pie --no-dynamic-linker -z text -z noexecstack -z max-page-size=4096 -z pack-relative-relocs --gc-sections --build-id=sha1
 
 sim.CC := $(CC)
 sim.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -fpie -fstack-protector-strong -ftrivial-auto-var-init=zero $(CC_AUTO_VAR_INIT) $(SIM_SANITIZE)
