@@ -15,6 +15,11 @@ fake_image build numb 3 'capos numb 0.0.0 beef\r\nready numb in 0.001 s\r\n' \
 up() { "$capos" fleet up "$@" --lifetime 60; }
 gone() { ! kill -0 "$1" 2>/dev/null || fail "process $1 is still there"; }
 
+# the guest that decides between KVM and emulation does what it should
+expect 0 up good --detach --accel probe-tcg
+out '(tcg)'
+expect 0 "$capos" fleet down
+
 # up, status, logs, down, on each machine
 for machine in q35 pc microvm; do
     expect 0 up good --detach --machine "$machine" --json

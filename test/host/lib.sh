@@ -6,6 +6,7 @@ SRC=$CAPOS_TOP
 capos=$CAPOS_BUILD/capos
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-test-XXXXXX")
 export CAPOS_STATE="$work/state"
+export CAPOS_ACCEL=tcg # tests measure and compare nothing that depends on this machine's KVM
 mocks=
 
 finish() {

@@ -22,7 +22,7 @@ _capos() {
     local word=${COMP_WORDS[COMP_CWORD]} verb="${COMP_WORDS[1]:-} ${COMP_WORDS[2]:-}" choices=
     local common="--json --state --timeout --connect-timeout --help"
     local up="--platform --machine --detach --name --build --port --disk --disk-size --memory --accel --cpu --no-net --no-disk
-        --no-rng --qemu-arg --append --gdb --deadline --lifetime"
+        --no-rng --qemu-arg --append --gdb --debug --deadline --lifetime"
     case "$COMP_CWORD $verb" in
     "1 "*) choices="fleet node ls describe call put get logs image help --version" ;;
     "2 fleet "*) choices="up down status logs" ;;

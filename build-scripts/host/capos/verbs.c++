@@ -44,6 +44,7 @@ static const std::vector<Flag> &fleet_up_flags()
         {"--qemu-arg", "ARG", "one more argument for QEMU; may be repeated"},
         {"--append", "TEXT", "command line for the image"},
         {"--gdb", "PORT", "wait for gdb at this port of 127.0.0.1 before the first instruction"},
+        {"--debug", nullptr, "start it stopped, with gdb on this terminal and symbols loaded"},
         {"--deadline", "SECONDS", "how long it may take to be ready (60)"},
         {"--lifetime", "SECONDS", "end it after this long, whatever it does; for tests"},
     };
