@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * sim_private.h: what the simulator's files know of each other.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "plat/plat.h"
+#include "sim_device.h"
+
+#define SIM_DEVICES_MAX 16u
+
+/* What the command line said. */
+struct sim_options {
+    size_t memory_bytes;
+    bool entropy;
+    const char *console; /* "stdio" or "unix:PATH" */
+    const char *cmdline;
+    char **argv;         /* for reboot */
+};
+extern struct sim_options sim_options;
+
+void sim_memory_init(void);
+void sim_console_init(void);
+void sim_signals_init(void);
+
+/* A line of the controller that is no device's: gives its number. */
+uint32_t sim_line_new(void);
+void sim_line_raise(uint32_t gsi);
+/* Waits until a watched descriptor is ready or `deadline_ns` (UINT64_MAX: for ever) has come, and lets their owners look. */
+void sim_poll(uint64_t deadline_ns);
+/* Interrupts are on and the image asked the machine for something: a chance to deliver what has come meanwhile. */
+void sim_chance(void);
+/* The image begins a new context: interrupts are on there. */
+void sim_irq_set_on(void);
+/* Asks for an orderly end: the next poll leaves with exit code 0. Async-signal-safe. */
+void sim_stop_wanted(void);
