@@ -4,7 +4,6 @@
  *  (1) Output waits for standard output, as a UART would. A socket client that does not read loses text instead; what was
  *      written before the first came is kept, the newest HISTORY bytes of it.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

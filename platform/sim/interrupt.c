@@ -5,7 +5,6 @@
  *      interrupts on, waits, or looks at the clock. Nothing is asynchronous, so nothing here is a signal handler's.
  *  (2) During core_trap_* the flag is off. core_trap_return may switch to another context and come back much later.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -4,7 +4,6 @@
  *  (1) A device address is the process's address: every bit of it is significant, so a driver that loses one is found out.
  *      Only the machine's RAM and the image's own sections count as memory of the guest.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <execinfo.h>
 #include <link.h>
