@@ -97,8 +97,9 @@ function component_flags(name,    i, n, part, at, s, base) {
         at = index(part[i], ":")
         s = s " -isystem $(DEPS_" substr(part[i], 1, at - 1) ")/" substr(part[i], at + 1)
     }
-    return s " " flags[name, "cflags"]
+    return s log_define() " " flags[name, "cflags"]
 }
+function log_define() { return ("core", "log_level") in value ? " -DLOG_MAX=LOG_" upper(value["core", "log_level"]) : "" }
 function make_path(path) { return index(path, top "/") == 1 ? "$(SRC)" substr(path, length(top) + 1) : path }
 
 function emit_rules(flavor,    i) {
@@ -165,6 +166,7 @@ function emit_profile_rules(    i, s) {
     print "\n" s ".platform := " head["platform"] > rules
     print s ".memory := " head["memory"] > rules
     print s ".status := " head["status"] > rules
+    print s ".defines :=" log_define() > rules
     print s ".schemas :=" schemas > rules
     for (i = 1; i <= nports; i++) { print s ".ports += " port_number[i] ":" port_name[i] > rules }
     print s ".budget := " (("text" in budget) ? "text=" sprintf("%.0f", budget["text"]) : "") (("data" in budget) ? " data=" sprintf("%.0f", budget["data"]) : "") \

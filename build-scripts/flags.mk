@@ -24,7 +24,7 @@ sim.LINK := -pie -Wl,--build-id=sha1 $(SIM_SANITIZE) -pthread
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 test.CC := $(CC)
-test.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -DCONFIG_ASSERT_SLOW=1 -DLOG_MAX=LOG_DEBUG $(SANITIZE) -I$(SRC)/test/unit
+test.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -DCONFIG_ASSERT_SLOW=1 $(SANITIZE) -I$(SRC)/test/unit
 test.LINK := -pthread -lm
 
 fuzz.CC := $(FUZZ_CC)
