@@ -43,6 +43,8 @@ struct elf_rela {
 };
 #define R_X86_64_RELATIVE 8u
 
+/* Hidden: else a compiler may fetch these addresses from a table of final ones, which relocate() changes on the way. */
+#pragma GCC visibility push(hidden)
 /* image.lds */
 extern char image_start[], image_rodata_end[], image_text[], image_text_end[], image_relro[], image_relro_end[];
 extern char image_data[], image_end[];
@@ -51,6 +53,7 @@ extern const uint64_t image_relr[], image_relr_end[];
 /* entry.S */
 extern char boot_stack_top[], early_level4[], early_level3[], early_level2[];
 _Noreturn void x86_enter_high(uint64_t cr3, uintptr_t entry, uintptr_t stack_top);
+#pragma GCC visibility pop
 
 static _Noreturn void stop(const char *why)
 {
@@ -190,7 +193,9 @@ __attribute__((no_stack_protector)) _Noreturn void early_main(uint32_t info, uin
 
     paging_borrow_low(address_of(early_level3) | 3);
     hw_write_cr3(paging_root());
+    uintptr_t entry = (uintptr_t)x86_main + layout.slide;
+    uintptr_t stack = (uintptr_t)boot_stack_top + layout.slide;
     __stack_chk_guard = x86_random_early() & ~0xffull; /* a NUL byte first: no string copy writes past it unseen */
     relocate();
-    x86_enter_high(paging_root(), (uintptr_t)x86_main + layout.slide, address_of(boot_stack_top) + layout.slide);
+    x86_enter_high(paging_root(), entry, stack);
 }

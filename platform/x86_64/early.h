@@ -17,4 +17,4 @@ extern struct layout layout;
 
 _Noreturn void early_main(uint32_t info, uint32_t eax);
 /* At the final address, on the boot stack. */
-_Noreturn void x86_main(void);
+__attribute__((visibility("hidden"))) _Noreturn void x86_main(void);

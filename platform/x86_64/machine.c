@@ -135,10 +135,10 @@ static void power_off(void)
     const struct acpi_facts *f = &self.facts;
 
     if (self.sleep_at != 0 && f->s5) {
-        hw_write8(self.sleep_at, (uint8_t)(f->s5_a << 2 | SLEEP_CONTROL_ENABLE));
+        hw_write8(self.sleep_at, (uint8_t)((unsigned)f->s5_a << 2 | SLEEP_CONTROL_ENABLE));
     }
     if (f->sleep_control.space == ACPI_PORT && f->s5) {
-        hw_out8((uint16_t)f->sleep_control.address, (uint8_t)(f->s5_a << 2 | SLEEP_CONTROL_ENABLE));
+        hw_out8((uint16_t)f->sleep_control.address, (uint8_t)((unsigned)f->s5_a << 2 | SLEEP_CONTROL_ENABLE));
     }
     if (f->pm1a.space == ACPI_PORT && f->s5) {
         acpi_enable((uint16_t)f->pm1a.address);
