@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * virtio_blk_start.c: a virtio block device (virtio 1.2, 5.2) at boot: what it is.
+ *
+ * All that the configuration says is checked here, once. A disk that contradicts itself is refused, and the boot with it.
+ */
+#define LOG_TAG "virtio-blk"
+#include "core/assert.h"
+#include "core/fmt.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "virtio_blk.h"
+
+enum { /* virtio 1.2, 5.2.4 */
+    CONFIG_CAPACITY = 0,
+    CONFIG_SIZE_MAX = 8,
+    CONFIG_SEG_MAX = 12,
+    CONFIG_BLK_SIZE = 20,
+    CONFIG_PHYSICAL_EXPONENT = 24,
+};
+
+#define REQUEST_BYTES_MAX (1u << 20)
+#define LOGICAL_BYTES_MAX 65536u
+#define PHYSICAL_BYTES_MAX (1u << 20)
+#define ID_WAIT_NS (1 * NS_PER_S)
+
+static status_t field(uint64_t feature, size_t offset, unsigned width, uint64_t otherwise, uint64_t *value)
+{
+    if (feature != 0 && !virtio_has(virtio_blk_self.device, feature)) {
+        *value = otherwise;
+        return ST_OK;
+    }
+    return virtio_config_read(virtio_blk_self.device, offset, width, value);
+}
+
+static status_t size_read(struct blkdev *blkdev)
+{
+    uint64_t logical = 0;
+    uint64_t exponent = 0;
+
+    status_t s = field(0, CONFIG_CAPACITY, 8, 0, &blkdev->sectors);
+    if (s == ST_OK) {
+        s = field(BLK_F_BLK_SIZE, CONFIG_BLK_SIZE, 4, BLKDEV_SECTOR_BYTES, &logical);
+    }
+    if (s == ST_OK) {
+        s = field(BLK_F_TOPOLOGY, CONFIG_PHYSICAL_EXPONENT, 1, 0, &exponent);
+    }
+    if (s != ST_OK) {
+        return s;
+    }
+    if (logical < BLKDEV_SECTOR_BYTES || logical > LOGICAL_BYTES_MAX || (logical & (logical - 1)) != 0) {
+        return ST_PROTO;
+    }
+    if (blkdev->sectors > UINT64_MAX / BLKDEV_SECTOR_BYTES) {
+        return ST_PROTO;
+    }
+    blkdev->logical_bytes = (uint32_t)logical;
+    /* The exponent is a hint about speed: one that makes no sense is taken for none. */
+    blkdev->physical_bytes = exponent > 11 || logical << exponent > PHYSICAL_BYTES_MAX ? (uint32_t)logical
+                                                                                       : (uint32_t)(logical << exponent);
+    return ST_OK;
+}
+
+static status_t limits_read(struct virtio_blk *blk)
+{
+    struct blkdev *blkdev = &blk->blkdev;
+    uint64_t segments = 0;
+    uint64_t bytes = 0;
+
+    /* Without the feature one segment is all that a driver may count on. */
+    status_t s = field(BLK_F_SEG_MAX, CONFIG_SEG_MAX, 4, 1, &segments);
+    if (s == ST_OK) {
+        s = field(BLK_F_SIZE_MAX, CONFIG_SIZE_MAX, 4, REQUEST_BYTES_MAX, &bytes);
+    }
+    if (s != ST_OK) {
+        return s;
+    }
+    if (blk->queue.size < 4 || segments == 0) {
+        return ST_UNSUPPORTED;
+    }
+    uint32_t most = blk->queue.size - 2u < VIRTIO_BLK_SEGMENTS_MAX ? blk->queue.size - 2u : VIRTIO_BLK_SEGMENTS_MAX;
+    blkdev->segments_max = (uint16_t)(segments < most ? segments : most);
+    /* The device's limit is for one segment; taken for the whole request it holds for each. */
+    bytes = bytes < REQUEST_BYTES_MAX ? bytes : REQUEST_BYTES_MAX;
+    blkdev->bytes_max = (uint32_t)bytes & ~(blkdev->logical_bytes - 1);
+    return blkdev->bytes_max == 0 ? ST_UNSUPPORTED : ST_OK;
+}
+
+static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
+{
+    const uint16_t count = VIRTIO_BLK_DEPTH + 1;
+    struct dma_memory memory;
+
+    dma_alloc(&memory, sizeof(struct virtio_blk_wrap) * count);
+    blk->slot = boot_alloc(sizeof(struct blk_slot) * count, _Alignof(struct blk_slot));
+    for (uint16_t i = 0; i < count; i++) {
+        blk->slot[i].wrap = (struct virtio_blk_wrap *)memory.cpu + i;
+        blk->slot[i].wrap_dma.value = memory.dev.value + i * sizeof(struct virtio_blk_wrap);
+        blk->slot[i].next = (uint16_t)(i + 1);
+    }
+    list_init(&blk->waiting);
+    work_init(&blk->bell, virtio_blk_bell);
+    work_init(&blk->again, virtio_blk_again);
+}
+
+/* The serial text: printable characters only, for it goes into logs. */
+static void id_copy(struct virtio_blk *blk, const struct virtio_blk_wrap *wrap)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof wrap->id; i++) {
+        uint8_t c = __atomic_load_n(&wrap->id[i], __ATOMIC_RELAXED);
+        if (c == 0) {
+            break;
+        }
+        blk->blkdev.id[n++] = c >= ' ' && c < 0x7f ? (char)c : '?';
+    }
+    blk->blkdev.id[n] = '\0';
+}
+
+/* Asks for the disk's own name and waits a little: it helps to say which disk is foreign. A device that does not answer
+ * or does not know keeps its slot for good, which is why it has one of its own. */
+static void id_ask(struct virtio_blk *blk)
+{
+    struct blk_slot *slot = &blk->slot[VIRTIO_BLK_DEPTH];
+    uint64_t deadline = clock_ns() + ID_WAIT_NS;
+    void *token = NULL;
+    uint32_t written = 0;
+
+    if (virtio_blk_slot_submit(slot, TYPE_GET_ID, NULL) != ST_OK) {
+        return;
+    }
+    virtio_notify(blk->device, 0, &blk->queue);
+    status_t s = virtq_reap(&blk->queue, &token, &written);
+    while (s == ST_AGAIN && clock_ns() < deadline) {
+        s = virtq_reap(&blk->queue, &token, &written);
+    }
+    if (s == ST_OK && __atomic_load_n(&slot->wrap->status, __ATOMIC_RELAXED) == STATUS_OK) {
+        id_copy(blk, slot->wrap);
+    }
+}
+
+static status_t device_setup(struct virtio_blk *blk) REQUIRES(BOOT)
+{
+    struct blkdev *blkdev = &blk->blkdev;
+
+    status_t s = virtio_interrupts(blk->device, 1);
+    if (s == ST_OK) {
+        s = virtio_queue_open(blk->device, 0, VIRTIO_BLK_RING_SIZE, &blk->queue);
+    }
+    if (s == ST_OK) {
+        s = size_read(blkdev);
+    }
+    if (s == ST_OK) {
+        s = limits_read(blk);
+    }
+    if (s != ST_OK) {
+        return s;
+    }
+    blkdev->name = "disk0";
+    blkdev->depth = VIRTIO_BLK_DEPTH;
+    blkdev->read_only = virtio_has(blk->device, BLK_F_RO);
+    blkdev->has_flush = virtio_has(blk->device, BLK_F_FLUSH);
+    slots_init(blk);
+    return ST_OK;
+}
+
+static void describe(const struct virtio_blk *blk)
+{
+    const struct blkdev *blkdev = &blk->blkdev;
+
+    fmt_text(blk->device->note.text, sizeof blk->device->note.text, "%s at %s: %llu KiB, id '%s'", blkdev->name,
+             blk->device->where, (unsigned long long)(blkdev->sectors / 2), blkdev->id);
+    log_info("%s, block %u/%u, %u segments%s%s", blk->device->note.text, (unsigned)blkdev->logical_bytes,
+             (unsigned)blkdev->physical_bytes, (unsigned)blkdev->segments_max, blkdev->has_flush ? ", flush" : ", write-through",
+             blkdev->read_only ? ", read-only" : "");
+}
+
+void virtio_blk_wire_bus(struct virtio_bus *bus) REQUIRES(BOOT);
+void virtio_blk_wire_bus(struct virtio_bus *bus)
+{
+    virtio_blk_self.bus = bus;
+}
+
+struct blkdev *virtio_blk_provide_disk(void) REQUIRES(BOOT);
+struct blkdev *virtio_blk_provide_disk(void)
+{
+    ASSERT(virtio_blk_self.blkdev.ops != NULL);
+    return &virtio_blk_self.blkdev;
+}
+
+status_t virtio_blk_start(void) REQUIRES(BOOT);
+status_t virtio_blk_start(void)
+{
+    struct virtio_blk *blk = &virtio_blk_self;
+    const uint64_t wanted = BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_RO | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
+
+    blk->device = virtio_bus_take(blk->bus, VIRTIO_BLK);
+    if (blk->device == NULL) {
+        log_err("no virtio disk: add '-drive if=none,id=disk,file=...,format=raw -device virtio-blk-pci,drive=disk' (microvm: "
+                "virtio-blk-device) to QEMU, or remove drv/virtio-blk from the profile");
+        return ST_UNSUPPORTED;
+    }
+    status_t s = virtio_open(blk->device, &virtio_blk_driver, wanted, 0);
+    if (s != ST_OK) {
+        return s;
+    }
+    s = device_setup(blk);
+    if (s != ST_OK) {
+        virtio_give_up(blk->device, status_name(s));
+        return s;
+    }
+    blk->blkdev.ops = &virtio_blk_ops;
+    virtio_go(blk->device);
+    id_ask(blk);
+    loop_post_boot(&blk->again); /* id_ask() took what an interrupt was asked for; a lie is answered there too */
+    describe(blk);
+    return ST_OK;
+}
