@@ -2,7 +2,8 @@
 # store.capnp: blobs named by what they hold, and names for them.
 #
 # A digest is 32 bytes of SHA-256 over the blob's bytes. A chunk is at most 64 KiB of Data. What was acknowledged
-# is durable: finish() and bind() return only after the disk has flushed.
+# is durable: finish(), bind() and remove() return only after the disk has flushed. A blob lives until its last name goes;
+# one that never had a name lives until Store.remove().
 
 @0xf062c3a68c3994db;
 
@@ -33,6 +34,8 @@ interface Store {
   info @3 () -> (totalBytes :UInt64, freeBytes :UInt64, blobs :UInt64, uuid :Data);
   format @4 (confirm :Text) -> ();
   # Makes the disk empty and ours, whatever was on it. `confirm` must be "erase everything".
+  remove @5 (digest :Data) -> (removed :Bool);
+  # Forgets a blob that has no name. Fails while it has one: a blob with names goes with the last of them.
 }
 
 interface Namespace {
