@@ -88,6 +88,15 @@ function generated_of(name,    i, j, n, m, part, file, s) {
     }
     return s
 }
+# The third-party sources whose headers must be there, its own and those of what it needs.
+function fetched_of(name,    i, j, n, m, part, lib, s) {
+    n = split(name needs[name], part, " ")
+    for (i = 1; i <= n; i++) {
+        m = split(libraries[part[i]], lib, " ")
+        for (j = 1; j <= m; j++) { s = s " $(FETCHED_" lib[j] ")" }
+    }
+    return s
+}
 function component_flags(name,    i, n, part, at, s, base) {
     base = "-Ibuild/" base_of() "/inc/" flat(name)
     s = base " " base "/gen"
@@ -110,7 +119,7 @@ function emit_rules(flavor,    i) {
 function emit_component_rules(flavor, name,    i, n, part, own, third, before, v, at, o, s) {
     v = base_of() "." flavor "." flat(name)
     print "\n" v ".flags := " component_flags(name) (flavor == "elf" && fpu[name] != "yes" ? " -mgeneral-regs-only" : "") > rules
-    before = generated_of(name)
+    before = generated_of(name) fetched_of(name)
     n = split(files[name, "source"], part, " ")
     for (i = 1; i <= n; i++) {
         o = object_path(flavor, name, part[i])
@@ -125,7 +134,7 @@ function emit_component_rules(flavor, name,    i, n, part, own, third, before, v
         o = object_path(flavor, name, "lib/" substr(part[i], at + 1))
         third = third " " o
         s = "$(DEPS_" substr(part[i], 1, at - 1) ")/" substr(part[i], at + 1)
-        print o ": " s " $(CONFIGURED) |" before " $(FETCHED_" substr(part[i], 1, at - 1) ")" > rules
+        print o ": " s " $(CONFIGURED) |" before > rules
         print "\t$(call compile_library," flavor ",$(" v ".flags) " flags[name, "cflags_library"] ")" > rules
         if (!(s in fetched_rule)) { fetched_rule[s] = 1; print s ": | $(FETCHED_" substr(part[i], 1, at - 1) ") ;" > rules }
     }
@@ -211,7 +220,7 @@ function emit_tests(    i, n, j, flavor, target, sources, part, label) {
         n = split(test_extra[i], part, " ")
         for (j = 1; j <= n; j++) { sources = sources " " make_path(dir[test_component[i]]) "/" part[j] }
         print "\n" (flavor == "test" ? "UNIT" : "FUZZ") "_TESTS += " target > rules
-        print target ": " sources closure(test_component[i], flavor) " $(CONFIGURED) |" generated_of(test_component[i]) > rules
+        print target ": " sources closure(test_component[i], flavor) " $(CONFIGURED) |" generated_of(test_component[i]) fetched_of(test_component[i]) > rules
         print "\t$(call link_test," flavor ",$(test." flavor "." flat(test_component[i]) ".flags) -I" make_path(dir[test_component[i]]) "," sources "," closure(test_component[i], flavor) ")" > rules
     }
 }

@@ -3,7 +3,7 @@
 # Kinds ("flavors"): elf, the image; sim, the same image as a Linux process; test, host unit tests; fuzz, libFuzzer targets.
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef \
-	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat -Wformat-security -Wno-unused-parameter -Wno-missing-field-initializers \
 	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type \
 	-Werror=unused-result $(WERROR)
 CLANG_THREADS := -Wthread-safety -Wno-ignored-attributes

@@ -107,7 +107,7 @@ FNR == 1 {
         platform_name = FILENAME
         sub(/\/platform\.conf$/, "", platform_name)
         sub(/.*\//, "", platform_name)
-        platforms = platforms " " platform_name
+        platforms = add_word(platforms, platform_name)
     }
     if (kind == "profile") { profile_file = FILENAME }
 }

@@ -4,19 +4,10 @@
  *  (1) word[0] is the stack pointer of a context that is switched away; word[1] and [2] its stack's lowest address and
  *      size, word[3] the sanitizer's own. For the process's first stack, (1) and (2) are learned at the first switch.
  */
-#include "core/poison.h"
 #include "sim_private.h"
+#include "sim_sanitizer.h"
 
 enum { SP, BOTTOM, SIZE, FAKE, ENTRY, ARGUMENT };
-
-#ifdef POISON_ACTIVE
-#include <sanitizer/common_interface_defs.h>
-#define fiber_leave(fake, bottom, size) __sanitizer_start_switch_fiber((void **)(fake), (const void *)(bottom), (size))
-#define fiber_arrive(fake, bottom, size) __sanitizer_finish_switch_fiber((void *)(fake), (bottom), (size))
-#else
-#define fiber_leave(fake, bottom, size) ((void)(fake), (void)(bottom), (void)(size))
-#define fiber_arrive(fake, bottom, size) ((void)(fake), (void)(bottom), (void)(size))
-#endif
 
 static struct plat_context *left; /* the context that the last switch came from */
 static struct plat_context *entered;

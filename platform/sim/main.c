@@ -8,8 +8,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "core/image.h"
-#include "core/poison.h"
 #include "sim_private.h"
+#include "sim_sanitizer.h"
 
 #define EXIT_USAGE 64 /* as sysexits.h: no exit code of an image */
 
@@ -25,17 +25,13 @@ static struct {
     unsigned device_count;
 } self;
 
-#ifdef POISON_ACTIVE
-/* The image's memory is one mapping that lives as long as the process, and its stacks are switched. */
+/* AddressSanitizer asks for this; nobody does without it. The image's memory is one mapping that lives as long as the
+ * process, and its stacks are switched. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0:detect_stack_use_after_return=0";
 }
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
 
 static const char usage[] =
     "usage: %s [OPTION...]      this image as a process of this machine\n"

@@ -4,7 +4,7 @@
 #include "core/room.h"
 #include "core/status.h"
 status_t x_start(void) REQUIRES(BOOT);
-#include <stdio.h>
+#include <unistd.h>
 status_t x_start(void)
 {
     return ST_OK;
