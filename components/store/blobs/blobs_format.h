@@ -101,7 +101,8 @@ static inline uint64_t blobs_log_block(const struct blobs_geometry *g, uint32_t 
 /* Blocks that a blob of this size takes. size is at most 2^56. */
 uint64_t blobs_data_blocks(uint64_t size);
 uint64_t blobs_extent_blocks(uint64_t size);
-/* For a volume of so many blocks, on a disk that writes `group_align` sectors at once, that shall hold these tables. ST_RANGE: too small; *least is what would do. */
+/* For a volume of so many blocks, on a disk that writes `group_align` sectors at once, that shall hold these tables.
+ * ST_RANGE: too small; *least is what would do. */
 status_t blobs_geometry_plan(uint64_t blocks, uint32_t group_align, uint64_t objects_max, uint64_t names_max,
                              struct blobs_geometry *geometry, uint64_t *least);
 
