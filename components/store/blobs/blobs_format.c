@@ -74,10 +74,10 @@ status_t blobs_superblock_check(const void *sector, uint64_t disk_blocks, struct
         return ST_UNSUPPORTED;
     }
     uint64_t data_start = BLOBS_SUPERBLOCKS + 2 * (uint64_t)s.log_blocks;
-    if (s.blocks > disk_blocks || data_start >= s.blocks || s.live_half > 1 ||
-        s.generation == 0 || s.next_generation <= s.generation ||
-        s.log_blocks < 2 * BLOBS_GROUP_SECTORS_MAX / BLOBS_SECTORS_PER_BLOCK || s.group_align == 0 ||
-        s.group_align > BLOBS_SECTORS_PER_BLOCK || s.zero_word != 0 || !all_zero(s.zero, sizeof(s.zero))) {
+    if (s.blocks > disk_blocks || data_start >= s.blocks || s.live_half > 1 || s.generation == 0 ||
+        s.next_generation <= s.generation || s.log_blocks < 2 * BLOBS_GROUP_SECTORS_MAX / BLOBS_SECTORS_PER_BLOCK ||
+        s.group_align == 0 || s.group_align > BLOBS_SECTORS_PER_BLOCK || s.zero_word != 0 ||
+        !all_zero(s.zero, sizeof(s.zero))) {
         return ST_PROTO;
     }
     *result = s;
@@ -171,8 +171,8 @@ static status_t record_body(const uint8_t *p, const struct blobs_geometry *geome
     return blobs_name_valid(r->name, r->name_size) ? ST_OK : ST_PROTO;
 }
 
-status_t blobs_record_next(const struct blobs_log_sector *sector, uint32_t *offset, const struct blobs_geometry *geometry,
-                           struct blobs_record *record)
+status_t blobs_record_next(const struct blobs_log_sector *sector, uint32_t *offset,
+                           const struct blobs_geometry *geometry, struct blobs_record *record)
 {
     ASSERT(sector->used <= BLOBS_LOG_PAYLOAD && *offset <= sector->used);
     uint32_t left = sector->used - *offset;

@@ -39,8 +39,8 @@ struct blobs_superblock {
     uint64_t sequence; /* grows by one at each write; copy is sequence % 2 */
     uint64_t blocks;   /* of the whole volume */
     uint64_t generation;
-    uint32_t log_blocks; /* of each half */
-    uint32_t live_half;  /* 0 or 1 */
+    uint32_t log_blocks;  /* of each half */
+    uint32_t live_half;   /* 0 or 1 */
     uint32_t group_align; /* sectors: groups begin at multiples, so that a torn physical block holds one group only */
     uint32_t zero_word;
     uint64_t next_generation; /* no half has it yet: a snapshot takes it, durable, before it writes anything */
@@ -116,8 +116,8 @@ bool blobs_log_sector_check(const void *sector, const uint8_t uuid[16], uint64_t
 void blobs_log_sector_seal(struct blobs_log_sector *sector, const uint8_t uuid[16]);
 
 /* Takes the next record at *offset of a checked sector. ST_RANGE: no more. ST_PROTO: nonsense under a good CRC. */
-status_t blobs_record_next(const struct blobs_log_sector *sector, uint32_t *offset, const struct blobs_geometry *geometry,
-                           struct blobs_record *record);
+status_t blobs_record_next(const struct blobs_log_sector *sector, uint32_t *offset,
+                           const struct blobs_geometry *geometry, struct blobs_record *record);
 /* Appends. False: it does not fit into this sector. */
 bool blobs_record_put(struct blobs_log_sector *sector, const struct blobs_record *record);
 /* 1 to 255 bytes, none of them a control character. */

@@ -32,21 +32,21 @@ struct blobs_name {
 };
 
 struct blobs_index {
-    struct blobs_blob *blob;  /* [I] blob_max entries */
-    struct blobs_name *name;  /* [I] name_max entries; the first name_count are in use, in no order */
-    uint32_t *bucket;         /* [I] bucket_mask + 1 heads */
-    uint32_t *order;          /* [I] name indexes, sorted by text */
-    uint64_t *bitmap;         /* [I] one bit a block, 1: taken; bitmap_blocks bits */
-    uint64_t bitmap_blocks;   /* [I] that there is room for */
-    uint32_t blob_max;        /* [I] */
-    uint32_t name_max;        /* [I] */
-    uint32_t bucket_mask;     /* [I] */
-    uint32_t blob_count;      /* [L] slots in use, dropped ones too */
-    uint32_t blob_free;       /* [L] list head */
-    uint32_t name_count;      /* [L] */
-    uint64_t blocks;          /* [L] of the volume */
-    uint64_t free_blocks;     /* [L] */
-    uint64_t search;          /* [L] where the next search for room begins */
+    struct blobs_blob *blob; /* [I] blob_max entries */
+    struct blobs_name *name; /* [I] name_max entries; the first name_count are in use, in no order */
+    uint32_t *bucket;        /* [I] bucket_mask + 1 heads */
+    uint32_t *order;         /* [I] name indexes, sorted by text */
+    uint64_t *bitmap;        /* [I] one bit a block, 1: taken; bitmap_blocks bits */
+    uint64_t bitmap_blocks;  /* [I] that there is room for */
+    uint32_t blob_max;       /* [I] */
+    uint32_t name_max;       /* [I] */
+    uint32_t bucket_mask;    /* [I] */
+    uint32_t blob_count;     /* [L] slots in use, dropped ones too */
+    uint32_t blob_free;      /* [L] list head */
+    uint32_t name_count;     /* [L] */
+    uint64_t blocks;         /* [L] of the volume */
+    uint64_t free_blocks;    /* [L] */
+    uint64_t search;         /* [L] where the next search for room begins */
 };
 
 void blobs_index_init(struct blobs_index *index, uint64_t blocks, uint32_t blobs, uint32_t names) REQUIRES(BOOT);

@@ -97,7 +97,7 @@ static void journal_io_done(struct blobs_io *io, status_t status)
         journal_failed(v);
         return;
     }
-    void (*next)(struct blobs_volume *volume) = v->next;
+    void (*next)(struct blobs_volume * volume) = v->next;
     v->next = NULL;
     next(v);
 }

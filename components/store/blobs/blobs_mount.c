@@ -50,15 +50,17 @@ static void refuse(struct blobs_volume *v, const char *what)
 {
     fmt_text(v->why, sizeof(v->why), "%s", what);
     log_err("disk %s is not mounted: found %s", v->disk->name, v->why);
-    log_err("nothing was written to it. To erase it and use it: capos call NODE store.format '(confirm = \"erase everything\")'");
+    log_err("nothing was written to it. To erase it and use it: capos call NODE store.format '(confirm = \"erase "
+            "everything\")'");
     blobs_state_set(v, BLOBS_FOREIGN);
 }
 
 REQUIRES(LOOP)
 static void mounted(struct blobs_volume *v)
 {
-    log_info("disk %s: %u blobs, %u names, %llu of %llu MiB free", v->disk->name, v->index.blob_count, v->index.name_count,
-             (unsigned long long)(v->index.free_blocks / 256), (unsigned long long)(v->geometry.blocks / 256));
+    log_info("disk %s: %u blobs, %u names, %llu of %llu MiB free", v->disk->name, v->index.blob_count,
+             v->index.name_count, (unsigned long long)(v->index.free_blocks / 256),
+             (unsigned long long)(v->geometry.blocks / 256));
     blobs_state_set(v, BLOBS_MOUNTED);
     blobs_journal_kick(v);
 }
@@ -219,8 +221,8 @@ void blobs_format(struct blobs_volume *v)
 {
     ASSERT(v->next == NULL && list_empty(&v->waiting) && list_empty(&v->group));
     uint64_t least;
-    status_t s = blobs_geometry_plan(disk_blocks(v), group_align(v), v->index.blob_max, v->index.name_max, &v->geometry,
-                                     &least);
+    status_t s =
+        blobs_geometry_plan(disk_blocks(v), group_align(v), v->index.blob_max, v->index.name_max, &v->geometry, &least);
     if (s != ST_OK) {
         char text[sizeof(v->why)];
         fmt_text(text, sizeof(text), "a disk of %llu KiB; these objects_max and names_max need %llu KiB",

@@ -13,12 +13,12 @@ struct blobs_change {
 
 struct blobs_service {
     struct blobs_volume volume;
-    struct object store;        /* Store */
-    struct object names;        /* Namespace */
+    struct object store; /* Store */
+    struct object names; /* Namespace */
     struct pool changes;
-    struct call *format_call;   /* [L] waits for the end of a format */
-    uint32_t open;              /* [L] uploads and sources */
-    bool ready_held;            /* [L] */
+    struct call *format_call; /* [L] waits for the end of a format */
+    uint32_t open;            /* [L] uploads and sources */
+    bool ready_held;          /* [L] */
 };
 extern struct blobs_service blobs_service;
 

@@ -14,8 +14,8 @@
 #define CONFIRM "erase everything"
 
 struct blobs_service blobs_service;
-static struct blkdev *disk;      /* [I] */
-static struct work mount_work;   /* [I] */
+static struct blkdev *disk;    /* [I] */
+static struct work mount_work; /* [I] */
 
 /* --- refusals --- */
 
@@ -237,12 +237,8 @@ static void state_changed(struct blobs_volume *v)
     }
 }
 
-static const struct store_server_ops server_ops = {.put = on_put,
-                                                   .get = on_get,
-                                                   .stat = on_stat,
-                                                   .info = on_info,
-                                                   .format = on_format,
-                                                   .remove = on_remove};
+static const struct store_server_ops server_ops = {
+    .put = on_put, .get = on_get, .stat = on_stat, .info = on_info, .format = on_format, .remove = on_remove};
 
 static void store_call(struct object *object, struct call *call)
 {

@@ -226,7 +226,7 @@ void blobs_upload_write(struct blobs_upload *u, struct blobs_write *w)
 REQUIRES(LOOP)
 static void finish_end(struct blobs_upload *u, status_t status)
 {
-    void (*finished)(struct blobs_upload *upload, status_t status) = u->finished;
+    void (*finished)(struct blobs_upload * upload, status_t status) = u->finished;
     u->finished = NULL;
     finished(u, status);
 }

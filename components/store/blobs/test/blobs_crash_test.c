@@ -101,12 +101,12 @@ static void contents_make(void)
 #define UNKNOWN -2
 #define NO_BLOB -1
 static struct model_name {
-    int acked;        /* content, or NO_BLOB */
-    bool pending;     /* an op is under way */
+    int acked;    /* content, or NO_BLOB */
+    bool pending; /* an op is under way */
     int pending_content;
 } names[NAMES];
 static struct {
-    bool acked;       /* put was acknowledged, and it never had a name since */
+    bool acked; /* put was acknowledged, and it never had a name since */
     bool ever_named;
 } blobs[CONTENTS];
 

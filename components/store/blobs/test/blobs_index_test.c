@@ -78,9 +78,9 @@ static void random_bind(void)
     struct blobs_record r = {.kind = BLOBS_RECORD_BIND};
     digest_of(key, r.digest);
     name_of(name, &r);
-    status_t expected = !model_blob[key].present                               ? ST_PROTO
+    status_t expected = !model_blob[key].present                        ? ST_PROTO
                         : model_name[name] < 0 && name_count() == NAMES ? ST_FULL
-                                                                               : ST_OK;
+                                                                        : ST_OK;
     CHECK_EQ(blobs_index_apply(&table, &r, false), expected);
     if (expected == ST_OK) {
         if (model_name[name] >= 0) {

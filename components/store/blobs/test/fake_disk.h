@@ -25,10 +25,10 @@ static struct fake_disk {
     uint32_t cached_count;
     struct blk_request *pending[DISK_DEPTH];
     uint32_t pending_count;
-    uint64_t writes;         /* sectors written */
-    bool lose_flush;         /* a planted bug: FLUSH does nothing */
-    bool fail_writes;        /* writes end with ST_IO */
-    unsigned fail_after;     /* that many requests succeed, then all fail; 0: never */
+    uint64_t writes;     /* sectors written */
+    bool lose_flush;     /* a planted bug: FLUSH does nothing */
+    bool fail_writes;    /* writes end with ST_IO */
+    unsigned fail_after; /* that many requests succeed, then all fail; 0: never */
 } disk;
 
 static void disk_note_write(struct blk_request *r)
