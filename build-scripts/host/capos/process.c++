@@ -85,35 +85,67 @@ static void write_status(const std::string &dir, int status)
     write_file_atomically(dir + "/status", text);
 }
 
-[[noreturn]] static void supervise(const std::vector<std::string> &argv, const std::string &dir, bool attached,
-                                   unsigned lifetime, int events)
+struct Plan {
+    const std::vector<std::string> &argv;
+    const std::string &dir;
+    bool attached;
+    unsigned lifetime;
+    Keeper &keeper;
+};
+
+/* The node's process; -1 when the keeper or fork cannot. What was wrong is in the log, which is our standard error. */
+static int fork_node(const Plan &plan, int events)
 {
-    setsid(); /* Ctrl-C is capos's business: it asks the node to halt first */
-    if (attached) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-    }
-    drop_descriptors(events, dir + "/qemu.log");
-    signal(SIGTERM, kill_node);
-    signal(SIGALRM, kill_node);
     int self = getpid();
+    try {
+        plan.keeper.open();
+    } catch (const Failure &failure) {
+        fprintf(stderr, "%s\n", failure.reason.c_str());
+        return -1;
+    }
     int pid = fork();
     if (pid == 0) {
         close(events);
-        become_node(argv, self);
+        plan.keeper.in_child();
+        become_node(plan.argv, self);
     }
+    return pid;
+}
+
+static int keep_node(const Plan &plan, int pid)
+{
+    try {
+        return plan.keeper.keep(pid);
+    } catch (const Failure &failure) {
+        fprintf(stderr, "%s\n", failure.reason.c_str());
+        kill_node(SIGTERM);
+        return Keeper().keep(pid);
+    }
+}
+
+[[noreturn]] static void supervise(const Plan &plan, int events)
+{
+    setsid(); /* Ctrl-C is capos's business: it asks the node to halt first */
+    if (plan.attached) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    }
+    drop_descriptors(events, plan.dir + "/qemu.log");
+    int pid = fork_node(plan, events);
     node_pid = pid;
-    if (write(events, &pid, sizeof pid) != sizeof pid || pid < 0) {
+    signal(SIGTERM, kill_node);
+    signal(SIGALRM, kill_node);
+    if (write(events, &pid, sizeof pid) != sizeof pid) {
         kill_node(SIGTERM);
     }
-    alarm(lifetime);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    if (pid > 0) {
+        alarm(plan.lifetime);
+        write_status(plan.dir, keep_node(plan, pid));
     }
-    write_status(dir, status);
     _exit(0);
 }
 
-Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached, unsigned lifetime)
+Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached, unsigned lifetime,
+                         Keeper &keeper)
 {
     int pipe_fd[2];
     if (pipe2(pipe_fd, O_CLOEXEC) != 0) {
@@ -125,12 +157,12 @@ Started start_supervised(const std::vector<std::string> &argv, const std::string
         fail_errno("fork");
     }
     if (supervisor == 0) {
-        supervise(argv, dir, attached, lifetime, pipe_fd[1]);
+        supervise({argv, dir, attached, lifetime, keeper}, pipe_fd[1]);
     }
     close(pipe_fd[1]);
     int pid = -1;
     if (read(pipe_fd[0], &pid, sizeof pid) != sizeof pid || pid < 0) {
-        refuse("failed", "cannot start a process for the node");
+        refuse("failed", "cannot start the node: " + read_file(dir + "/qemu.log").value_or("no process"));
     }
     return {pid, pipe_fd[0]};
 }
@@ -152,16 +184,17 @@ static End explain_exit(const std::string &dir, int code)
     if (own.find("terminating on signal") != std::string::npos) {
         return {"killed", "did not halt when asked, so QEMU was ended"};
     }
+    std::string report = own.empty() ? "" : ": " + own.substr(0, own.find('\n'));
     switch (code) {
     case 0:
     case 1:
         return {"stopped", "clean shutdown"};
     case 3:
-        return {console_has(dir, "refused") ? "refused" : "failed", "the image ended with code 1"};
+        return {console_has(dir, "refused") ? "refused" : "failed", "the image ended with code 1" + report};
     case 5:
-        return {"panicked", "the image panicked"};
+        return {"panicked", "the image panicked" + report};
     default:
-        return {"failed", "QEMU ended with status " + std::to_string(code)};
+        return {"failed", "it ended with status " + std::to_string(code) + report};
     }
 }
 

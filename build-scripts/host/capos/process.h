@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "keeper.h"
+
 #include <string>
 #include <vector>
 
@@ -14,11 +16,11 @@ struct Started {
     int events; /* reads end-of-file once it has ended and its status is written */
 };
 
-/* Starts argv below a supervisor of its own, which waits for it and writes DIR/status, "exit N" or "signal N". The
- * process's own output goes to DIR/qemu.log. `attached`: both die with the caller. `lifetime`: seconds until the
- * process is killed, 0 for never. */
-Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached,
-                         unsigned lifetime);
+/* Starts argv below a supervisor of its own, which does what the keeper does and writes DIR/status, "exit N" or "signal
+ * N". The process's own output goes to DIR/qemu.log. `attached`: both die with the caller. `lifetime`: seconds until
+ * the process is killed, 0 for never. */
+Started start_supervised(const std::vector<std::string> &argv, const std::string &dir, bool attached, unsigned lifetime,
+                         Keeper &keeper);
 
 /* How a node ended, by what its supervisor and its console wrote. */
 struct End {

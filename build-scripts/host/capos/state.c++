@@ -181,7 +181,8 @@ void State::save(const std::string &node, NodeState::Builder record) const
 
 void State::forget(const std::string &node) const
 {
-    for (const char *file : {"node.json", "status", "console.sock", "serial.log", "qemu.log"}) {
+    for (const char *file :
+         {"node.json", "status", "console.sock", "serial.log", "qemu.log", "wire-host.sock", "wire-node.sock"}) {
         unlink((dir(node) + "/" + file).c_str());
     }
     rmdir(dir(node).c_str());

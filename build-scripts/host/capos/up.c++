@@ -141,6 +141,16 @@ static std::string choose_disk(const Args &args, BootPackage::Reader package, co
     return path;
 }
 
+static void choose_machine(const Args &args, const State &state, BootPackage::Reader package, Launch &launch)
+{
+    launch.machine = args.get("--machine", default_machine(package));
+    if (launch.machine != "q35" && launch.machine != "pc" && launch.machine != "microvm") {
+        misuse("--machine is '" + launch.machine + "', not q35, pc or microvm");
+    }
+    launch.accel = choose_accel(args, state);
+    launch.cpu = args.get("--cpu", launch.accel == "kvm" ? "host" : "max");
+}
+
 static std::string node_name(const Args &args, const Image &image)
 {
     return args.get("--name", image.package().getProfile().cStr());
@@ -154,13 +164,10 @@ static Launch plan_launch(const Args &args, const State &state, const Image &ima
     launch.name = node_name(args, image);
     std::string dir = state.dir(launch.name);
     launch.image = image.path;
-    launch.platform = "qemu";
-    launch.machine = args.get("--machine", default_machine(package));
-    if (launch.machine != "q35" && launch.machine != "pc" && launch.machine != "microvm") {
-        misuse("--machine is '" + launch.machine + "', not q35, pc or microvm");
+    launch.platform = args.get("--platform", "qemu");
+    if (launch.platform == "qemu") {
+        choose_machine(args, state, package, launch);
     }
-    launch.accel = choose_accel(args, state);
-    launch.cpu = args.get("--cpu", launch.accel == "kvm" ? "host" : "max");
     std::string memory = args.get("--memory", "");
     launch.memory_bytes = memory.empty() ? package.getMemoryBytes() : parse_size(memory, "--memory");
     launch.net = has_component(package, "drv/virtio-net") && !args.has("--no-net");
@@ -299,8 +306,11 @@ static void wait_answer(const Args &args, const State &state, Node_record &recor
 
 static void print_up(NodeState::Reader node)
 {
-    printf("%s is %s: %s %s (%s), pid %d", node.getName().cStr(), node.getState().cStr(), node.getPlatform().cStr(),
-           node.getMachine().cStr(), node.getAccel().cStr(), node.getPid());
+    std::string machine = node.getPlatform().cStr();
+    if (machine == "qemu") {
+        machine += std::string(" ") + node.getMachine().cStr() + " (" + node.getAccel().cStr() + ")";
+    }
+    printf("%s is %s: %s, pid %d", node.getName().cStr(), node.getState().cStr(), machine.c_str(), node.getPid());
     for (auto port : node.getPorts()) {
         printf(", %s 127.0.0.1:%u", port.getName().cStr(), port.getHost());
     }
@@ -329,7 +339,11 @@ static void start(const Args &args, const State &state, const Launch &launch)
 {
     bool attached = !args.has("--detach");
     unsigned lifetime = static_cast<unsigned>(args.number("--lifetime", 1, 86400, 0));
-    Started started = start_supervised(qemu_command(launch), state.dir(launch.name), attached, lifetime);
+    bool sim = launch.platform == "sim";
+    Keeper plain;
+    Sim_keeper around_sim(launch);
+    Started started = start_supervised(sim ? sim_command(launch) : qemu_command(launch), state.dir(launch.name),
+                                       attached, lifetime, sim ? around_sim : plain);
     Node_record record = record_of(launch, started.pid);
     state.save(launch.name, *record);
     Tail tail(launch.log);
