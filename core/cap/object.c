@@ -50,6 +50,19 @@ void object_call(struct object *target, struct call *call)
     target->ops->call(target, call);
 }
 
+void call_pass(struct call *call, struct object *target)
+{
+    struct object *before = call->target;
+
+    ASSERT(call->out && !call->results_begun);
+    ASSERT(call->node.next == &call->node); /* this server still has it queued */
+    call->cancelled = NULL;
+    call->server = NULL;
+    call->target = object_get(target);
+    object_put(before);
+    target->ops->call(target, call);
+}
+
 struct payload call_results(struct call *call, uint32_t words)
 {
     ASSERT(call->out && !call->results_begun);

@@ -89,6 +89,9 @@ struct call {
 /* Sends it. The asker has filled target (borrowed: a reference is taken), ids, params, source. May return before this
  * function does. */
 void object_call(struct object *target, struct call *call) REQUIRES(LOOP);
+/* Hands a call that this server has on to another object, as if it had been sent there; this server is done with it. The
+ * server's results must not have begun. A call whose asker cancelled it meanwhile is passed on cancelled. */
+void call_pass(struct call *call, struct object *target) REQUIRES(LOOP);
 struct payload call_results(struct call *call, uint32_t words) REQUIRES(LOOP);
 /* With results not begun, core begins them (a null content pointer, which reads as an empty struct), so `returned` always
  * finds results. Results that failed to fit become an `overloaded` exception: after `failed` the source drops what was
