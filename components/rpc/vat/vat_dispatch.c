@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * vat_dispatch.c: what each message of a peer does, and when a call may begin.
+ *
+ * Fields of the RPC messages are read as they are needed; `malformed` on the message tells afterwards whether they were
+ * what they seemed. A message that is answered keeps its buffer for the answer.
+ */
+#include "core/assert.h"
+#include "vat_internal.h"
+
+static struct rpc_message_reader message_of(struct vat_message *m)
+{
+    return rpc_message_read(capnp_root(&m->message));
+}
+
+/* ---- flow control ---- */
+
+static bool begins_call(struct rpc_message_reader message)
+{
+    return rpc_message_get_which(message) == RPC_MESSAGE_WHICH_CALL ||
+           rpc_message_get_which(message) == RPC_MESSAGE_WHICH_BOOTSTRAP;
+}
+
+/* Every connection has its share of the calls that the vat can hold; beyond it, only while half of all are free. */
+static bool calls_left(const struct vat_connection *c)
+{
+    const struct pool *pool = &c->vat->answer_pool;
+    uint32_t free = pool->count - pool->in_use;
+    uint32_t share = pool->count / 2 / c->vat->options.connections;
+
+    return free > 0 && c->live_count < c->vat->options.live && (c->live_count < share || free > pool->count / 2);
+}
+
+static bool window_open(const struct vat_connection *c)
+{
+    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes &&
+           c->vat->buffers[VAT_MEDIUM].free_count > 0;
+}
+
+/* Room will come without the peer's doing: a call of it runs, a Return of it is on its way, or others hold the room. */
+static bool room_will_come(const struct vat_connection *c)
+{
+    return c->running > 0 || c->piece_count > 0 || !list_empty(&c->out) ||
+           (c->live_count == 0 && c->held_bytes < c->vat->options.window_bytes);
+}
+
+/*  window open                           -> now
+ *  not, and calls of ours wait for it    -> now, to be refused: what stands behind may be what they wait for
+ *  not, and room will come               -> later
+ *  not, and it holds everything itself   -> the connection ends: its Finishes may stand behind this message, unread */
+bool vat_admit(struct vat_connection *c, struct vat_message *m)
+{
+    if (!begins_call(message_of(m)) || window_open(c) || c->question_count > 0) {
+        return true;
+    }
+    if (!room_will_come(c)) {
+        vat_abort(c, EXCEPTION_OVERLOADED, "%u results wait for a Finish", c->live_count);
+        return true;
+    }
+    if (list_empty(&c->hungry)) {
+        list_push_back(&c->vat->hungry, &c->hungry);
+    }
+    return false;
+}
+
+/* ---- messages that begin an answer ---- */
+
+/* True: the id may be used, and there is room for one. */
+static bool answer_id_free(struct vat_connection *c, uint32_t id)
+{
+    if (vat_map_find(&c->answers, vat_key(id)) != NULL) {
+        vat_abort(c, EXCEPTION_FAILED, "question %u is open already", id);
+        return false;
+    }
+    if (c->answers.used >= c->vat->options.answers) {
+        vat_abort(c, EXCEPTION_OVERLOADED, "%u answers wait for a Finish", c->answers.used);
+        return false;
+    }
+    return true;
+}
+
+static void unimplemented(struct vat_connection *c, struct vat_message *m)
+{
+    struct capnp_ref root = capnp_payload_ref(capnp_root(&m->message));
+    uint64_t words = 0;
+    uint32_t caps = 0;
+    struct vat_message *echo = NULL;
+
+    if (capnp_measure(root, &words, &caps)) {
+        echo = vat_message_new(c->vat, words + 4);
+    }
+    if (echo == NULL) {
+        vat_abort(c, EXCEPTION_UNIMPLEMENTED, "a message that is not known here");
+        return;
+    }
+    rpc_message_set_unimplemented(rpc_message_init(capnp_root(&echo->message)), message_of(m));
+    if (echo->message.failed) {
+        vat_message_put(echo);
+        vat_abort(c, EXCEPTION_UNIMPLEMENTED, "a message that is not known here");
+        return;
+    }
+    vat_queue_message(c, echo);
+}
+
+/* True: `m` was taken over. */
+static bool call_message(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call)
+{
+    uint32_t id = rpc_call_get_question_id(call);
+    enum rpc_call_send_results_to_which to = rpc_call_send_results_to_get_which(rpc_call_get_send_results_to(call));
+
+    if (!answer_id_free(c, id)) {
+        return false;
+    }
+    if (to != RPC_CALL_SEND_RESULTS_TO_WHICH_CALLER && to != RPC_CALL_SEND_RESULTS_TO_WHICH_YOURSELF) {
+        vat_answer_refuse(c, m, id, EXCEPTION_UNIMPLEMENTED, "results for a third party");
+        return true;
+    }
+    if (!window_open(c)) {
+        vat_answer_refuse_call(c, m, call, "too much is in flight on this connection");
+        return true;
+    }
+    vat_answer_call(c, m, call);
+    return true;
+}
+
+static bool bootstrap_message(struct vat_connection *c, struct vat_message *m, uint32_t id)
+{
+    if (!answer_id_free(c, id)) {
+        return false;
+    }
+    if (!window_open(c)) {
+        vat_answer_refuse(c, m, id, EXCEPTION_OVERLOADED, "too much is in flight on this connection");
+    } else {
+        vat_answer_bootstrap(c, m, id);
+    }
+    return true;
+}
+
+/* ---- Release, Disembargo, Unimplemented ---- */
+
+static void release_message(struct vat_connection *c, struct rpc_release_reader release)
+{
+    uint32_t id = rpc_release_get_id(release);
+    uint32_t count = rpc_release_get_reference_count(release);
+
+    if (!vat_export_release(c, id, count)) {
+        vat_abort(c, EXCEPTION_FAILED, "Release of %u references to capability %u, more than you hold", count, id);
+    }
+}
+
+/* What a Disembargo of the peer's leads to must be the peer's own: there it goes back. */
+static struct vat_found loopback_target(struct vat_connection *c, struct rpc_message_target_reader target)
+{
+    struct vat_found found = vat_target_find(c, target);
+
+    if (found.abort || found.reason != NULL) {
+        return found;
+    }
+    struct object *object = vat_settle(found.object);
+    const struct vat_import *import = vat_import_of(object);
+    const struct vat_promise *p = vat_promise_of(object);
+    bool theirs = (import != NULL && import->c == c) ||
+                  (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
+    found.abort = !theirs;
+    found.reason = theirs ? NULL : "Disembargo of what does not lead back to you";
+    if (!found.owned) {
+        found.object = object;
+    } else {
+        object_put(found.object); /* a fresh promise leads nowhere yet */
+    }
+    return found;
+}
+
+static void loopback_reply(struct vat_connection *c, struct vat_message *m, struct object *object, uint32_t id)
+{
+    struct vat_import *import = vat_import_of(object);
+    struct vat_promise *p = vat_promise_of(object);
+
+    vat_message_reuse(m);
+    struct rpc_disembargo_builder reply =
+        rpc_message_init_disembargo(rpc_message_init(capnp_root(&m->message)));
+    struct rpc_message_target_builder target = rpc_disembargo_init_target(reply);
+    if (import != NULL) {
+        rpc_message_target_set_imported_cap(target, import->id);
+    } else {
+        vat_build_promised(rpc_message_target_init_promised_answer(target),
+                           (struct vat_promised){p->question->id, p->path, p->path_count});
+    }
+    rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_edit_context(reply), id);
+    vat_queue_message(c, m); /* behind the calls that it follows: they were passed on when they came */
+}
+
+/* True: `m` was taken over. */
+static bool disembargo_message(struct vat_connection *c, struct vat_message *m,
+                               struct rpc_disembargo_reader disembargo)
+{
+    struct rpc_disembargo_context_reader context = rpc_disembargo_get_context(disembargo);
+    uint32_t id;
+
+    switch (rpc_disembargo_context_get_which(context)) {
+    case RPC_DISEMBARGO_CONTEXT_WHICH_SENDER_LOOPBACK: {
+        struct vat_found found = loopback_target(c, rpc_disembargo_get_target(disembargo));
+        if (found.abort || found.reason != NULL) {
+            vat_abort(c, EXCEPTION_FAILED, "%s", found.reason);
+            return false;
+        }
+        loopback_reply(c, m, found.object, rpc_disembargo_context_get_sender_loopback(context));
+        return true;
+    }
+    case RPC_DISEMBARGO_CONTEXT_WHICH_RECEIVER_LOOPBACK:
+        id = rpc_disembargo_context_get_receiver_loopback(context);
+        if (!vat_embargo_lift(c, id)) {
+            vat_abort(c, EXCEPTION_FAILED, "Disembargo %u, which was not asked for", id);
+        }
+        return false;
+    default:
+        unimplemented(c, m);
+        return false;
+    }
+}
+
+/* What we sent and the peer does not speak: as if it had done the least that it may do. */
+static void unimplemented_message(struct vat_connection *c, struct rpc_message_reader echoed)
+{
+    switch (rpc_message_get_which(echoed)) {
+    case RPC_MESSAGE_WHICH_CALL:
+        vat_question_unimplemented(c, rpc_call_get_question_id(rpc_message_get_call(echoed)));
+        return;
+    case RPC_MESSAGE_WHICH_BOOTSTRAP:
+        vat_question_unimplemented(c, rpc_bootstrap_get_question_id(rpc_message_get_bootstrap(echoed)));
+        return;
+    case RPC_MESSAGE_WHICH_RESOLVE: {
+        struct rpc_cap_descriptor_reader d = rpc_resolve_get_cap(rpc_message_get_resolve(echoed));
+        uint32_t id = rpc_cap_descriptor_get_sender_hosted(d); /* the promise's id stands at the same place */
+        bool exported = rpc_resolve_get_which(rpc_message_get_resolve(echoed)) == RPC_RESOLVE_WHICH_CAP &&
+                        (rpc_cap_descriptor_get_which(d) == RPC_CAP_DESCRIPTOR_WHICH_SENDER_HOSTED ||
+                         rpc_cap_descriptor_get_which(d) == RPC_CAP_DESCRIPTOR_WHICH_SENDER_PROMISE);
+        if (exported && !vat_export_release(c, id, 1)) {
+            vat_abort(c, EXCEPTION_FAILED, "unimplemented Resolve to %u, which you do not hold", id);
+        }
+        return;
+    }
+    default:
+        vat_abort(c, EXCEPTION_UNIMPLEMENTED, "a message that cannot be done without is not implemented by the peer");
+    }
+}
+
+static void abort_message(struct vat_connection *c, struct rpc_exception_reader exception)
+{
+    (void)exception; /* for whoever debugs: the peer has the last word, and nothing here depends on it */
+    vat_close(c);
+}
+
+/* True: `m` was taken over. */
+static bool dispatch(struct vat_connection *c, struct vat_message *m, struct rpc_message_reader message)
+{
+    switch (rpc_message_get_which(message)) {
+    case RPC_MESSAGE_WHICH_CALL:
+        return call_message(c, m, rpc_message_get_call(message));
+    case RPC_MESSAGE_WHICH_BOOTSTRAP:
+        return bootstrap_message(c, m, rpc_bootstrap_get_question_id(rpc_message_get_bootstrap(message)));
+    case RPC_MESSAGE_WHICH_RETURN:
+        vat_question_return(c, m, rpc_message_get_return(message));
+        return false;
+    case RPC_MESSAGE_WHICH_FINISH:
+        vat_answer_finish(c, rpc_message_get_finish(message));
+        return false;
+    case RPC_MESSAGE_WHICH_RELEASE:
+        release_message(c, rpc_message_get_release(message));
+        return false;
+    case RPC_MESSAGE_WHICH_RESOLVE:
+        vat_import_resolve(c, rpc_message_get_resolve(message));
+        return false;
+    case RPC_MESSAGE_WHICH_DISEMBARGO:
+        return disembargo_message(c, m, rpc_message_get_disembargo(message));
+    case RPC_MESSAGE_WHICH_UNIMPLEMENTED:
+        unimplemented_message(c, rpc_message_get_unimplemented(message));
+        return false;
+    case RPC_MESSAGE_WHICH_ABORT:
+        abort_message(c, rpc_message_get_abort(message));
+        return false;
+    default: /* levels 2 to 4, and what is newer than this */
+        unimplemented(c, m);
+        return false;
+    }
+}
+
+void vat_dispatch(struct vat_connection *c, struct vat_message *m)
+{
+    struct rpc_message_reader message = message_of(m);
+
+    if (m->message.malformed) {
+        vat_abort(c, EXCEPTION_FAILED, "malformed message");
+        vat_message_put(m);
+        return;
+    }
+    if (!dispatch(c, m, message)) {
+        bool malformed = m->message.malformed;
+        vat_message_put(m);
+        if (malformed) {
+            vat_abort(c, EXCEPTION_FAILED, "malformed message");
+        }
+    }
+}
