@@ -136,20 +136,15 @@ function emit_component_rules(flavor, name,    i, n, part, own, third, before, v
         s = "$(DEPS_" substr(part[i], 1, at - 1) ")/" substr(part[i], at + 1)
         print o ": " s " $(CONFIGURED) |" before > rules
         print "\t$(call compile_library," flavor ",$(" v ".flags) " flags[name, "cflags_library"] ")" > rules
-        if (!(s in fetched_rule)) { fetched_rule[s] = 1; print s ": | $(FETCHED_" substr(part[i], 1, at - 1) ") ;" > rules }
     }
     if (own third != "") { emit_whole(flavor, name, own, third) }
     if (flavor == "elf" || flavor == "test") { emit_schema_rules(name) }
 }
 # One object (image) or archive (tests) of a component.
 function emit_whole(flavor, name, own, third,    whole) {
-    if (flavor == "sim") {
-        print base_of() ".sim.objects +=" own third > rules
-        return
-    }
-    if (flavor == "elf") {
-        whole = "build/" base_of() "/elf/" flat(name) ".o"
-        print base_of() ".elf.objects += " whole > rules
+    if (flavor == "elf" || flavor == "sim") {
+        whole = "build/" base_of() "/" flavor "/" flat(name) ".o"
+        print base_of() "." flavor ".objects += " whole > rules
         print whole ":" own third " $(SRC)/build-scripts/symbols.sh build/" base_of() "/symbols" > rules
         print "\t@$(STEP) LD $@ $(SRC)/build-scripts/symbols.sh " name " build/" base_of() "/symbols $@" own (third == "" ? "" : " --" third) > rules
         return

@@ -21,6 +21,7 @@
 #include "core/assert.h"
 #include "core/room.h"
 #include "core/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,4 +108,39 @@ static inline void stream_close(struct stream *stream) REQUIRES(LOOP)
 static inline void stream_abort(struct stream *stream) REQUIRES(LOOP)
 {
     stream->ops->abort(stream);
+}
+
+/* For providers: the client's callbacks, of which the optional ones may be absent. */
+static inline size_t stream_client_received(struct stream_client *client, const uint8_t *data, size_t len) REQUIRES(LOOP)
+{
+    return client->ops->received(client, data, len);
+}
+
+static inline void stream_client_sent(struct stream_client *client, size_t len) REQUIRES(LOOP)
+{
+    if (client->ops->sent != NULL) {
+        client->ops->sent(client, len);
+    }
+}
+
+static inline void stream_client_room(struct stream_client *client) REQUIRES(LOOP)
+{
+    if (client->ops->room != NULL) {
+        client->ops->room(client);
+    }
+}
+
+/* False: the client does not mind; the provider closes the stream. */
+static inline bool stream_client_ended(struct stream_client *client) REQUIRES(LOOP)
+{
+    if (client->ops->ended == NULL) {
+        return false;
+    }
+    client->ops->ended(client);
+    return true;
+}
+
+static inline void stream_client_closed(struct stream_client *client, status_t status) REQUIRES(LOOP)
+{
+    client->ops->closed(client, status);
 }
