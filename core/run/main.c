@@ -49,6 +49,11 @@ static void first_turn(struct work *work)
     console_start();
 }
 
+const char *image_cmdline(void)
+{
+    return plat_cmdline();
+}
+
 _Noreturn void boot_refuse(const char *component, status_t status)
 {
     log_err("%s does not start: %s", component, status_name(status));

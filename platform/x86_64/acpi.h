@@ -26,8 +26,8 @@ struct acpi_override {
 };
 
 struct acpi_facts {
-    bool found;     /* a root table with a right checksum */
-    char oem[7];    /* "BOCHS " */
+    bool found;  /* a root table with a right checksum */
+    char oem[7]; /* "BOCHS " */
     unsigned tables;
     unsigned refused; /* tables with a wrong length or checksum */
 
@@ -51,7 +51,7 @@ struct acpi_facts {
 
     /* FADT */
     bool fadt;
-    bool reduced; /* hardware-reduced: no PM block */
+    bool reduced;             /* hardware-reduced: no PM block */
     uint32_t sci_enable_port; /* SMI_CMD, 0: ACPI mode is on or cannot be set */
     uint8_t sci_enable_value;
     struct acpi_register pm1a, pm1b; /* control */

@@ -2,9 +2,9 @@
  * apic.h: this CPU's local APIC, as memory (xAPIC) or as MSRs (x2APIC), and the I/O APICs.
  */
 #pragma once
+#include "acpi.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "acpi.h"
 
 /* Masks the 8259s, enables the local APIC with everything in it masked, maps the I/O APICs with every pin masked. */
 void apic_init(const struct acpi_facts *facts);

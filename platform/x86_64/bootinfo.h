@@ -2,18 +2,18 @@
  * bootinfo.h: what the loader said, copied before its memory is given away.
  */
 #pragma once
+#include "memmap.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "memmap.h"
 
 #define BOOT_CMDLINE_MAX 1024u
 
 struct boot_info {
-    bool multiboot;          /* loaded by a multiboot loader, not by PVH */
-    struct memmap firmware;  /* RAM that the loader called usable */
-    struct memmap ram;       /* the same without the image, modules and page tables */
-    uint64_t rsdp;           /* physical, 0: unknown */
-    uint64_t entry_tsc;      /* at entry: where boot time begins */
+    bool multiboot;         /* loaded by a multiboot loader, not by PVH */
+    struct memmap firmware; /* RAM that the loader called usable */
+    struct memmap ram;      /* the same without the image, modules and page tables */
+    uint64_t rsdp;          /* physical, 0: unknown */
+    uint64_t entry_tsc;     /* at entry: where boot time begins */
     char cmdline[BOOT_CMDLINE_MAX];
 };
 extern struct boot_info boot_info;

@@ -2,9 +2,9 @@
  * clock.h: time by the TSC, or by the hypervisor's clock; the one-shot timer.
  */
 #pragma once
+#include "acpi.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "acpi.h"
 
 /* After apic_init(). */
 void x86_clock_init(const struct acpi_facts *facts);

@@ -5,11 +5,11 @@
  *  (2) Exceptions run on stacks of their own (IST): a stack overflow still has a stack to be told on.
  */
 #include "cpu.h"
-#include <stddef.h>
 #include "core/assert.h"
 #include "hw.h"
 #include "plat/plat.h"
 #include "trap.h"
+#include <stddef.h>
 
 #define MSR_GS_BASE 0xc0000101u
 #define CODE 0x08u

@@ -7,12 +7,12 @@
 
 /* Reached through the GS base. vectors.S and cpu.c know the first three offsets. */
 struct cpu {
-    struct cpu *self;   /* [I] 0 */
-    void *local;        /* [I] 8: core's */
-    uint32_t index;     /* [I] 16 */
-    uint32_t apic_id;   /* [I] */
-    uint64_t gdt[5];    /* [I] null, code, data, task (two) */
-    uint32_t task[26];  /* [I] the 104-byte task state segment */
+    struct cpu *self;  /* [I] 0 */
+    void *local;       /* [I] 8: core's */
+    uint32_t index;    /* [I] 16 */
+    uint32_t apic_id;  /* [I] */
+    uint64_t gdt[5];   /* [I] null, code, data, task (two) */
+    uint32_t task[26]; /* [I] the 104-byte task state segment */
 };
 
 /* The boot CPU: tables, traps, protections of CR4. */

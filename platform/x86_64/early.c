@@ -10,12 +10,12 @@
  *  (3) Interrupts are off and no IDT is loaded: a fault here is a triple fault. So the code is plain and short.
  */
 #include "early.h"
-#include <stddef.h>
 #include "bootinfo.h"
 #include "hw.h"
 #include "paging.h"
 #include "random.h"
 #include "serial.h"
+#include <stddef.h>
 
 #define GIB (1ull << 30)
 #define EARLY_END GIB /* what entry.S maps */
@@ -24,7 +24,7 @@
 #define IMAGE_REGION 0xffffe00000000000ull
 #define DIRECT_REGION 0xffff800000000000ull
 #define DEVICE_REGION 0xffffc00000000000ull
-#define IMAGE_RANDOM_BITS 32u /* pages: 16 TiB */
+#define IMAGE_RANDOM_BITS 32u  /* pages: 16 TiB */
 #define REGION_RANDOM_BITS 13u /* GiB: 8 TiB */
 /* Table pages kept for guard pages and device windows: each may split or open one 2 MiB. */
 #define KEEP_MIN 8u

@@ -2,8 +2,8 @@
  * irq.h: vectors of devices. Core knows them as 0..PLAT_VECTORS_MAX - 1.
  */
 #pragma once
-#include <stdint.h>
 #include "acpi.h"
+#include <stdint.h>
 
 void x86_irq_init(const struct acpi_facts *facts);
 unsigned x86_irq_vectors_used(void);

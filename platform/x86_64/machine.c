@@ -16,7 +16,7 @@
 #define RESET_HARD 0x0eu
 #define KEYBOARD_COMMAND 0x64u
 #define KEYBOARD_RESET 0xfeu
-#define SLEEP_ENABLE (1u << 13) /* of PM1_CNT; the type is in bits 10-12 */
+#define SLEEP_ENABLE (1u << 13)        /* of PM1_CNT; the type is in bits 10-12 */
 #define SLEEP_CONTROL_ENABLE (1u << 5) /* of the sleep control register; the type in bits 2-4 */
 #define SCI_ENABLED 1u
 #define EVENT_WAIT 100000u

@@ -138,7 +138,8 @@ const uint8_t *x86_memory_view(uint64_t physical, uint64_t size)
         return NULL;
     }
     uint64_t base = physical & ~(PAGE_SIZE - 1);
-    self.view[self.views++] = (struct view){base, (physical + size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), at & ~(PAGE_SIZE - 1)};
+    self.view[self.views++] =
+        (struct view){base, (physical + size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), at & ~(PAGE_SIZE - 1)};
     return (const uint8_t *)at;
 }
 

@@ -2,9 +2,9 @@
  * memory.h: RAM, device windows and read-only views of physical memory, in the final address space.
  */
 #pragma once
+#include "memmap.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "memmap.h"
 
 /* A device window that the platform itself wants. Panics when it cannot be. */
 uintptr_t x86_memory_device(uint64_t physical, uint64_t size);

@@ -7,10 +7,10 @@
  *      flushed on this CPU. No other CPU runs.
  */
 #include "paging.h"
-#include <stddef.h>
 #include "core/assert.h"
 #include "hw.h"
 #include "memmap.h"
+#include <stddef.h>
 
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITE (1ull << 1)
@@ -27,12 +27,12 @@
 
 /* Keys: [I] after boot  [L] boot CPU at BOOT, then the loop */
 static struct {
-    uint64_t root;     /* [I] physical */
-    uint64_t first;    /* [I] of the pool */
-    uint64_t next;     /* [L] page of the pool */
-    uint64_t end;      /* [I] */
-    uint64_t offset;   /* [I] from physical to pointer */
-    unsigned largest;  /* [I] level whose entries may be pages: 2, or 3 where the CPU has 1 GiB pages */
+    uint64_t root;    /* [I] physical */
+    uint64_t first;   /* [I] of the pool */
+    uint64_t next;    /* [L] page of the pool */
+    uint64_t end;     /* [I] */
+    uint64_t offset;  /* [I] from physical to pointer */
+    unsigned largest; /* [I] level whose entries may be pages: 2, or 3 where the CPU has 1 GiB pages */
 } self;
 
 static uint64_t span_of(unsigned level)

@@ -63,13 +63,15 @@ static status_t check(uint16_t bus, uint8_t device, uint8_t function, uint16_t o
 
 static uintptr_t ecam_of(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset)
 {
-    return self.ecam + ((uintptr_t)(bus - self.first) << 20 | (uintptr_t)device << 15 | (uintptr_t)function << 12 | offset);
+    return self.ecam +
+           ((uintptr_t)(bus - self.first) << 20 | (uintptr_t)device << 15 | (uintptr_t)function << 12 | offset);
 }
 
 /* Selects the register; the data port's byte for it. Interrupts are off until the data has moved. */
 static uint16_t select(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset)
 {
-    hw_out32(CONFIG_ADDRESS, CONFIG_ON | (uint32_t)bus << 16 | (uint32_t)device << 11 | (uint32_t)function << 8 | (offset & 0xfcu));
+    hw_out32(CONFIG_ADDRESS,
+             CONFIG_ON | (uint32_t)bus << 16 | (uint32_t)device << 11 | (uint32_t)function << 8 | (offset & 0xfcu));
     return (uint16_t)(CONFIG_DATA + (offset & 3));
 }
 

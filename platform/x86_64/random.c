@@ -4,10 +4,10 @@
  *  (1) plat_entropy() gives the CPU's own random numbers or nothing. The boot mix never passes for entropy.
  */
 #include "random.h"
-#include <stddef.h>
 #include "bootinfo.h"
 #include "hw.h"
 #include "plat/plat.h"
+#include <stddef.h>
 
 #define RDRAND_TRIES 10u /* Intel SDM volume 1, section 7.3.17.1 */
 #define RDSEED_TRIES 64u

@@ -35,7 +35,7 @@ static uint8_t cmos(uint8_t reg)
 
 static struct reading read_all(void)
 {
-    return (struct reading){cmos(REG_SECOND), cmos(REG_MINUTE), cmos(REG_HOUR),    cmos(REG_DAY),
+    return (struct reading){cmos(REG_SECOND), cmos(REG_MINUTE), cmos(REG_HOUR),   cmos(REG_DAY),
                             cmos(REG_MONTH),  cmos(REG_YEAR),   cmos(REG_CENTURY)};
 }
 

@@ -38,8 +38,8 @@ void plat_show_cpu(void)
     diag_print("%s on %s: %u CPU named by firmware, 1 running\n", name, plat_name(), plat_cpu_count());
     diag_print("clock %s, %llu kHz; timer %s; interrupts by %s\n", plat_clock_source(), (unsigned long long)(hz / 1000),
                x86_clock_timer_name(), apic_is_x2() ? "x2APIC" : "xAPIC");
-    diag_print("protections: W^X NX WP %s; FPU state %u bytes; %u address bits\n", x86_cpu_protections(), x86_cpu_fpu_bytes(),
-               x86_cpu_physical_bits());
+    diag_print("protections: W^X NX WP %s; FPU state %u bytes; %u address bits\n", x86_cpu_protections(),
+               x86_cpu_fpu_bytes(), x86_cpu_physical_bits());
 }
 
 void plat_show_mem(void)
@@ -47,11 +47,13 @@ void plat_show_mem(void)
     const struct memmap *m = &boot_info.firmware;
 
     diag_print("image at slide 0x%llx%s, RAM at 0x%llx, devices at 0x%llx\n", (unsigned long long)layout.slide,
-               layout.fixed ? " (base=fixed)" : "", (unsigned long long)layout.direct, (unsigned long long)layout.device);
+               layout.fixed ? " (base=fixed)" : "", (unsigned long long)layout.direct,
+               (unsigned long long)layout.device);
     diag_print("page tables: %u pages, %u kept for later\n", paging_pages_used(), paging_pages_left());
     for (unsigned i = 0; i < m->count; i++) {
         diag_print("RAM 0x%09llx-0x%09llx %8llu KiB\n", (unsigned long long)m->span[i].base,
-                   (unsigned long long)(m->span[i].end - 1), (unsigned long long)((m->span[i].end - m->span[i].base) / KIB));
+                   (unsigned long long)(m->span[i].end - 1),
+                   (unsigned long long)((m->span[i].end - m->span[i].base) / KIB));
     }
     if (m->dropped != 0) {
         diag_print("%u pieces of RAM are not used: the map has too many\n", m->dropped);
@@ -80,5 +82,7 @@ void plat_show_acpi(void)
     diag_print("ACPI by '%s': %u tables, %u refused; loaded by %s\n", f->oem, f->tables, f->refused,
                boot_info.multiboot ? "multiboot" : "PVH");
     diag_print("%u CPUs, %u I/O APICs, %u overrides, PCI by %s\n", f->cpus, f->ioapics, f->overrides, x86_pci_access());
-    diag_print("power off by %s\n", !f->s5 ? "nothing: no \\_S5" : f->sleep_control.space != ACPI_NONE ? "sleep control" : "PM1");
+    diag_print("power off by %s\n", !f->s5                                ? "nothing: no \\_S5"
+                                    : f->sleep_control.space != ACPI_NONE ? "sleep control"
+                                                                          : "PM1");
 }

@@ -5,13 +5,13 @@
  *  (2) What is printed trusts no pointer: memory is looked at through the page tables first.
  */
 #include "trap.h"
-#include <stddef.h>
 #include "core/fmt.h"
 #include "early.h"
 #include "hw.h"
 #include "paging.h"
 #include "plat/plat.h"
 #include "serial.h"
+#include <stddef.h>
 
 #define GATE_INTERRUPT 0x8eull
 #define CODE 0x08ull
@@ -34,14 +34,18 @@ struct gate {
 };
 static struct gate gates[GATES];
 static unsigned faults; /* [a] */
+/* Stands in for the frame of a function that was called at an address which is no code: rbp, and where it was called. */
+static uintptr_t call_frame[2];
+
+static bool readable_words(uintptr_t at, unsigned words);
 
 static const char *const exception_name[TRAP_EXCEPTIONS] = {
-    [0] = "divide error",      [1] = "debug",           [2] = "NMI",
-    [3] = "breakpoint",        [4] = "overflow",        [5] = "bound",
-    [6] = "invalid opcode",    [7] = "no FPU",          [8] = "double fault",
-    [10] = "invalid TSS",      [11] = "no segment",     [12] = "stack fault",
-    [13] = "general protection", [14] = "page fault",   [16] = "x87 error",
-    [17] = "alignment check",  [18] = "machine check",  [19] = "SIMD error",
+    [0] = "divide error",        [1] = "debug",          [2] = "NMI",
+    [3] = "breakpoint",          [4] = "overflow",       [5] = "bound",
+    [6] = "invalid opcode",      [7] = "no FPU",         [8] = "double fault",
+    [10] = "invalid TSS",        [11] = "no segment",    [12] = "stack fault",
+    [13] = "general protection", [14] = "page fault",    [16] = "x87 error",
+    [17] = "alignment check",    [18] = "machine check", [19] = "SIMD error",
     [21] = "control protection",
 };
 
@@ -94,7 +98,9 @@ static void describe(char *text, size_t size, const struct trap_frame *f)
     uint64_t address = hw_read_cr2();
 
     if (f->vector == PAGE_FAULT || (f->vector == DOUBLE_FAULT && is_stack_overflow(f, address))) {
-        const char *where = is_stack_overflow(f, address) ? "stack overflow: " : address < 0x1000 ? "null pointer: " : "";
+        const char *where = is_stack_overflow(f, address) ? "stack overflow: "
+                            : address < 0x1000            ? "null pointer: "
+                                                          : "";
         fmt_text(text, size, "%s%s: %s at 0x%llx", where, name,
                  f->vector == PAGE_FAULT ? access_words(f->error) : "no stack to take a page fault on",
                  (unsigned long long)address);
@@ -126,6 +132,22 @@ static void print_registers(const struct trap_frame *f)
     print_pair("cr2", hw_read_cr2(), "rflags", f->rflags);
 }
 
+static bool is_code(uintptr_t pc)
+{
+    return pc >= (uintptr_t)image_text && pc < (uintptr_t)image_text_end;
+}
+
+/* Where a backtrace begins: at rbp, or at the call through a bad pointer, whose return address lies on the stack's top. */
+static uintptr_t first_frame(const struct trap_frame *f)
+{
+    if (is_code(f->rip) || !readable_words(f->rsp, 1)) {
+        return f->rbp;
+    }
+    call_frame[0] = f->rbp;
+    call_frame[1] = *(const uintptr_t *)f->rsp;
+    return (uintptr_t)call_frame;
+}
+
 _Noreturn void trap_fatal(const struct trap_frame *frame)
 {
     static char what[128]; /* the stack of a double fault has no room to spare, and nobody returns */
@@ -136,7 +158,7 @@ _Noreturn void trap_fatal(const struct trap_frame *frame)
     describe(what, sizeof what, frame);
     x86_serial_write("\n", 1);
     print_registers(frame);
-    core_panic_trap(what, frame->rip, frame->rbp);
+    core_panic_trap(what, frame->rip, first_frame(frame));
 }
 
 /* From the end of a function whose canary has changed. */
@@ -169,11 +191,11 @@ unsigned plat_backtrace(uintptr_t frame, uintptr_t *pcs, unsigned most)
         const uintptr_t *words = (const uintptr_t *)frame;
         uintptr_t next = words[0];
         uintptr_t pc = words[1];
-        if (pc < (uintptr_t)image_text || pc >= (uintptr_t)image_text_end) {
+        if (!is_code(pc)) {
             break;
         }
         pcs[count++] = pc;
-        if (next <= frame) {
+        if (next <= frame && frame != (uintptr_t)call_frame) {
             break; /* stacks grow down: a caller's frame is above */
         }
         frame = next;

@@ -15,6 +15,8 @@ struct image_info {
     uint64_t arena_bytes;  /* that the components' `memory` lines sum to; 0: unknown */
 };
 extern const struct image_info image_info;
+/* What the machine was started with (QEMU's -append): words for developers and tests; a product's image needs none. */
+const char *image_cmdline(void);
 /* 40 hex digits of the link's build id, NUL-terminated; "unknown" where there is none. */
 const char *image_build_id(void);
 
