@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * virtio_test_disk.c: writes patterns in many segments and many requests at once, flushes, reads back and compares; and
+ * what must be refused is.
+ *
+ *   WRITE (a request per place) -> FLUSH -> READ (the same places, other segments) -> compare -> next round, other pattern
+ */
+#define LOG_TAG "virtio-test"
+#include "core/log.h"
+#include "core/mem.h"
+#include "virtio_test.h"
+#include <string.h>
+
+#define PLACES 16u
+#define PLACE_BYTES (20u * 1024u) /* five segments of 4 KiB, or three uneven ones */
+#define SEGMENTS 5u
+
+static struct disk_test {
+    struct blkdev *disk;
+    uint8_t *memory; /* PLACES times PLACE_BYTES */
+    struct blk_request request[PLACES];
+    struct blk_segment segment[PLACES][SEGMENTS];
+    uint64_t sector[PLACES];
+    enum blk_op phase;
+    unsigned round;
+    unsigned waiting;
+    bool bad;
+} self;
+
+static uint8_t pattern(unsigned place, unsigned i)
+{
+    return (uint8_t)(i * 31 + i / 509 + place * 7 + self.round * 13);
+}
+
+static uint8_t *place_memory(unsigned place)
+{
+    return self.memory + place * PLACE_BYTES;
+}
+
+static void cut(unsigned place, const uint32_t *sizes, uint16_t count)
+{
+    uint8_t *at = place_memory(place);
+
+    for (uint16_t i = 0; i < count; i++) {
+        self.segment[place][i] = (struct blk_segment){.data = at, .size = sizes[i]};
+        at += sizes[i];
+    }
+    self.request[place].segment = self.segment[place];
+    self.request[place].segment_count = count;
+}
+
+static void on_done(struct blk_request *request, status_t status);
+
+static void send(unsigned place, enum blk_op op) REQUIRES(LOOP)
+{
+    self.request[place].op = op;
+    self.request[place].sector = self.sector[place];
+    self.request[place].done = on_done;
+    status_t s = blkdev_submit(self.disk, &self.request[place]);
+    if (s != ST_OK) {
+        log_err("disk: submit of op %u: %s", (unsigned)op, status_name(s));
+        self.bad = true;
+        return;
+    }
+    self.waiting++;
+}
+
+static void phase_begin(enum blk_op phase) REQUIRES(LOOP)
+{
+    static const uint32_t even[SEGMENTS] = {4096, 4096, 4096, 4096, 4096};
+    static const uint32_t uneven[] = {512, 19456, 512};
+
+    self.phase = phase;
+    if (phase == BLK_FLUSH) {
+        send(0, BLK_FLUSH);
+        return;
+    }
+    for (unsigned place = 0; place < PLACES; place++) {
+        bool by_even = (place + (phase == BLK_READ)) % 2 == 0;
+        cut(place, by_even ? even : uneven, by_even ? SEGMENTS : 3);
+        for (unsigned i = 0; i < PLACE_BYTES; i++) {
+            place_memory(place)[i] = phase == BLK_WRITE ? pattern(place, i) : 0xee;
+        }
+        send(place, phase);
+    }
+}
+
+static bool compare(void)
+{
+    for (unsigned place = 0; place < PLACES; place++) {
+        for (unsigned i = 0; i < PLACE_BYTES; i++) {
+            if (place_memory(place)[i] != pattern(place, i)) {
+                log_err("disk: round %u place %u byte %u is 0x%x", self.round, place, i, (unsigned)place_memory(place)[i]);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool refused(uint64_t sector, uint16_t count, uint32_t size, enum blk_op op, status_t want) REQUIRES(LOOP)
+{
+    static struct blk_segment segment;
+    static struct blk_request request;
+
+    segment = (struct blk_segment){.data = self.memory, .size = size};
+    request = (struct blk_request){.op = op, .sector = sector, .segment = &segment, .segment_count = count, .done = on_done};
+    status_t s = blkdev_submit(self.disk, &request);
+    if (s != want) {
+        log_err("disk: sector %llu size %u: %s, not %s", (unsigned long long)sector, (unsigned)size, status_name(s),
+                status_name(want));
+    }
+    return s == want;
+}
+
+static bool refusals(void) REQUIRES(LOOP)
+{
+    uint64_t end = self.disk->sectors;
+
+    return refused(end, 1, 512, BLK_READ, ST_RANGE) && refused(end - 1, 1, 1024, BLK_WRITE, ST_RANGE) &&
+           refused(UINT64_MAX, 1, 512, BLK_READ, ST_RANGE) && refused(0, 0, 512, BLK_READ, ST_BADARG) &&
+           refused(0, 1, 511, BLK_WRITE, ST_BADARG) && refused(0, 1, 0, BLK_READ, ST_BADARG) &&
+           refused(0, (uint16_t)(self.disk->segments_max + 1), 512, BLK_READ, ST_BADARG);
+}
+
+static void phase_end(void) REQUIRES(LOOP)
+{
+    if (self.phase == BLK_WRITE) {
+        phase_begin(BLK_FLUSH);
+        return;
+    }
+    if (self.phase == BLK_FLUSH) {
+        phase_begin(BLK_READ);
+        return;
+    }
+    self.bad = self.bad || !compare();
+    if (self.bad || ++self.round == VIRTIO_TEST_ROUNDS) {
+        virtio_test_done("disk", !self.bad);
+        return;
+    }
+    phase_begin(BLK_WRITE);
+}
+
+static void on_done(struct blk_request *request, status_t status)
+{
+    room_assert_loop();
+    if (status != ST_OK) {
+        log_err("disk: op %u at %llu: %s", (unsigned)request->op, (unsigned long long)request->sector, status_name(status));
+        self.bad = true;
+    }
+    if (--self.waiting == 0) {
+        phase_end();
+    }
+}
+
+void virtio_test_disk_init(struct blkdev *disk)
+{
+    self.disk = disk;
+    self.memory = boot_alloc((size_t)PLACES * PLACE_BYTES, 4096);
+}
+
+void virtio_test_disk_begin(void)
+{
+    uint64_t stride = self.disk->sectors / PLACES;
+
+    if (stride < PLACE_BYTES / BLKDEV_SECTOR_BYTES || self.disk->segments_max < SEGMENTS || self.disk->depth < PLACES) {
+        log_err("disk: %llu sectors, %u segments, depth %u are too few for this test", (unsigned long long)self.disk->sectors,
+                (unsigned)self.disk->segments_max, (unsigned)self.disk->depth);
+        virtio_test_done("disk", false);
+        return;
+    }
+    for (unsigned place = 0; place < PLACES; place++) {
+        self.sector[place] = stride * place; /* the last one ends at the end or before */
+    }
+    self.bad = !refusals();
+    phase_begin(BLK_WRITE);
+}
