@@ -47,6 +47,7 @@ static struct {
     uint64_t sum_tsc;         /* [L] ...and by the TSC in the same intervals */
     uint64_t refine_at_ns;    /* [L] sum_ns at which the rate is set next */
     uint64_t apic_hz;         /* [L] after the divider; 0: to be measured at the first arm */
+    uint64_t apic_from_tsc;   /* [I] when its count began at UINT32_MAX */
     bool deadline_mode;       /* [I] TSC deadline instead of a count */
     bool apic_counting;       /* [L] the APIC's count goes down from last_count since last_tsc */
     uint64_t deadline_ns;     /* [L] UINT64_MAX: nothing armed */
@@ -244,9 +245,14 @@ uint64_t plat_clock_ns(void)
     return ns;
 }
 
+static uint64_t rate_now(void)
+{
+    return kvmclock_on() ? kvmclock_mult() : self.mult;
+}
+
 uint64_t x86_clock_tsc_hz(void)
 {
-    uint64_t mult = kvmclock_on() ? kvmclock_mult() : self.mult;
+    uint64_t mult = rate_now();
 
     return mult != 0 ? (NS_PER_S << MULT_BITS) / mult : 0;
 }
@@ -271,7 +277,7 @@ const char *x86_clock_timer_name(void)
 /* The APIC's rate by its count since x86_clock_init(), where nobody told it. */
 static void apic_measure(void)
 {
-    uint64_t ns = plat_clock_ns();
+    uint64_t ns = scale(hw_rdtsc() - self.apic_from_tsc, rate_now(), MULT_BITS);
     uint64_t ticks = UINT32_MAX - apic_timer_count();
 
     self.apic_hz = ns != 0 ? ticks * NS_PER_S / ns : 0;
@@ -331,7 +337,7 @@ static void disarm(void)
 static void before_arm(void)
 {
     measure();
-    if (self.mult == 0 && (self.reference == REFERENCE_APIC || self.deadline_mode)) {
+    if (self.mult == 0 && (self.reference == REFERENCE_APIC || self.deadline_mode || self.apic_hz == 0)) {
         settle();
     }
     if (self.apic_hz == 0) {
@@ -416,6 +422,7 @@ void x86_clock_init(const struct acpi_facts *facts)
     if (!self.deadline_mode) {
         /* Runs from here on, as a reference or to be measured; 68 s from 0 at 1 GHz, and then it is a timer that nobody set. */
         apic_timer_start(UINT32_MAX);
+        self.apic_from_tsc = hw_rdtsc();
         self.apic_counting = true;
     }
     choose_source(facts);

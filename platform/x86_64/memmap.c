@@ -94,27 +94,6 @@ void memmap_remove(struct memmap *map, uint64_t base, uint64_t size)
     }
 }
 
-uint64_t memmap_take(struct memmap *map, uint64_t near, uint64_t size)
-{
-    unsigned best = map->count;
-
-    ASSERT(size != 0 && size % PAGE_SIZE == 0);
-    for (unsigned i = 0; i < map->count; i++) {
-        if (map->span[i].end - map->span[i].base < size) {
-            continue;
-        }
-        if (best == map->count || (map->span[i].base <= near && near < map->span[i].end)) {
-            best = i;
-        }
-    }
-    if (best == map->count) {
-        return 0;
-    }
-    uint64_t base = map->span[best].base;
-    memmap_remove(map, base, size);
-    return base;
-}
-
 bool memmap_overlaps(const struct memmap *map, uint64_t base, uint64_t size)
 {
     uint64_t end = end_of(base, size);

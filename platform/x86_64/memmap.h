@@ -25,7 +25,5 @@ struct memmap {
 void memmap_add(struct memmap *map, uint64_t base, uint64_t size);
 /* Grows it to whole pages and cuts them out. */
 void memmap_remove(struct memmap *map, uint64_t base, uint64_t size);
-/* Takes `size` bytes (pages) from the span that holds `near`, or else the first that has them. 0: none. */
-uint64_t memmap_take(struct memmap *map, uint64_t near, uint64_t size);
 bool memmap_overlaps(const struct memmap *map, uint64_t base, uint64_t size);
 uint64_t memmap_total(const struct memmap *map);
