@@ -422,7 +422,7 @@ static void test_deadline(void)
     uint64_t ticks = cpu.msr_deadline - before;
     CHECK(ticks > cpu.tsc_hz / 100 * 99 && ticks < cpu.tsc_hz / 100 * 101);
     /* Further off than the arithmetic reaches: far, and not soon because it wrapped. */
-    plat_timer_arm(plat_clock_ns() + UINT64_MAX / (x86_clock_tsc_hz() / 1000000) + 5);
+    plat_timer_arm(plat_clock_ns() + UINT64_MAX / (x86_clock_tsc_hz() / 1000000) + NS_PER_MS);
     CHECK(cpu.msr_deadline > tsc() + cpu.tsc_hz * 1000);
     plat_timer_arm(UINT64_MAX);
     CHECK_EQ(cpu.msr_deadline, 0);
