@@ -147,9 +147,7 @@ static bool read_multiboot_map(const struct multiboot_info *info)
         for (unsigned i = 0; i < ENTRIES_MAX && at + sizeof(struct multiboot_mmap) <= info->mmap_bytes; i++) {
             const struct multiboot_mmap *entry = (const void *)(map + at);
             take_entry(pass, entry->base, entry->bytes, entry->type);
-            if (entry->size > info->mmap_bytes) {
-                break;
-            }
+            /* A size that wraps leads to another place inside the map, or the same one: both are bounded by the loop. */
             at += entry->size + (uint32_t)sizeof entry->size;
         }
     }
