@@ -301,11 +301,22 @@ static void on_stopped(struct virtio_device *device)
     ASSERT(blk->taken == 0); /* (1) */
 }
 
+/* Comes with every interrupt where one vector serves all, so it is looked at what changed. */
 static void on_config(struct virtio_device *device)
 {
-    (void)device;
+    struct virtio_blk *blk = &virtio_blk_self;
+    uint64_t sectors = 0;
+
     room_assert_loop();
-    log_warn("%s: the device changed its size or form; it is looked at again at the next boot", virtio_blk_self.blkdev.name);
+    if (virtio_config_read(device, CONFIG_CAPACITY, 8, &sectors) != ST_OK) {
+        lied("configuration");
+        return;
+    }
+    if (sectors != blk->sectors_told) {
+        blk->sectors_told = sectors;
+        log_warn("%s: has %llu sectors now; %llu are used until the next boot", blk->blkdev.name, (unsigned long long)sectors,
+                 (unsigned long long)blk->blkdev.sectors);
+    }
 }
 
 const struct blkdev_ops virtio_blk_ops = {.submit = ops_submit};

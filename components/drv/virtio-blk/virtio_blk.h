@@ -18,6 +18,8 @@
 #define BLK_F_FLUSH (1ull << 9)
 #define BLK_F_TOPOLOGY (1ull << 10)
 
+enum { CONFIG_CAPACITY = 0 }; /* the others: virtio_blk_start.c */
+
 enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_GET_ID = 8 }; /* virtio 1.2, 5.2.6 */
 enum { STATUS_OK = 0, STATUS_IOERR = 1, STATUS_UNSUPP = 2, STATUS_NOT_WRITTEN = 0xff };
 
@@ -50,6 +52,7 @@ struct virtio_blk {
     struct virtq queue;      /* [L] */
     struct blk_slot *slot;   /* [I] VIRTIO_BLK_DEPTH + 1 entries, the last for GET_ID */
     uint16_t slot_free;      /* [L] == VIRTIO_BLK_DEPTH: none */
+    uint64_t sectors_told;   /* [L] that the device last said it has */
     uint32_t taken;          /* [L] requests lent: with the device and waiting */
     struct list waiting;     /* [L] requests that found no slot or descriptors; first come, first served */
     struct work bell;        /* [L] at turn end: requests were submitted */

@@ -11,7 +11,6 @@
 #include "virtio_blk.h"
 
 enum { /* virtio 1.2, 5.2.4 */
-    CONFIG_CAPACITY = 0,
     CONFIG_SIZE_MAX = 8,
     CONFIG_SEG_MAX = 12,
     CONFIG_BLK_SIZE = 20,
@@ -156,6 +155,7 @@ static status_t device_setup(struct virtio_blk *blk) REQUIRES(BOOT)
     if (s != ST_OK) {
         return s;
     }
+    blk->sectors_told = blkdev->sectors;
     blkdev->name = "disk0";
     blkdev->depth = VIRTIO_BLK_DEPTH;
     blkdev->read_only = virtio_has(blk->device, BLK_F_RO);
