@@ -122,8 +122,11 @@ static bool skipped(StructSchema::Field field, unsigned depth)
         return false;
     }
     /* Capabilities have no canonical form; AnyStruct, AnyList and Capability stay null. */
-    bool odd = type.isInterface() || (type.isList() && type.asList().getElementType().isInterface()) || (type.isAnyPointer() && field.getProto().getSlot().getType().getAnyPointer().isUnconstrained() &&
-               !field.getProto().getSlot().getType().getAnyPointer().getUnconstrained().isAnyKind());
+    bool odd = type.isInterface() || (type.isList() && type.asList().getElementType().isInterface());
+    if (type.isAnyPointer()) {
+        auto any = field.getProto().getSlot().getType().getAnyPointer();
+        odd = any.isUnconstrained() && !any.getUnconstrained().isAnyKind();
+    }
     return odd || too_much(type, depth) || pick(3) == 0;
 }
 
