@@ -18,6 +18,7 @@ static void stall(struct timer *timer);
 
 /* ---- boot ---- */
 
+REQUIRES(BOOT)
 static void connection_init(struct vat *vat, struct vat_connection *c)
 {
     const struct vat_options *o = &vat->options;
@@ -158,6 +159,7 @@ struct stream_client *vat_client(struct vat_connection *c)
 /* From OPEN to CLOSING. */
 static void closing(struct vat_connection *c)
 {
+    room_assert_loop();
     ASSERT(c->state == VAT_OPEN);
     c->state = VAT_CLOSING;
     list_remove(&c->node);
@@ -222,6 +224,7 @@ void vat_closed(struct vat_connection *c)
 /* ---- the reaper ---- */
 
 /* Each step empties one table and returns how much of the budget it used. */
+REQUIRES(LOOP)
 static uint32_t reap_live(struct vat_connection *c, uint32_t budget)
 {
     uint32_t done = 0;
@@ -232,6 +235,7 @@ static uint32_t reap_live(struct vat_connection *c, uint32_t budget)
     return done;
 }
 
+REQUIRES(LOOP)
 static uint32_t reap_questions(struct vat_connection *c, uint32_t budget)
 {
     uint32_t done = 0;
@@ -245,6 +249,7 @@ static uint32_t reap_questions(struct vat_connection *c, uint32_t budget)
     return done;
 }
 
+REQUIRES(LOOP)
 static uint32_t reap_exports(struct vat_connection *c, uint32_t budget)
 {
     uint32_t done = 0;
@@ -259,6 +264,7 @@ static uint32_t reap_exports(struct vat_connection *c, uint32_t budget)
     return done;
 }
 
+REQUIRES(LOOP)
 static uint32_t reap_imports(struct vat_connection *c, uint32_t budget)
 {
     uint32_t done = 0;
@@ -292,6 +298,7 @@ static bool reaped(const struct vat_connection *c)
 }
 
 /* True: the connection is free again. */
+REQUIRES(LOOP)
 static bool reap_one(struct vat_connection *c, uint32_t *budget)
 {
     vat_out_clear(c);
@@ -375,6 +382,7 @@ void vat_stall_watch(struct vat *vat)
 }
 
 /* True while there is something to watch. */
+REQUIRES(LOOP)
 static bool stall_check(struct vat_connection *c)
 {
     struct stream *stream = c->stream;
@@ -389,6 +397,7 @@ static bool stall_check(struct vat_connection *c)
     return true;
 }
 
+REQUIRES(LOOP)
 static bool stall_check_all(struct list *head)
 {
     bool more = false;

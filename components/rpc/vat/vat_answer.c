@@ -53,6 +53,7 @@ static void entry_set(struct vat_answer *a, void *value)
     }
 }
 
+REQUIRES(LOOP)
 static struct vat_answer *answer_new(struct vat_connection *c, struct vat_message *m, uint32_t id)
 {
     struct vat_answer *a = pool_get(&c->vat->answer_pool);
@@ -75,6 +76,7 @@ static struct vat_answer *answer_new(struct vat_connection *c, struct vat_messag
     return a;
 }
 
+REQUIRES(LOOP)
 static void answer_free(struct vat_answer *a)
 {
     struct vat *vat = a->vat;
@@ -110,6 +112,7 @@ static struct payload content_of(struct vat_message *m, struct rpc_payload_build
 }
 
 /* (2) */
+REQUIRES(LOOP)
 static struct vat_message *params_reuse(struct vat_answer *a)
 {
     struct vat_message *m = a->params;
@@ -119,6 +122,7 @@ static struct vat_message *params_reuse(struct vat_answer *a)
     return m;
 }
 
+REQUIRES(LOOP)
 static void refuse_into(struct vat_connection *c, struct vat_message *m, uint32_t id, enum exception type,
                         const char *reason)
 {
@@ -178,6 +182,7 @@ static struct payload answer_results(struct call *call, uint32_t words)
 }
 
 /* Whatever waited for this answer learns where it leads. */
+REQUIRES(LOOP)
 static void promises_resolve(struct vat_answer *a)
 {
     while (!list_empty(&a->promises)) {
@@ -194,6 +199,7 @@ static void promises_resolve(struct vat_answer *a)
     }
 }
 
+REQUIRES(LOOP)
 static void promises_break(struct list *promises, enum exception type, const char *reason)
 {
     while (!list_empty(promises)) {
@@ -221,6 +227,7 @@ static void mark_returned(struct vat_answer *a)
 }
 
 /* A returned answer of which nothing but the outcome matters from now on. */
+REQUIRES(LOOP)
 static void answer_entomb(struct vat_answer *a, enum vat_tomb kind)
 {
     entry_set(a, a->finished ? NULL : tomb(kind));
@@ -228,6 +235,7 @@ static void answer_entomb(struct vat_answer *a, enum vat_tomb kind)
 }
 
 /* An answer that ended before its Return was of use. */
+REQUIRES(LOOP)
 static void return_canceled(struct vat_answer *a)
 {
     struct vat_connection *c = a->c;
@@ -238,6 +246,7 @@ static void return_canceled(struct vat_answer *a)
     answer_entomb(a, VAT_TOMB_PLAIN);
 }
 
+REQUIRES(LOOP)
 static void return_results(struct vat_answer *a)
 {
     struct vat_connection *c = a->c;
@@ -262,6 +271,7 @@ static void return_results(struct vat_answer *a)
 }
 
 /* Both ends are done with it. */
+REQUIRES(LOOP)
 static void answer_done_maybe(struct vat_answer *a)
 {
     if (a->finished && a->returned && a->told && a->taker == NULL) {
@@ -270,6 +280,7 @@ static void answer_done_maybe(struct vat_answer *a)
     }
 }
 
+REQUIRES(LOOP)
 static void give_to_taker(struct vat_answer *a)
 {
     struct vat_question *q = a->taker;
@@ -284,6 +295,7 @@ static void give_to_taker(struct vat_answer *a)
 }
 
 /* sendResultsTo.yourself: they stay until a Return of the peer's takes them. */
+REQUIRES(LOOP)
 static void return_elsewhere(struct vat_answer *a)
 {
     promises_resolve(a);
@@ -320,6 +332,7 @@ static void answer_returned(struct call *call)
 }
 
 /* `yourself`, and it failed: the reason stands where the params stood until it is taken. */
+REQUIRES(LOOP)
 static void fail_elsewhere(struct vat_answer *a, enum exception type, const char *reason)
 {
     vat_message_reuse(a->params);
@@ -420,6 +433,7 @@ static bool path_read(struct rpc_promised_answer_reader promised, uint16_t *path
 }
 
 /* A promise of what is `path` down in a's results; several calls on the same path share one, which keeps their order. */
+REQUIRES(LOOP)
 static struct vat_found answer_promise(struct vat_answer *a, const uint16_t *path, uint8_t count)
 {
     for (struct list *node = a->promises.next; node != &a->promises; node = node->next) {
@@ -439,6 +453,7 @@ static struct vat_found answer_promise(struct vat_answer *a, const uint16_t *pat
     return (struct vat_found){.object = &p->object, .owned = true};
 }
 
+REQUIRES(LOOP)
 static struct vat_found answer_find(struct vat_map_entry *entry, const uint16_t *path, uint8_t count)
 {
     struct vat_answer *a = answer_in(entry);
@@ -476,6 +491,7 @@ struct vat_found vat_answer_find(struct vat_connection *c, struct rpc_promised_a
     return answer_find(entry, path, count);
 }
 
+REQUIRES(LOOP)
 static void uncharge(struct vat_message *m)
 {
     if (m != NULL) {
@@ -511,6 +527,7 @@ static bool content_place(struct vat_message *m, struct rpc_payload_reader paylo
     return true;
 }
 
+REQUIRES(LOOP)
 static void call_start(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call,
                        struct vat_found found, struct payload content)
 {
@@ -586,6 +603,7 @@ void vat_answer_bootstrap(struct vat_connection *c, struct vat_message *m, uint3
     vat_queue_message(c, vat_message_get(a->results));
 }
 
+REQUIRES(LOOP)
 static void finish_running(struct vat_answer *a)
 {
     a->finished = true;

@@ -74,6 +74,7 @@ void vat_import_orphan(struct vat_import *import)
     }
 }
 
+REQUIRES(LOOP)
 static struct vat_import *import_new(struct vat_connection *c, uint32_t id, bool promise)
 {
     struct vat_import *import = pool_get(&c->vat->import_pool);
@@ -96,6 +97,7 @@ static struct vat_import *import_new(struct vat_connection *c, uint32_t id, bool
 }
 
 /* One more descriptor of the peer's export `id` came. A reference for the caller; NULL: aborted. */
+REQUIRES(LOOP)
 static struct object *import_get(struct vat_connection *c, uint32_t id, bool promise)
 {
     struct vat_map_entry *entry = vat_map_find(&c->imports, vat_key(id));
@@ -275,6 +277,7 @@ status_t vat_caps_write(struct vat_connection *c, struct vat_message *m, struct 
 
 /* ---- descriptors that come ---- */
 
+REQUIRES(LOOP)
 static bool receiver_hosted(struct vat_connection *c, uint32_t id, struct object **object)
 {
     struct vat_export *e = vat_export_lookup(c, id);
@@ -287,6 +290,7 @@ static bool receiver_hosted(struct vat_connection *c, uint32_t id, struct object
     return true;
 }
 
+REQUIRES(LOOP)
 static bool receiver_answer(struct vat_connection *c, struct rpc_promised_answer_reader promised,
                             struct object **object)
 {
@@ -364,6 +368,7 @@ static void import_break(struct vat_import *import, enum exception type)
 }
 
 /* Shortens the way. Without memory for an embargo calls go on through the peer, which forwards them: only longer. */
+REQUIRES(LOOP)
 static void import_become(struct vat_connection *c, struct vat_import *import, struct object *target)
 {
     struct vat_promise *p;

@@ -65,6 +65,7 @@ bool vat_admit(struct vat_connection *c, struct vat_message *m)
 /* ---- messages that begin an answer ---- */
 
 /* True: the id may be used, and there is room for one. */
+REQUIRES(LOOP)
 static bool answer_id_free(struct vat_connection *c, uint32_t id)
 {
     if (vat_map_find(&c->answers, vat_key(id)) != NULL) {
@@ -80,6 +81,7 @@ static bool answer_id_free(struct vat_connection *c, uint32_t id)
 
 static void unimplemented(struct vat_connection *c, struct vat_message *m)
 {
+    room_assert_loop();
     struct capnp_ref root = capnp_payload_ref(capnp_root(&m->message));
     uint64_t words = 0;
     uint32_t caps = 0;
@@ -102,6 +104,7 @@ static void unimplemented(struct vat_connection *c, struct vat_message *m)
 }
 
 /* True: `m` was taken over. */
+REQUIRES(LOOP)
 static bool call_message(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call)
 {
     uint32_t id = rpc_call_get_question_id(call);
@@ -122,6 +125,7 @@ static bool call_message(struct vat_connection *c, struct vat_message *m, struct
     return true;
 }
 
+REQUIRES(LOOP)
 static bool bootstrap_message(struct vat_connection *c, struct vat_message *m, uint32_t id)
 {
     if (!answer_id_free(c, id)) {
@@ -137,6 +141,7 @@ static bool bootstrap_message(struct vat_connection *c, struct vat_message *m, u
 
 /* ---- Release, Disembargo, Unimplemented ---- */
 
+REQUIRES(LOOP)
 static void release_message(struct vat_connection *c, struct rpc_release_reader release)
 {
     uint32_t id = rpc_release_get_id(release);
@@ -148,6 +153,7 @@ static void release_message(struct vat_connection *c, struct rpc_release_reader 
 }
 
 /* What a Disembargo of the peer's leads to must be the peer's own: there it goes back. */
+REQUIRES(LOOP)
 static struct vat_found loopback_target(struct vat_connection *c, struct rpc_message_target_reader target)
 {
     struct vat_found found = vat_target_find(c, target);
@@ -170,6 +176,7 @@ static struct vat_found loopback_target(struct vat_connection *c, struct rpc_mes
     return found;
 }
 
+REQUIRES(LOOP)
 static void loopback_reply(struct vat_connection *c, struct vat_message *m, struct object *object, uint32_t id)
 {
     struct vat_import *import = vat_import_of(object);
@@ -190,6 +197,7 @@ static void loopback_reply(struct vat_connection *c, struct vat_message *m, stru
 }
 
 /* True: `m` was taken over. */
+REQUIRES(LOOP)
 static bool disembargo_message(struct vat_connection *c, struct vat_message *m,
                                struct rpc_disembargo_reader disembargo)
 {
@@ -219,6 +227,7 @@ static bool disembargo_message(struct vat_connection *c, struct vat_message *m,
 }
 
 /* What we sent and the peer does not speak: as if it had done the least that it may do. */
+REQUIRES(LOOP)
 static void unimplemented_message(struct vat_connection *c, struct rpc_message_reader echoed)
 {
     switch (rpc_message_get_which(echoed)) {
@@ -244,6 +253,7 @@ static void unimplemented_message(struct vat_connection *c, struct rpc_message_r
     }
 }
 
+REQUIRES(LOOP)
 static void abort_message(struct vat_connection *c, struct rpc_exception_reader exception)
 {
     (void)exception; /* for whoever debugs: the peer has the last word, and nothing here depends on it */
@@ -251,6 +261,7 @@ static void abort_message(struct vat_connection *c, struct rpc_exception_reader 
 }
 
 /* True: `m` was taken over. */
+REQUIRES(LOOP)
 static bool dispatch(struct vat_connection *c, struct vat_message *m, struct rpc_message_reader message)
 {
     switch (rpc_message_get_which(message)) {

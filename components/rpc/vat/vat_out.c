@@ -22,6 +22,7 @@ void vat_queue_message(struct vat_connection *c, struct vat_message *m)
 }
 
 /* The thing that a node stands in learns that its message is on its way; it may end with that. */
+REQUIRES(LOOP)
 static void sent(struct vat_out *out)
 {
     switch ((enum vat_out_kind)out->kind) {
@@ -77,6 +78,7 @@ void vat_build_abort(struct message *message, enum exception type, const char *r
     vat_build_exception(rpc_message_init_abort(rpc_message_init(capnp_root(message))), type, reason);
 }
 
+REQUIRES(LOOP)
 static void build_resolve(struct vat_connection *c, struct vat_export *e, struct rpc_message_builder root)
 {
     struct rpc_resolve_builder resolve = rpc_message_init_resolve(root);

@@ -118,6 +118,7 @@ static void promise_call(struct object *self, struct call *call)
     }
 }
 
+REQUIRES(LOOP)
 static void run(struct vat_promise *p)
 {
     object_get(&p->object); /* its calls may hold the last references */
@@ -154,6 +155,7 @@ static void leave_source(struct vat_promise *p)
     p->question = NULL;
 }
 
+REQUIRES(LOOP)
 static void tell_watchers(struct vat_promise *p)
 {
     for (struct list *node = list_pop_front(&p->watchers); node != NULL; node = list_pop_front(&p->watchers)) {
@@ -164,6 +166,7 @@ static void tell_watchers(struct vat_promise *p)
 }
 
 /* The peer hears of it behind the calls that waited: they were made first. */
+REQUIRES(LOOP)
 static void became_known(struct vat_promise *p)
 {
     leave_source(p);
@@ -246,6 +249,7 @@ void vat_resolve_after_embargo(struct vat_promise *p, struct vat_connection *c, 
     vat_queue(c, &p->disembargo);
 }
 
+REQUIRES(LOOP)
 static void lift(struct vat_promise *p)
 {
     struct object *target = p->target;

@@ -37,6 +37,7 @@ struct vat_question *vat_question_new(struct vat_connection *c)
     return q;
 }
 
+REQUIRES(LOOP)
 static void question_free(struct vat_question *q)
 {
     struct vat_connection *c = q->c;
@@ -52,6 +53,7 @@ static void question_free(struct vat_question *q)
     pool_put(&c->vat->question_pool, q);
 }
 
+REQUIRES(LOOP)
 static void question_finish(struct vat_question *q)
 {
     if (!q->finished) {
@@ -107,6 +109,7 @@ static void build_target(struct rpc_call_builder builder, struct vat_import *imp
 }
 
 /* The message of a call; NULL: no room. The question's id stands in it. */
+REQUIRES(LOOP)
 static struct vat_message *build_call(struct vat_question *q, struct vat_import *import, struct vat_promise *promise,
                                       struct call *call)
 {
@@ -222,6 +225,7 @@ struct object *vat_pipeline(struct call *call, const uint16_t *fields, uint32_t 
 /* ---- the Return ---- */
 
 /* The call is the asker's again when this returns. */
+REQUIRES(LOOP)
 static void call_done(struct vat_question *q, struct payload content)
 {
     struct call *call = q->call;
@@ -245,6 +249,7 @@ static void call_done(struct vat_question *q, struct payload content)
     call_return(call);
 }
 
+REQUIRES(LOOP)
 static void promises_resolve(struct vat_question *q, struct payload content)
 {
     while (!list_empty(&q->promises)) {
@@ -272,6 +277,7 @@ void vat_question_results(struct vat_question *q, struct payload content)
 }
 
 /* Everybody who waits hears it. */
+REQUIRES(LOOP)
 static void question_break(struct vat_question *q, enum exception type, const char *reason)
 {
     while (!list_empty(&q->promises)) {
@@ -322,6 +328,7 @@ void vat_question_disconnect(struct vat_question *q)
     question_free(q);
 }
 
+REQUIRES(LOOP)
 static void take_exception(struct vat_question *q, struct rpc_exception_reader exception)
 {
     enum rpc_exception_type type = rpc_exception_get_type(exception);
@@ -330,6 +337,7 @@ static void take_exception(struct vat_question *q, struct rpc_exception_reader e
                       rpc_exception_get_reason(exception).text);
 }
 
+REQUIRES(LOOP)
 static void take_results(struct vat_question *q, struct vat_message *m, struct rpc_payload_reader payload)
 {
     struct vat_connection *c = q->c;
@@ -350,6 +358,7 @@ static void take_results(struct vat_question *q, struct vat_message *m, struct r
     }
 }
 
+REQUIRES(LOOP)
 static void take_from(struct vat_question *q, uint32_t id)
 {
     struct vat_answer *a = vat_answer_yourself(q->c, id);
@@ -361,6 +370,7 @@ static void take_from(struct vat_question *q, uint32_t id)
     vat_answer_take(a, q);
 }
 
+REQUIRES(LOOP)
 static void take_return(struct vat_question *q, struct vat_message *m, struct rpc_return_reader answer)
 {
     switch (rpc_return_get_which(answer)) {
@@ -384,6 +394,7 @@ static void take_return(struct vat_question *q, struct vat_message *m, struct rp
 }
 
 /* The capabilities of the params: what the peer says that it let go of. */
+REQUIRES(LOOP)
 static void params_returned(struct vat_question *q, bool release)
 {
     if (q->sent != NULL && release) {

@@ -31,6 +31,7 @@ static uint32_t min_u32(size_t a, size_t b)
 }
 
 /* Takes header bytes until the header is whole. */
+REQUIRES(LOOP)
 static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t len)
 {
     uint32_t want = 8;
@@ -44,7 +45,7 @@ static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t le
                 vat_abort(c, EXCEPTION_FAILED, "message with too many segments");
                 return taken;
             }
-            want = (segments_less_one / 2 + 1) * 8;
+            want = (segments_less_one + 3) / 2 * 8; /* the count, a size each, padded to words */
         }
         uint32_t n = min_u32(len - taken, (c->head_size < 4 ? 4 : want) - c->head_size);
         memcpy(c->head + c->head_size, data + taken, n);
@@ -69,6 +70,7 @@ static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t le
 
 /* True when a buffer is there. While calls of ours wait for the peer, the last eighth of the small buffers is theirs:
  * what the peer sends may be what frees the others. */
+REQUIRES(LOOP)
 static bool take_buffer(struct vat_connection *c)
 {
     struct vat_buffers *small = &c->vat->buffers[VAT_SMALL];
@@ -85,6 +87,7 @@ static bool take_buffer(struct vat_connection *c)
     return c->incoming != NULL;
 }
 
+REQUIRES(LOOP)
 static void message_ready(struct vat_connection *c)
 {
     struct vat_message *m = c->incoming;
@@ -97,6 +100,7 @@ static void message_ready(struct vat_connection *c)
 }
 
 /* The whole message is there: makes it readable, and hands it over if it may run now. False: later. */
+REQUIRES(LOOP)
 static bool take_message(struct vat_connection *c)
 {
     struct vat_message *m = c->incoming;
@@ -115,6 +119,7 @@ static bool take_message(struct vat_connection *c)
     return true;
 }
 
+REQUIRES(LOOP)
 static size_t receive(struct vat_connection *c, const uint8_t *data, size_t len)
 {
     size_t taken = 0;
@@ -176,6 +181,7 @@ void vat_stream_feed(struct vat_connection *c)
 
 /* ---- out ---- */
 
+REQUIRES(LOOP)
 static bool lend(struct vat_connection *c, const void *bytes, size_t size, struct vat_message *m)
 {
     if (c->full || c->piece_count == VAT_PIECES) {
@@ -199,6 +205,7 @@ static bool lend(struct vat_connection *c, const void *bytes, size_t size, struc
 }
 
 /* (3) */
+REQUIRES(LOOP)
 static bool lend_control(struct vat_connection *c)
 {
     while (c->control_lent != c->control_written) {
@@ -212,6 +219,7 @@ static bool lend_control(struct vat_connection *c)
     return true;
 }
 
+REQUIRES(LOOP)
 static bool send_message(struct vat_connection *c, struct vat_message *m)
 {
     if (!lend_control(c)) {
@@ -266,6 +274,7 @@ static bool control_room(const struct vat_connection *c)
     return VAT_CONTROL_BYTES - (c->control_written - c->control_returned) >= (VAT_CONTROL_WORDS + 1) * 8;
 }
 
+REQUIRES(LOOP)
 static bool send_control(struct vat_connection *c, struct vat_out *out)
 {
     uint64_t words[VAT_CONTROL_WORDS];
@@ -323,6 +332,7 @@ void vat_stream_abort(struct vat_connection *c, enum exception type, const char 
     }
 }
 
+REQUIRES(LOOP)
 static void piece_done(struct vat_connection *c)
 {
     struct vat_piece piece = c->piece[c->piece_first];

@@ -15,10 +15,10 @@
 #define LOG_TAG "store"
 #include "blobs_volume.h"
 #include "core/assert.h"
-#include "core/entropy.h"
 #include "core/fmt.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "lib/entropy/random.h"
 #include <string.h>
 
 status_t blobs_volume_init(struct blobs_volume *v, struct blkdev *disk, uint32_t objects, uint32_t names)
@@ -191,7 +191,7 @@ static void replay_begin(struct blobs_volume *v)
 
 /* --- format --- */
 
-/* A volume's name need not be secret, only its own: clocks, the disk's serial and what the CPU gives, hashed. */
+/* A volume's name need not be secret, only its own: clocks, the disk's serial and random bytes where there are any, hashed. */
 static void make_uuid(const struct blobs_volume *v, uint8_t uuid[16], uint64_t *generation)
 {
     struct {
@@ -201,7 +201,9 @@ static void make_uuid(const struct blobs_volume *v, uint8_t uuid[16], uint64_t *
     } seed = {.clock = clock_ns(), .wall = clock_wall_ns(), .sectors = v->disk->sectors};
     seed.before = v->superblock.generation ^ v->superblock.sequence;
     memcpy(seed.id, v->disk->id, sizeof(seed.id));
-    status_ignore(entropy_cpu(seed.random, sizeof(seed.random)), "clocks alone make a name, if a poorer one");
+    if (v->random != NULL) {
+        status_ignore(random_fill(v->random, seed.random, sizeof(seed.random)), "clocks alone make a name, if a poorer one");
+    }
     uint8_t digest[SHA256_BYTES];
     sha256_bytes(&seed, sizeof(seed), digest);
     memcpy(uuid, digest, 16);

@@ -15,6 +15,7 @@
 
 struct blobs_service blobs_service;
 static struct blkdev *disk;    /* [I] */
+static struct random *random;  /* [I] or NULL */
 static struct work mount_work; /* [I] */
 
 /* --- refusals --- */
@@ -251,6 +252,7 @@ static const struct object_ops store_ops = {.call = store_call};
 /* --- the component --- */
 
 void blobs_wire_disk(struct blkdev *device) REQUIRES(BOOT);
+void blobs_wire_random(struct random *generator) REQUIRES(BOOT);
 struct object *blobs_provide_store(void) REQUIRES(BOOT);
 struct object *blobs_provide_names(void) REQUIRES(BOOT);
 status_t blobs_start(void) REQUIRES(BOOT);
@@ -258,6 +260,11 @@ status_t blobs_start(void) REQUIRES(BOOT);
 void blobs_wire_disk(struct blkdev *device)
 {
     disk = device;
+}
+
+void blobs_wire_random(struct random *generator)
+{
+    random = generator;
 }
 
 struct object *blobs_provide_store(void)
@@ -287,6 +294,7 @@ status_t blobs_start(void)
     if (status != ST_OK) {
         return status;
     }
+    s->volume.random = random;
     s->volume.changed = state_changed;
     blobs_objects_init();
     pool_init(&s->changes, "store changes", sizeof(struct blobs_change), BLOBS_OPS_MAX);

@@ -15,6 +15,7 @@
 #define BLOBS_BUFFER_SECTORS (2 * BLOBS_GROUP_SECTORS_MAX + BLOBS_SECTORS_PER_BLOCK)
 
 struct blobs_volume;
+struct random;
 
 /* One transfer. `done` is called when it ended; queued when the disk's depth is used up. */
 struct blobs_io {
@@ -47,6 +48,7 @@ enum blobs_state {
 /* Keys: [I] fixed after init  [L] the owning loop only */
 struct blobs_volume {
     struct blkdev *disk;                          /* [I] */
+    struct random *random;                        /* [I] or NULL */
     struct blobs_index index;                     /* [L] */
     enum blobs_state state;                       /* [L] */
     char why[120];                                /* [L] FOREIGN, READ_ONLY: in words */

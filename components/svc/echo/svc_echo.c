@@ -23,6 +23,7 @@ static struct svc_echo_state {
 
 static void echo_text(struct object *object, struct call *call, struct echo_echo_params_reader params)
 {
+    room_assert_loop();
     struct capnp_text text = echo_echo_params_get_text(params);
 
     echo_echo_results_set_text(echo_echo_results(call, text.size / 8 + 4), text);
@@ -31,6 +32,7 @@ static void echo_text(struct object *object, struct call *call, struct echo_echo
 
 static void echo_bytes(struct object *object, struct call *call, struct echo_bytes_params_reader params)
 {
+    room_assert_loop();
     struct capnp_data data = echo_bytes_params_get_data(params);
 
     if (data.size > BYTES_MAX) {
@@ -41,6 +43,7 @@ static void echo_bytes(struct object *object, struct call *call, struct echo_byt
     call_return(call);
 }
 
+REQUIRES(LOOP)
 static struct call *delay_end(struct delay *delay)
 {
     struct call *call = delay->call;
@@ -83,12 +86,14 @@ static void echo_delay(struct object *object, struct call *call, struct echo_del
 
 static void echo_self(struct object *object, struct call *call, struct echo_self_params_reader params)
 {
+    room_assert_loop();
     echo_self_results_set_echo(echo_self_results(call, 4), object);
     call_return(call);
 }
 
 static void echo_fail(struct object *object, struct call *call, struct echo_fail_params_reader params)
 {
+    room_assert_loop();
     call_fail(call, EXCEPTION_FAILED, "%s", echo_fail_params_get_reason(params).text);
 }
 

@@ -23,6 +23,7 @@ static struct svc_node_state {
 
 static void node_info(struct object *object, struct call *call, struct node_info_params_reader params)
 {
+    room_assert_loop();
     struct memory_usage memory;
 
     memory_usage(&memory);
@@ -40,6 +41,7 @@ static void node_info(struct object *object, struct call *call, struct node_info
 
 static void node_list(struct object *object, struct call *call, struct node_list_params_reader params)
 {
+    room_assert_loop();
     struct node_list_results_builder r = node_list_results(call, 8 + 16 * exposed_caps_count);
     struct cap_info_builders caps = node_list_results_init_caps(r, exposed_caps_count);
 
@@ -55,6 +57,7 @@ static void node_list(struct object *object, struct call *call, struct node_list
 /* (1) */
 static void node_get(struct object *object, struct call *call, struct node_get_params_reader params)
 {
+    room_assert_loop();
     struct capnp_text name = node_get_params_get_name(params);
 
     for (unsigned i = 0; i < exposed_caps_count; i++) {
@@ -74,6 +77,7 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 
 static void node_schema(struct object *object, struct call *call, struct node_schema_params_reader params)
 {
+    room_assert_loop();
     uint32_t total = (uint32_t)(image_schema_end - image_schema_start);
     uint32_t offset = min_u32(node_schema_params_get_offset(params), total);
     uint32_t size = min_u32(min_u32(node_schema_params_get_limit(params), SCHEMA_CHUNK_MAX), total - offset);
@@ -86,6 +90,7 @@ static void node_schema(struct object *object, struct call *call, struct node_sc
 
 static void node_logs(struct object *object, struct call *call, struct node_logs_params_reader params)
 {
+    room_assert_loop();
     unsigned long next = 0;
     unsigned count = log_copy(node_logs_params_get_since(params), self.log, sizeof(self.log), &next);
     struct node_logs_results_builder r = node_logs_results(call, LOG_BYTES / 8 + 3 * count + 8);

@@ -75,13 +75,13 @@ static void test_empty_message(void)
 static void test_malformed_root(void)
 {
     static const uint64_t roots[] = {
-        0x0000000100000000ull | 0x7FFFFFFCull,  /* far beyond its end */
-        0xFFFFFFFFFFFFFFFCull,                  /* before its beginning */
-        0x0000000000000002ull,                  /* a far pointer to itself */
-        0x0000000000000006ull,                  /* double-far to itself */
-        0x00000005FFFFFFFAull,                  /* far into a segment that is not there */
-        0xFFFFFFFF00000005ull,                  /* a list of 2^29 voids */
-        0x00000000FFFFFF03ull,                  /* a capability */
+        0x0000000100000000ull | 0x7FFFFFFCull, /* far beyond its end */
+        0xFFFFFFFFFFFFFFFCull,                 /* before its beginning */
+        0x0000000000000002ull,                 /* a far pointer to itself */
+        0x0000000000000006ull,                 /* double-far to itself */
+        0x00000005FFFFFFFAull,                 /* far into a segment that is not there */
+        0xFFFFFFFF00000005ull,                 /* a list of 2^29 voids */
+        0x00000000FFFFFF03ull,                 /* a capability */
         0x0000000000000013ull,
     };
     for (unsigned i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
@@ -97,7 +97,8 @@ static void test_malformed_root(void)
 /* Each word of a good Call replaced by each of some bad ones: survives, whatever it answers. */
 static void test_every_word_of_a_call_damaged(void)
 {
-    static const uint64_t bad[] = {0, ~0ull, 2, 6, 0xFFFFFFFF00000001ull, 0xFFFFFFFFFFFFFFFDull, 3, 0x00010001FFFFFFFCull};
+    static const uint64_t bad[] = {
+        0, ~0ull, 2, 6, 0xFFFFFFFF00000001ull, 0xFFFFFFFFFFFFFFFDull, 3, 0x00010001FFFFFFFCull};
     uint32_t words = 1;
     for (uint32_t word = 0; word < words; word++) {
         for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -562,7 +563,8 @@ static void test_window_that_is_never_credited(void)
     raw.deaf = true;
     for (uint32_t id = 1; id <= 20; id++) {
         struct rpc_payload_builder payload = raw_call(id, 0, 11);
-        thing_bytes_params_set_size((struct thing_bytes_params_builder){capnp_init_struct(rpc_payload_slot_content(payload), 1, 1)}, 60000);
+        thing_bytes_params_set_size(
+            (struct thing_bytes_params_builder){capnp_init_struct(rpc_payload_slot_content(payload), 1, 1)}, 60000);
         raw_send();
     }
     CHECK(raw_c->state == VAT_OPEN);

@@ -91,6 +91,39 @@ static void test_every_chunk_size(void)
     }
 }
 
+/* A message of several segments, fed by hand: what a reference peer makes of a chunk that outgrew its first segment. */
+static void test_messages_of_several_segments(void)
+{
+    for (uint32_t segments = 1; segments <= 7; segments++) {
+        static _Alignas(8) uint32_t words[64];
+        memset(words, 0, sizeof(words));
+        words[0] = segments - 1;
+        words[1] = 5; /* the first: `unimplemented`, of a Resolve of nothing, which changes nothing */
+        for (uint32_t i = 1; i < segments; i++) {
+            words[1 + i] = 1;
+        }
+        uint32_t at = (segments + 2) / 2 * 2;
+        words[at + 1] = 0x00010001; /* root: one data word, which is 0, one pointer */
+        words[at + 5] = 0x00010001; /* to a Message of the same shape */
+        words[at + 6] = 5;          /* of kind `resolve` */
+        size_t len = (at + 10 + 2 * (segments - 1)) * sizeof(words[0]);
+        for (size_t chunk = 1; chunk <= len; chunk = chunk * 2 + 1) {
+            join();
+            settle();
+            for (size_t fed = 0; fed < len;) {
+                size_t n = len - fed < chunk ? len - fed : chunk;
+                REQUIRE(stream_client_received(vat_client(at_b), (const uint8_t *)words + fed, n) == n);
+                fed += n;
+            }
+            struct ask *after = ask_echo(b_from_a, "still in step");
+            settle();
+            CHECK(said(after, "still in step"));
+            ask_free(after);
+            part();
+        }
+    }
+}
+
 static void test_exceptions_keep_type_and_reason(void)
 {
     join();
@@ -700,6 +733,7 @@ int main(void)
 {
     RUN(test_echo);
     RUN(test_every_chunk_size);
+    RUN(test_messages_of_several_segments);
     RUN(test_exceptions_keep_type_and_reason);
     RUN(test_big_messages);
     RUN(test_capability_in_results);

@@ -50,13 +50,6 @@ uint64_t clock_wall_ns(void)
 {
     return 0; /* no clock: the name is made without it */
 }
-status_t entropy_cpu(void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        ((uint8_t *)bytes)[i] = (uint8_t)test_random();
-    }
-    return ST_OK;
-}
 
 #define OBJECTS 48u
 #define NAMES 12u /* in the tables; the work uses fewer */

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The storage node: blobs named by what they hold, and names for them, on one virtio disk.
+profile    store
+summary    "Storage node: blobs and names on one disk, over Cap'n Proto RPC"
+platform   kvm-q35
+memory     16M
+status     supported
+
+component  lib/pci
+component  lib/virtio
+component  lib/netdev
+component  lib/blkdev
+component  lib/entropy
+component  lib/stream
+component  lib/tcp
+component  lib/capnp
+component  lib/crc32c
+component  bus/pci
+component  bus/virtio
+component  drv/virtio-net
+component  drv/virtio-blk
+component  drv/virtio-rng
+component  crypto/sha256
+component  crypto/entropy
+component  net/lwip
+component  store/blobs
+component  rpc/vat
+component  svc/node
+
+wire       bus/virtio.pci          -> bus/pci.functions
+wire       drv/virtio-net.bus      -> bus/virtio.devices
+wire       drv/virtio-blk.bus      -> bus/virtio.devices
+wire       drv/virtio-rng.bus      -> bus/virtio.devices
+wire       crypto/entropy.device   -> drv/virtio-rng.source
+wire       net/lwip.netif          -> drv/virtio-net.port
+wire       net/lwip.random         -> crypto/entropy.random
+wire       store/blobs.disk        -> drv/virtio-blk.disk
+wire       store/blobs.random      -> crypto/entropy.random
+wire       svc/node.vat            -> rpc/vat.vat
+
+grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
+insecure   rpc/vat
+
+expose     store                   -> store/blobs.store
+expose     names                   -> store/blobs.names
+port       7000 rpc
+budget     elf=640K
