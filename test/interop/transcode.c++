@@ -49,17 +49,12 @@ static std::string element_access(Type::Reader type)
 static std::string element_name(Type::Reader type)
 {
     std::string access = element_access(type);
-    return access == "bool"  ? "CAPNP_BIT"
-           : access == "u8"  ? "CAPNP_BYTE"
-           : access == "u16" ? "CAPNP_TWO_BYTES"
-           : access == "u32" ? "CAPNP_FOUR_BYTES"
-           : access == "u64" ? "CAPNP_EIGHT_BYTES"
-           : type.isVoid()   ? "CAPNP_VOID"
-                             : "CAPNP_POINTER";
+    return access == "bool" ? "CAPNP_BIT" : access == "u8" ? "CAPNP_BYTE" : access == "u16" ? "CAPNP_TWO_BYTES"
+         : access == "u32" ? "CAPNP_FOUR_BYTES" : access == "u64" ? "CAPNP_EIGHT_BYTES"
+         : type.isVoid() ? "CAPNP_VOID" : "CAPNP_POINTER";
 }
 
-static void list_elements(const Model &model, Type::Reader element, const std::string &from, const std::string &to,
-                          int depth);
+static void list_elements(const Model &model, Type::Reader element, const std::string &from, const std::string &to, int depth);
 
 /* Copies what the pointer `ref` leads to into `slot`, by type. */
 static void pointer(const Model &model, Type::Reader type, const std::string &ref, const std::string &slot, int depth)
@@ -77,13 +72,11 @@ static void pointer(const Model &model, Type::Reader type, const std::string &re
         if (element.isStruct()) {
             std::string name = model.name(element.getStruct().getTypeId());
             put("struct " + name + "_readers from" + d + " = " + name + "_list_of(" + ref + ");");
-            put("struct " + name + "_builders to" + d + " = " + name + "_list_init(" + slot + ", from" + d +
-                ".l.count);");
+            put("struct " + name + "_builders to" + d + " = " + name + "_list_init(" + slot + ", from" + d + ".l.count);");
         } else {
             std::string kind = element_name(element);
             put("struct capnp_list from" + d + " = capnp_read_list(" + ref + ", " + kind + ");");
-            put("struct capnp_list_builder to" + d + " = capnp_init_list(" + slot + ", " + kind + ", from" + d +
-                ".count);");
+            put("struct capnp_list_builder to" + d + " = capnp_init_list(" + slot + ", " + kind + ", from" + d + ".count);");
         }
         list_elements(model, element, "from" + d, "to" + d, depth);
     } else {
@@ -91,8 +84,7 @@ static void pointer(const Model &model, Type::Reader type, const std::string &re
     }
 }
 
-static void list_elements(const Model &model, Type::Reader element, const std::string &from, const std::string &to,
-                          int depth)
+static void list_elements(const Model &model, Type::Reader element, const std::string &from, const std::string &to, int depth)
 {
     std::string i = "i" + std::to_string(depth), access = element_access(element);
     if (element.isVoid()) {
@@ -102,12 +94,10 @@ static void list_elements(const Model &model, Type::Reader element, const std::s
     std::string count = element.isStruct() ? from + ".l.count" : from + ".count";
     put("for (uint32_t " + i + " = 0; " + i + " < " + count + "; " + i + "++) {");
     if (!access.empty()) {
-        put("capnp_list_put_" + access + "(" + to + ", " + i + ", capnp_list_" + access + "(" + from + ", " + i +
-            "));");
+        put("capnp_list_put_" + access + "(" + to + ", " + i + ", capnp_list_" + access + "(" + from + ", " + i + "));");
     } else if (element.isStruct()) {
         std::string name = model.name(element.getStruct().getTypeId());
-        put("transcode_" + name + "(" + name + "_at(" + from + ", " + i + "), " + name + "_builder_at(" + to + ", " +
-            i + "));");
+        put("transcode_" + name + "(" + name + "_at(" + from + ", " + i + "), " + name + "_builder_at(" + to + ", " + i + "));");
     } else {
         std::string ref = "capnp_list_ref(" + from + ", " + i + ")";
         put("if (capnp_kind(" + ref + ") != CAPNP_KIND_NULL) {");
@@ -151,8 +141,7 @@ static void slot(const Model &model, Field::Reader field, const std::string &own
         std::string count = getter + "(r)" + (element.isStruct() ? ".l.count" : ".count");
         std::string n = element.isStruct() ? "struct " + model.name(element.getStruct().getTypeId()) : "";
         put((n.empty() ? std::string("struct capnp_list") : n + "_readers") + " from = " + getter + "(r);");
-        put((n.empty() ? std::string("struct capnp_list_builder") : n + "_builders") + " to = " + init + "(b, " +
-            count + ");");
+        put((n.empty() ? std::string("struct capnp_list_builder") : n + "_builders") + " to = " + init + "(b, " + count + ");");
         list_elements(model, element, "from", "to", 0);
     } else {
         put(setter + "(b, " + getter + "(r));");
@@ -176,8 +165,8 @@ static void structure(const Model &model, Node::Reader node)
         if (field.isGroup()) {
             std::string inner = model.name(field.getGroup().getTypeId());
             std::string verb = field.getDiscriminantValue() == Field::NO_DISCRIMINANT ? "_edit_" : "_init_";
-            put("transcode_" + inner + "(" + name + "_get_" + model.own_name(field) + "(r), " + name + verb +
-                model.own_name(field) + "(b));");
+            std::string own = model.own_name(field);
+            put("transcode_" + inner + "(" + name + "_get_" + own + "(r), " + name + verb + own + "(b));");
         } else {
             slot(model, field, name);
         }
@@ -223,10 +212,10 @@ int main()
                 "_read(from), " + c + "_init(to));\n}");
             cases += "{\"" + c + "\", " + hex(id) + "ull, " + c + "_check, case_" + c + "},\n";
         }
-        std::ofstream(name + ".transcode.c")
-            << "/* Generated by test/interop/transcode.c++. */\n#include \"shim.h\"\n#include INTEROP_HEADER\n"
-            << prototypes << out << "const struct interop_case interop_cases[] = {\n"
-            << cases << "};\nconst unsigned interop_case_count = sizeof(interop_cases) / sizeof(interop_cases[0]);\n";
+        std::ofstream file_out(name + ".transcode.c");
+        file_out << "/* Generated by test/interop/transcode.c++. */\n#include \"shim.h\"\n#include INTEROP_HEADER\n"
+                 << prototypes << out << "const struct interop_case interop_cases[] = {\n" << cases << "};\n"
+                 << "const unsigned interop_case_count = sizeof(interop_cases) / sizeof(interop_cases[0]);\n";
     }
     return 0;
 }

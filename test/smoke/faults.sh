@@ -25,6 +25,11 @@ expect_panic execute 'page fault: execute of a no-execute page'
 expect_panic stack 'stack overflow: page fault: write to an unmapped page'
 expect_panic thread-stack 'stack overflow: page fault: write to an unmapped page'
 expect_line '^room THREAD' "fault=thread-stack"
+# It must end in the page below this very stack, not in the next hole further down. The last nine digits: dash has 63 bits.
+low_digits() { sed -n "s/.*$1 0x[0-9a-f]*\([0-9a-f]\{9\}\)\$/\1/p" "$log"; }
+top=$(low_digits 'bytes of stack at')
+end=$(low_digits 'unmapped page at')
+[ "$((0x$top - 0x$end))" -le $((8192 + 4096)) ] || fail "fault=thread-stack: no guard page below the stack at ...$top: it ended at ...$end"
 expect_panic undefined 'invalid opcode'
 expect_panic assert 'fault_test.c:[0-9]+: depth == 1$'
 expect_panic panic 'asked for by fault=panic$'

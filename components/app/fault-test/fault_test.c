@@ -109,6 +109,7 @@ static void overflow_thread(struct ring_shared *ring, void *context)
     room_assert_thread();
     (void)ring;
     (void)context;
+    log_info("thread of %u bytes of stack at %p", STACK_BYTES, __builtin_frame_address(0));
     depth = overflow(1);
 }
 

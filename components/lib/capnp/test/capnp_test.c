@@ -188,7 +188,10 @@ static void test_far_pointer_loop(void)
 }
 static void test_double_far_to_double_far(void)
 {
-    struct raw raw = {0}, to_far = {0};
+    struct raw raw = {0}, to_far = {0}, from_near = {0};
+    RAW(from_near, far_to(true, 1, 0));
+    RAW(from_near, struct_to(2, 1, 0), struct_to(0, 1, 0), 5); /* the first word would do as a far pointer */
+    check_root_refused(&from_near);
     RAW(raw, far_to(true, 1, 0));
     RAW(raw, far_to(true, 0, 0), struct_to(0, 1, 0));
     check_root_refused(&raw);
@@ -200,6 +203,7 @@ static void test_far_out_of_bounds(void)
 {
     struct raw segment = {0}, pad = {0}, half = {0}, content = {0};
     RAW(segment, far_to(false, 1, 0));
+    segment.segment[1] = (struct message_segment){(uint64_t[]){struct_to(0, 1, 0), 1}, 2, 2}; /* not of the message */
     check_root_refused(&segment);
     RAW(pad, far_to(false, 0, 1));
     check_root_refused(&pad);
@@ -262,6 +266,59 @@ static void test_depth(void)
     check_refused(&self);
     raw_free(&self);
 }
+/* Lists cost a level, and the structs in them one more, for the check and for a lazy reader alike. */
+static void test_depth_of_lists(void)
+{
+    for (uint32_t levels = CAPNP_DEPTH_MAX - 1; levels <= CAPNP_DEPTH_MAX + 1; levels++) {
+        struct raw raw = {0};
+        uint64_t words[80] = {0};
+        for (uint32_t i = 0; i < levels; i++) {
+            words[i] = list_to(0, CAPNP_POINTER, 1);
+        }
+        raw_add(&raw, words, levels + 1);
+        struct capnp_ref ref = root(&raw);
+        CHECK_EQ(capnp_check(ref, NULL), levels <= CAPNP_DEPTH_MAX);
+        raw.message.malformed = false;
+        for (uint32_t i = 0; i < levels; i++) {
+            ref = capnp_list_ref(capnp_read_list(ref, CAPNP_POINTER), 0);
+        }
+        CHECK_EQ(!raw.message.malformed, levels <= CAPNP_DEPTH_MAX);
+        raw_free(&raw);
+    }
+    for (uint32_t levels = CAPNP_DEPTH_MAX / 2 - 1; levels <= CAPNP_DEPTH_MAX / 2 + 1; levels++) {
+        struct raw raw = {0};
+        uint64_t words[80] = {0};
+        for (uint32_t i = 0; i < levels; i++) {
+            words[2 * i] = list_to(0, CAPNP_STRUCT, 1);
+            words[2 * i + 1] = struct_to(1, 0, 1);
+        }
+        raw_add(&raw, words, 2 * levels + 1);
+        struct capnp_ref ref = root(&raw);
+        CHECK_EQ(capnp_check(ref, NULL), levels <= CAPNP_DEPTH_MAX / 2);
+        raw.message.malformed = false;
+        for (uint32_t i = 0; i < levels; i++) {
+            ref = capnp_get_ref(capnp_list_struct(capnp_read_list(ref, CAPNP_STRUCT), 0), 0);
+        }
+        CHECK_EQ(!raw.message.malformed, levels <= CAPNP_DEPTH_MAX / 2);
+        raw_free(&raw);
+    }
+    struct raw odd = {0}; /* A list at the last level: its structs are one too deep. */
+    uint64_t words[70] = {0};
+    for (uint32_t i = 0; i < CAPNP_DEPTH_MAX - 1; i++) {
+        words[i] = struct_to(0, 0, 1);
+    }
+    words[CAPNP_DEPTH_MAX - 1] = list_to(0, CAPNP_STRUCT, 1);
+    words[CAPNP_DEPTH_MAX] = struct_to(1, 0, 1);
+    raw_add(&odd, words, CAPNP_DEPTH_MAX + 2);
+    check_refused(&odd);
+    struct capnp_ref ref = root(&odd);
+    for (uint32_t i = 0; i < CAPNP_DEPTH_MAX - 1; i++) {
+        ref = capnp_get_ref(capnp_read_struct(ref), 0);
+    }
+    CHECK_EQ(capnp_list_struct(capnp_read_list(ref, CAPNP_STRUCT), 0).pointer_count, 0);
+    CHECK(odd.message.malformed);
+    raw_free(&odd);
+}
 static void test_capability_index_out_of_range(void)
 {
     struct raw raw = {0}, other = {0}, none = {0};
@@ -278,7 +335,9 @@ static void test_capability_index_out_of_range(void)
     raw_free(&raw);
     RAW(other, (uint64_t)0 << 32 | 7 << 2 | WIRE_OTHER); /* A kind of "other" that does not exist. */
     other.message.cap_count = 2;
+    other.caps[0] = &object;
     check_refused(&other);
+    CHECK(capnp_read_cap(root(&other)) == NULL);
     raw_free(&other);
     RAW(none, struct_to(0, 1, 0), 1);
     CHECK(capnp_read_cap(root(&none)) == NULL);
@@ -300,6 +359,9 @@ static void test_text_without_nul(void)
     raw_free(&empty);
     RAW(words, list_to(0, CAPNP_EIGHT_BYTES, 1), 0x636261);
     CHECK_STR(capnp_read_text(root(&words)).text, "");
+    CHECK(words.message.malformed);
+    words.message.malformed = false;
+    CHECK_EQ(capnp_read_data(root(&words)).size, 0);
     CHECK(words.message.malformed);
     raw_free(&words);
 }
@@ -357,6 +419,11 @@ static void test_marks_stick(void)
     fine.message.read_limit_words = 0;
     CHECK(!capnp_check(root(&fine), NULL));
     raw_free(&fine);
+    struct raw empty = {0}; /* Even nothing costs a look. */
+    RAW(empty, struct_to(-1, 0, 0));
+    empty.message.read_limit_words = 0;
+    CHECK(!capnp_check(root(&empty), NULL));
+    raw_free(&empty);
 }
 
 /* ---- framing ---- */
@@ -503,6 +570,9 @@ static void test_list_too_long_fails(void)
     CHECK_EQ(capnp_init_struct_list(slot, 0x10000001, 16, 0).count, 0);
     CHECK(message.failed);
     message.failed = false;
+    CHECK_EQ(capnp_init_list(slot, CAPNP_VOID, CAPNP_COUNT_MAX + 1).count, 0);
+    CHECK(message.failed);
+    message.failed = false;
     CHECK_EQ(capnp_init_text(slot, 0xffffffff).size, 0);
     CHECK(message.failed);
     message.failed = false;
@@ -578,6 +648,12 @@ static void test_canonical(void)
     CHECK_BYTES(room[0], same.segment[0].words, 64);
     raw_free(&raw);
     raw_free(&same);
+    struct raw bits = {0}; /* What stands after the last bit is nobody's. */
+    RAW(bits, list_to(0, CAPNP_BIT, 11), 0xffffffffffffffff);
+    capnp_message_build(&message[0], &segment[0], room[0], 64, NULL, 0);
+    CHECK(capnp_canonical(&message[0], root(&bits)));
+    CHECK_EQ(room[0][1], 0x7ff);
+    raw_free(&bits);
 }
 static void test_payload_outside(void)
 {
@@ -637,6 +713,7 @@ int main(void)
     RUN(test_far_and_double_far_read);
     RUN(test_overlapping_pointers);
     RUN(test_depth);
+    RUN(test_depth_of_lists);
     RUN(test_capability_index_out_of_range);
     RUN(test_text_without_nul);
     RUN(test_wrong_kind);
