@@ -17,8 +17,9 @@
  *   DONE     in no list, for good; its ring is closed.
  *
  *  (1) The loop and a thread switch directly, interrupts off on both sides.
- *  (2) A thread that an interrupt stopped goes on where it was before others run, until its slice is used up; then it goes
- *      to the end of the line with a new one.
+ *  (2) A slice is used up by running, however often the thread is stopped, enters or blocks meanwhile. With something left
+ *      of it a thread goes to the head of the line, so a call that the loop answers at once costs no wait; with nothing, to
+ *      its end with a new slice. So each gets SLICE_NS a round, and whoever blocks wakes quickly.
  *  (3) FPU state is saved only when an interrupt stops a thread: in cap_enter the ABI says that nothing lives there.
  */
 #include "core/thread.h"
@@ -74,13 +75,23 @@ static void thread_begin(void *argument)
     thread_end(thread);
 }
 
+/* (2) */
+static void line_up(struct cpu *cpu, struct thread *thread)
+{
+    thread->state = THREAD_READY;
+    if (thread->slice_ns == 0) {
+        thread->slice_ns = SLICE_NS;
+        list_push_back(&cpu->threads_ready, &thread->node);
+    } else {
+        list_push_front(&cpu->threads_ready, &thread->node);
+    }
+}
+
 static void make_ready(struct thread *thread, status_t entered) REQUIRES(LOOP)
 {
     timer_cancel(&thread->timer);
     thread->entered = entered;
-    thread->slice_ns = thread->slice_ns == 0 ? SLICE_NS : thread->slice_ns;
-    thread->state = THREAD_READY;
-    list_push_back(&cpu_this()->threads_ready, &thread->node);
+    line_up(cpu_this(), thread);
 }
 
 static void timed_out(struct timer *timer)
@@ -193,24 +204,12 @@ static void charge(struct cpu *cpu, struct thread *thread, uint64_t took_ns)
     thread->slice_ns = thread->slice_ns > took_ns ? thread->slice_ns - took_ns : 0;
 }
 
-/* It was stopped by an interrupt (2). */
-static void preempted(struct cpu *cpu, struct thread *thread)
-{
-    cpu->counts.preempted++;
-    thread->state = THREAD_READY;
-    if (thread->slice_ns == 0) {
-        thread->slice_ns = SLICE_NS;
-        list_push_back(&cpu->threads_ready, &thread->node);
-    } else {
-        list_push_front(&cpu->threads_ready, &thread->node);
-    }
-}
-
 static void thread_stopped(struct cpu *cpu, struct thread *thread) REQUIRES(LOOP)
 {
     switch (thread->state) {
     case THREAD_RUNNING:
-        preempted(cpu, thread);
+        cpu->counts.preempted++;
+        line_up(cpu, thread);
         return;
     case THREAD_ENTERED:
         list_push_back(&cpu->threads_entered, &thread->node);

@@ -6,6 +6,7 @@
  * to the loop: it is copied once, checked, then used; a bad entry completes with ST_BADARG and nothing else happens.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/cap.h"
 #include "core/room.h"
@@ -91,3 +92,29 @@ void endpoint_init(struct endpoint *endpoint);
  * ST_OK; ST_TIMEOUT; ST_BADARG: more completions than the CQ holds; ST_PROTO: this thread's own ring indices make no sense.
  * completions 0 never blocks; timeout_ns UINT64_MAX is for ever. The only place where a thread may block. */
 status_t cap_enter(uint32_t completions, uint64_t timeout_ns) REQUIRES(THREAD);
+
+/* The thread's side of its own ring. False: the SQ is full; cap_enter empties it. */
+static inline bool ring_submit(struct ring_shared *ring, const struct ring_sqe *sqe) REQUIRES(THREAD)
+{
+    uint32_t tail = ring->sq_tail;
+
+    if (tail - __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE) >= ring->sq_size) {
+        return false;
+    }
+    ring->sq[tail & (ring->sq_size - 1)] = *sqe;
+    __atomic_store_n(&ring->sq_tail, tail + 1, __ATOMIC_RELEASE); /* the entry is whole before the index says so */
+    return true;
+}
+
+/* Takes the oldest completion. False: there is none. */
+static inline bool ring_take(struct ring_shared *ring, struct ring_cqe *cqe) REQUIRES(THREAD)
+{
+    uint32_t head = ring->cq_head;
+
+    if (__atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) == head) {
+        return false;
+    }
+    *cqe = ring->cq[head & (ring->cq_size - 1)];
+    __atomic_store_n(&ring->cq_head, head + 1, __ATOMIC_RELEASE); /* read before its place is given back */
+    return true;
+}
