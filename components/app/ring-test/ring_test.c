@@ -148,7 +148,7 @@ static void check_capability(struct ring_shared *ring) REQUIRES(THREAD)
 
 static void check_times(struct ring_shared *ring) REQUIRES(THREAD)
 {
-    struct ring_cqe cqe;
+    struct ring_cqe cqe = {0};
     uint64_t start = clock_ns();
     struct ring_sqe sqe = call_entry(ring, self.object, RING_TEST_DELAY, 60);
 
@@ -169,7 +169,7 @@ static void check_times(struct ring_shared *ring) REQUIRES(THREAD)
 /* The SQ in one go, and a CQ that nobody empties. */
 static void check_batches(struct ring_shared *ring) REQUIRES(THREAD)
 {
-    struct ring_cqe cqe;
+    struct ring_cqe cqe = {0};
     uint32_t sent = 0;
     uint32_t taken = 0;
 
@@ -230,7 +230,8 @@ static void check_preemption(struct ring_shared *ring) REQUIRES(THREAD)
     second = spun(1) - second;
     log_info("600 ms beside two that spin: %lu ticks of 2 ms, they ran %lu and %lu ms", ticks, first / NS_PER_MS,
              second / NS_PER_MS);
-    check(ticks >= 60, "the loop comes first: its timer was not starved");
+    /* The limits are wide: the host may be busy with other machines. Starved is 0 to 2 of each. */
+    check(ticks >= 20, "the loop comes first: its timer was not starved");
     check(first > 0 && second > 0, "both spin");
     check(first < 3 * second && second < 3 * first, "the CPU is shared");
 }
@@ -243,7 +244,7 @@ static void check_busy_loop(struct ring_shared *ring) REQUIRES(THREAD)
 
     log_info("400 ms of busy loop: %lu pieces of work, threads ran %lu ms", runs, got / NS_PER_MS);
     check(runs > 0, "the loop was busy");
-    check(got >= 10 * NS_PER_MS, "a busy loop leaves threads their share");
+    check(got >= 4 * NS_PER_MS, "a busy loop leaves threads their share");
     check(got <= 200 * NS_PER_MS, "and no more than that");
 }
 
@@ -286,7 +287,7 @@ static struct ring_sqe answer_to(struct ring_shared *ring, const struct ring_cqe
 static void serve(struct ring_shared *ring, void *context)
 {
     room_assert_thread();
-    struct ring_cqe cqe;
+    struct ring_cqe cqe = {0};
 
     (void)context;
     for (uint64_t number = 0;; number++) {
