@@ -27,3 +27,19 @@ build/interop/random build/interop/all: build/interop/%: build/interop/%.capnp b
 $(INTEROP_TESTS): build/test/unit/interop-%: build/interop/%
 	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec %s/$< %s/$<.request 100 1\n" "$$PWD" "$$PWD" >$@; chmod +x $@'
 .SECONDARY: build/interop/reference.o build/interop/shim.o build/interop/runtime.o
+
+# The calculator over RPC, between libcapnp and rpc/vat, both ways.
+CALCULATOR_SRC := $(INTEROP_SRC)/calculator
+CALCULATOR_TESTS := build/test/unit/interop-calculator-c-serves build/test/unit/interop-calculator-c-calls
+UNIT_TESTS += $(CALCULATOR_TESTS)
+CHECK_NEEDS += $(call want,$(CALCULATOR_TESTS),unit)
+CALCULATOR_ARCHIVES := build/test/lib/app-calculator.a build/test/lib/rpc-vat.a build/test/lib/lib-capnp.a
+
+build/interop/calculator/server build/interop/calculator/client: build/interop/calculator/%: $(CALCULATOR_SRC)/%.c $(wildcard $(CALCULATOR_SRC)/*.h) $(CALCULATOR_ARCHIVES) build/test/support.o build/test/lib/core.a
+	$(call link_test,test,-Ibuild/test/inc/rpc-vat -Ibuild/test/inc/rpc-vat/gen -Ibuild/test/inc/app-calculator -Ibuild/test/inc/app-calculator/gen -I$(CALCULATOR_SRC),$<,$(CALCULATOR_ARCHIVES))
+build/interop/gen/app/calculator/calculator.capnp.c++: $(SRC)/components/app/calculator/calculator.capnp $(CONFIGURED)
+	@$(STEP) CAPNPC $@ sh -c 'mkdir -p build/interop/gen && $(CAPNP) compile --src-prefix=$(SRC)/components -oc++:build/interop/gen $<'
+build/interop/calculator/reference: $(CALCULATOR_SRC)/reference.c++ build/interop/gen/app/calculator/calculator.capnp.c++
+	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) $(HOST_CAPNP_CFLAGS) -Ibuild/interop/gen -o $@ $^ -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
+$(CALCULATOR_TESTS): build/test/unit/interop-calculator-%: build/interop/calculator/server build/interop/calculator/client build/interop/calculator/reference $(CALCULATOR_SRC)/both
+	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(CALCULATOR_SRC)/both %s/build/interop/calculator $*\n" "$$PWD" >$@; chmod +x $@'
