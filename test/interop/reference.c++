@@ -10,6 +10,7 @@
 #include <capnp/dynamic.h>
 #include <capnp/message.h>
 #include <capnp/schema-loader.h>
+#include <capnp/serialize-packed.h>
 #include <capnp/serialize.h>
 #include <cstring>
 #include <fcntl.h>
@@ -173,6 +174,21 @@ static bool same(kj::ArrayPtr<const word> a, const interop_words &b)
     return a.size() == b.count && memcmp(a.begin(), b.words, a.size() * sizeof(word)) == 0;
 }
 
+/* Whether both pack these words into the same bytes. */
+static bool packed_alike(kj::ArrayPtr<const word> words)
+{
+    kj::VectorOutputStream expected;
+    {
+        _::PackedOutputStream packer(expected);
+        packer.write(words.begin(), words.size() * sizeof(word));
+    }
+    uint32_t size = 0;
+    auto in = reinterpret_cast<const uint64_t *>(words.begin());
+    const uint8_t *ours = interop_pack(in, static_cast<uint32_t>(words.size()), &size);
+    auto theirs = expected.getArray();
+    return ours != nullptr && theirs.size() == size && memcmp(ours, theirs.begin(), size) == 0;
+}
+
 /* One message. Returns what is wrong with it, or NULL. */
 static const char *compare(const interop_case &one, StructSchema schema)
 {
@@ -194,6 +210,9 @@ static const char *compare(const interop_case &one, StructSchema schema)
     }
     if (!same(expected, result.transcoded_canonical)) {
         return "read and built again by C it differs";
+    }
+    if (!packed_alike(expected)) {
+        return "the packed forms differ";
     }
     kj::Vector<kj::ArrayPtr<const word>> made;
     for (uint32_t i = 0; i < result.transcoded_count; i++) {

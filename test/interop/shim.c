@@ -80,3 +80,11 @@ const char *interop_run(const struct interop_case *one, const struct interop_wor
     }
     return problem;
 }
+
+const uint8_t *interop_pack(const uint64_t *words, uint32_t count, uint32_t *bytes)
+{
+    static uint8_t packed[WORDS * 10];
+    size_t taken = count;
+    *bytes = (uint32_t)capnp_pack(words, &taken, packed, sizeof(packed));
+    return taken == count ? packed : NULL;
+}

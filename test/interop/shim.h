@@ -37,6 +37,9 @@ struct interop_result {
 const char *interop_run(const struct interop_case *one, const struct interop_words *segments, uint32_t segment_count,
                         uint32_t segment_words, struct interop_result *result);
 
+/* Our packed form of some words, in memory that the next call uses again. */
+const uint8_t *interop_pack(const uint64_t *words, uint32_t count, uint32_t *bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -450,3 +450,21 @@ status_t capnp_frame_message(const struct capnp_frame *frame, uint64_t *words, s
 uint32_t capnp_frame_header(const struct message *message, void *bytes, size_t size);
 /* Words of all segments. */
 uint64_t capnp_message_words(const struct message *message);
+
+/* ---- the packed form ---- */
+
+/* Packs as many of `*word_count` words as surely fit into `size` bytes; *word_count becomes how many it took. Call again for
+ * the rest. 10 bytes always take a word. Returns the bytes written. */
+size_t capnp_pack(const uint64_t *words, size_t *word_count, void *bytes, size_t size);
+
+/* What an unpacking remembers between pieces of a stream; all zero at its start. */
+struct capnp_unpack {
+    uint32_t left; /* bytes of the word or run that is under way */
+    uint8_t state;
+    uint8_t tag;
+};
+/* Unpacks from `*size` bytes into at most `room_bytes` of room; *size becomes how many bytes it took. It stops when either is
+ * used up, anywhere; call again with more. Returns the bytes that came out. Any input is a packed form of something. */
+size_t capnp_unpack(struct capnp_unpack *unpack, const void *bytes, size_t *size, void *room, size_t room_bytes);
+/* Between words and runs: a stream may end here. */
+bool capnp_unpack_whole(const struct capnp_unpack *unpack);
