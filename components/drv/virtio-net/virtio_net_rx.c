@@ -192,6 +192,10 @@ void virtio_net_rx_reap(void)
         virtio_net_lied("receive queue");
         return;
     }
+    if (!list_empty(&net->idle)) {
+        virtio_net_rx_fill(); /* buffers that found the ring full take the places of those that the client has now */
+        loop_at_turn_end(&net->rx_bell);
+    }
     if (s == ST_OK || !virtq_interrupts_on(&net->rx)) {
         loop_post(&net->rx_again);
     }

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * virtio_blk_test.c: a disk played by the test: what it says of itself, requests, errors, lies, death.
+ */
+#include "test.h"
+#include "../virtio_blk.c"
+#undef LOG_TAG
+#include "../virtio_blk_start.c"
+#include "lib/virtio/test/fake_device.h"
+
+#define REQUESTS 200u
+
+static struct blk_request requests[REQUESTS];
+static struct blk_segment segments[REQUESTS][4];
+static status_t answers[REQUESTS];
+static unsigned answered[REQUESTS];
+static uint8_t data[64 * 1024];
+
+static void on_done(struct blk_request *request, status_t status)
+{
+    answers[request - requests] = status;
+    answered[request - requests]++;
+}
+
+static void config_put(size_t offset, uint64_t value, unsigned width)
+{
+    memcpy(fake.config + offset, &value, width);
+}
+
+/* While boot waits for GET_ID, time passes with each look at the clock. */
+uint64_t clock_ns(void)
+{
+    return test_clock_ns += NS_PER_MS;
+}
+
+static status_t begin_with(uint64_t offered)
+{
+    memset(&virtio_blk_self, 0, sizeof virtio_blk_self);
+    memset(answered, 0, sizeof answered);
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        answers[i] = (status_t)1;
+    }
+    virtio_blk_wire_bus(&fake.bus);
+    fake.offered |= offered;
+    return virtio_blk_start();
+}
+
+/* A disk of 1,000 sectors; its GET_ID is out and stays unanswered. */
+static struct blkdev *begin(uint64_t offered)
+{
+    struct fake_chain chain;
+
+    fake_begin(VIRTIO_BLK, 0);
+    config_put(CONFIG_CAPACITY, 1000, 8);
+    config_put(CONFIG_SEG_MAX, 20, 4);
+    REQUIRE(begin_with(offered | BLK_F_SEG_MAX) == ST_OK);
+    REQUIRE(fake_pop(0, &chain) && chain.out == 1 && chain.in == 2);
+    test_room = ROOM_LOOP;
+    return virtio_blk_provide_disk();
+}
+
+static status_t submit(unsigned i, enum blk_op op, uint64_t sector, uint16_t count, uint32_t size)
+{
+    for (unsigned s = 0; s < 4; s++) {
+        segments[i][s] = (struct blk_segment){data + 1024 * s, size};
+    }
+    requests[i] = (struct blk_request){
+        .op = op, .sector = sector, .segment = segments[i], .segment_count = count, .done = on_done};
+    return blkdev_submit(&virtio_blk_self.blkdev, &requests[i]);
+}
+
+static void answer(const struct fake_chain *chain, uint8_t status, uint32_t written)
+{
+    *chain->segment[chain->out + chain->in - 1].bytes = status;
+    fake_push(0, chain->head, written);
+}
+
+static void test_what_it_is(void)
+{
+    fake_begin(VIRTIO_BLK, 0);
+    config_put(CONFIG_CAPACITY, 0x123456789, 8);
+    config_put(CONFIG_SEG_MAX, 126, 4);
+    config_put(CONFIG_BLK_SIZE, 4096, 4);
+    config_put(CONFIG_PHYSICAL_EXPONENT, 2, 1);
+    config_put(CONFIG_SIZE_MAX, 70000, 4);
+    CHECK(begin_with(BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_TOPOLOGY | BLK_F_RO | BLK_F_FLUSH) == ST_OK);
+    struct blkdev *disk = virtio_blk_provide_disk();
+    CHECK_EQ(disk->sectors, 0x123456789);
+    CHECK_EQ(disk->logical_bytes, 4096);
+    CHECK_EQ(disk->physical_bytes, 16384);
+    CHECK_EQ(disk->segments_max, VIRTIO_BLK_SEGMENTS_MAX);
+    CHECK_EQ(disk->bytes_max, 69632); /* whole blocks */
+    CHECK(disk->read_only && disk->has_flush);
+    CHECK_STR(disk->id, "");
+
+    struct blkdev *plain = begin(0);
+    CHECK(!plain->read_only && !plain->has_flush && plain->logical_bytes == 512 && plain->physical_bytes == 512);
+    CHECK_EQ(plain->segments_max, 20);
+    CHECK_EQ(plain->bytes_max, 1 << 20);
+}
+
+static void test_nonsense_is_refused(void)
+{
+    static const uint32_t sizes[] = {0, 256, 513, 131072};
+
+    for (unsigned i = 0; i < 4; i++) {
+        fake_begin(VIRTIO_BLK, 0);
+        config_put(CONFIG_BLK_SIZE, sizes[i], 4);
+        CHECK(begin_with(BLK_F_BLK_SIZE) == ST_PROTO);
+        CHECK_EQ(fake.status, 0); /* reset and left */
+    }
+    fake_begin(VIRTIO_BLK, 0);
+    config_put(CONFIG_CAPACITY, UINT64_MAX / 512 + 1, 8);
+    CHECK(begin_with(0) == ST_PROTO);
+    fake_begin(VIRTIO_BLK, 0);
+    CHECK(begin_with(BLK_F_SEG_MAX) == ST_UNSUPPORTED); /* no segments at all */
+    fake_begin(VIRTIO_NET, 0);
+    CHECK(begin_with(0) == ST_UNSUPPORTED);
+    CHECK(strstr(test_log_last, "no virtio disk") != NULL);
+}
+
+static void test_requests_look_as_they_should(void)
+{
+    struct fake_chain chain;
+
+    begin(BLK_F_FLUSH);
+    CHECK(submit(0, BLK_WRITE, 7, 3, 1024) == ST_OK);
+    CHECK(submit(1, BLK_READ, 9, 2, 512) == ST_OK);
+    CHECK(submit(2, BLK_FLUSH, 5, 4, 512) == ST_OK);
+    CHECK_EQ(fake.notified[0], 1); /* of GET_ID; the doorbell of these rings at the end of the turn */
+    fake_turn();
+    CHECK_EQ(fake.notified[0], 2);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK(chain.out == 4 && chain.in == 1 && chain.segment[0].size == 16 && chain.segment[4].size == 1);
+    CHECK(chain.segment[2].bytes == data + 1024 && chain.segment[2].size == 1024);
+    CHECK_BYTES(chain.segment[0].bytes, "\1\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0", 16);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK(chain.out == 1 && chain.in == 3 && chain.segment[2].bytes == data + 1024 && chain.segment[2].size == 512);
+    CHECK_BYTES(chain.segment[0].bytes, "\0\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0", 16);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK(chain.out == 1 && chain.in == 1);
+    CHECK_BYTES(chain.segment[0].bytes, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+}
+
+static void test_answers(void)
+{
+    struct fake_chain chain[4];
+
+    begin(0);
+    CHECK(submit(0, BLK_READ, 0, 2, 512) == ST_OK);
+    CHECK(submit(1, BLK_WRITE, 0, 1, 512) == ST_OK);
+    CHECK(submit(2, BLK_FLUSH, 0, 0, 0) == ST_OK);
+    CHECK(submit(3, BLK_READ, 0, 1, 512) == ST_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        REQUIRE(fake_pop(0, &chain[i]));
+    }
+    answer(&chain[2], STATUS_UNSUPP, 1);
+    answer(&chain[0], STATUS_OK, 1025);
+    answer(&chain[3], STATUS_IOERR, 1);
+    answer(&chain[1], STATUS_OK, 1);
+    fake_interrupt(0);
+    CHECK(answers[0] == ST_OK && answers[1] == ST_OK && answers[2] == ST_UNSUPPORTED && answers[3] == ST_IO);
+    CHECK_EQ(virtio_blk_self.blkdev.count.errors, 2);
+    CHECK_EQ(virtio_blk_self.blkdev.count.read_bytes, 1024);
+    CHECK_EQ(virtio_blk_self.blkdev.count.write_bytes, 512);
+    CHECK_EQ(virtio_blk_self.taken, 0);
+}
+
+/* More than slots and descriptors hold: `depth` are taken, in order, and every one is answered. */
+static void test_depth_and_order(void)
+{
+    struct blkdev *disk = begin(0);
+    struct fake_chain chain;
+    unsigned done = 0;
+
+    virtio_blk_self.blkdev.segments_max = 4;
+    CHECK_EQ(disk->depth, VIRTIO_BLK_DEPTH);
+    for (unsigned i = 0; i < disk->depth; i++) {
+        CHECK(submit(i, BLK_READ, i, 4, 512) == ST_OK);
+    }
+    CHECK(submit(REQUESTS - 1, BLK_READ, 0, 4, 512) == ST_FULL);
+    CHECK(!list_empty(&virtio_blk_self.waiting)); /* 32 of 6 descriptors do not fit into 128 */
+    while (fake_pop(0, &chain)) {
+        uint64_t sector;
+        memcpy(&sector, chain.segment[0].bytes + 8, 8);
+        CHECK_EQ(sector, done);
+        answer(&chain, STATUS_OK, 4 * 512 + 1);
+        done++;
+        fake_interrupt(0);
+    }
+    CHECK_EQ(done, disk->depth);
+    for (unsigned i = 0; i < disk->depth; i++) {
+        CHECK(answered[i] == 1 && answers[i] == ST_OK);
+    }
+}
+
+static void test_refused_without_the_device(void)
+{
+    begin(BLK_F_RO);
+    CHECK(submit(0, BLK_WRITE, 0, 1, 512) == ST_DENIED);
+    CHECK(submit(0, BLK_READ, 1000, 1, 512) == ST_RANGE);
+    CHECK(submit(0, BLK_READ, 999, 2, 512) == ST_RANGE);
+    CHECK(submit(0, BLK_READ, UINT64_MAX, 1, 512) == ST_RANGE);
+    CHECK(submit(0, BLK_READ, 999, 1, 512) == ST_OK);
+    CHECK(submit(1, BLK_READ, 0, 1, 100) == ST_BADARG);
+    CHECK(submit(1, BLK_READ, 0, 0, 512) == ST_BADARG);
+    CHECK(submit(1, BLK_READ, 0, 21, 512) == ST_BADARG);
+    CHECK(submit(1, BLK_READ, 0, 1, 2u << 20) == ST_BADARG);
+}
+
+/* After this lie every request is answered once with ST_IO, after the device confirmed the reset, and none is taken. */
+static void expect_death(unsigned count)
+{
+    CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
+    CHECK(submit(REQUESTS - 1, BLK_READ, 0, 1, 512) == ST_CLOSED);
+    CHECK_EQ(fake.status, 0);
+    fake_turn();
+    CHECK_EQ(fake.device.state, VIRTIO_STOPPED);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(answered[i] == 1 && answers[i] == ST_IO);
+    }
+    CHECK(virtio_blk_self.taken == 0 && virtio_blk_self.blkdev.count.broken_rules == 1);
+    CHECK(submit(REQUESTS - 1, BLK_READ, 0, 1, 512) == ST_CLOSED);
+}
+
+static void three_out(struct fake_chain *chain)
+{
+    begin(0);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(submit(i, BLK_READ, i, 1, 512) == ST_OK);
+        REQUIRE(fake_pop(0, &chain[i]));
+    }
+}
+
+static void test_lies(void)
+{
+    struct fake_chain chain[3];
+
+    three_out(chain);
+    fake_push(0, chain[1].head, 513); /* a status that was never written */
+    fake_interrupt(0);
+    expect_death(3);
+
+    three_out(chain);
+    answer(&chain[1], STATUS_OK, 511); /* a read that is one byte short */
+    fake_interrupt(0);
+    expect_death(3);
+
+    three_out(chain);
+    answer(&chain[1], 3, 513); /* no such status */
+    fake_interrupt(0);
+    expect_death(3);
+
+    three_out(chain);
+    fake_push(0, 77, 1); /* a chain that it does not have */
+    fake_interrupt(0);
+    expect_death(3);
+
+    three_out(chain);
+    answer(&chain[1], STATUS_OK, 514); /* past what it was lent */
+    fake_interrupt(0);
+    expect_death(3);
+}
+
+/* Requests in the driver's own queue die with the device too; a reset that is not confirmed gives nothing back. */
+static void test_death_with_waiting(void)
+{
+    begin(0);
+    virtio_blk_self.blkdev.segments_max = 4;
+    for (unsigned i = 0; i < VIRTIO_BLK_DEPTH; i++) {
+        CHECK(submit(i, BLK_WRITE, i, 4, 512) == ST_OK);
+    }
+    fake.never_resets = true;
+    fake_push(0, 500, 0);
+    fake_interrupt(0);
+    fake_turn();
+    CHECK_EQ(answered[0], 0);
+    fake.status = 0;
+    test_clock_ns += NS_PER_S;
+    fake_turn();
+    for (unsigned i = 0; i < VIRTIO_BLK_DEPTH; i++) {
+        CHECK(answered[i] == 1 && answers[i] == ST_IO);
+    }
+}
+
+/* GET_ID that is answered at last takes nobody's request with it. */
+static void test_late_id(void)
+{
+    struct fake_chain chain;
+
+    begin(0);
+    fake.seen[0] = 0;
+    REQUIRE(fake_pop(0, &chain));
+    CHECK_EQ(chain.segment[1].size, 20);
+    CHECK(submit(0, BLK_READ, 0, 1, 512) == ST_OK);
+    answer(&chain, STATUS_OK, 21);
+    fake_interrupt(0);
+    CHECK(answered[0] == 0 && fake.device.state == VIRTIO_RUNNING);
+    REQUIRE(fake_pop(0, &chain));
+    answer(&chain, STATUS_OK, 513);
+    fake_interrupt(0);
+    CHECK(answered[0] == 1 && answers[0] == ST_OK);
+}
+
+int main(void)
+{
+    RUN(test_what_it_is);
+    RUN(test_nonsense_is_refused);
+    RUN(test_requests_look_as_they_should);
+    RUN(test_answers);
+    RUN(test_depth_and_order);
+    RUN(test_refused_without_the_device);
+    RUN(test_lies);
+    RUN(test_death_with_waiting);
+    RUN(test_late_id);
+    return test_end();
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * fake_device.h: for unit tests of virtio drivers: a loop that the test turns by hand, and a transport whose device the
+ * test plays: it sees what was lent and answers with what it likes, true or not. Include once, after test.h.
+ */
+#pragma once
+#include <stdlib.h>
+#include <string.h>
+#include "core/device.h"
+#include "core/loop.h"
+#include "core/mem.h"
+#include "lib/virtio/virtio.h"
+
+/* --- a loop ----------------------------------------------------------------------------------------------------------- */
+
+static struct list fake_posted = {&fake_posted, &fake_posted};
+static struct list fake_ending = {&fake_ending, &fake_ending};
+static struct timer *fake_timer; /* the one that is armed, if any */
+
+void work_init(struct work *work, void (*run)(struct work *work))
+{
+    work->run = run;
+    list_init(&work->node);
+}
+
+static void queue_once(struct list *list, struct work *work)
+{
+    if (list_empty(&work->node)) {
+        list_push_back(list, &work->node);
+    }
+}
+
+void loop_post(struct work *work)
+{
+    queue_once(&fake_posted, work);
+}
+
+void loop_post_boot(struct work *work)
+{
+    queue_once(&fake_posted, work);
+}
+
+void loop_at_turn_end(struct work *work)
+{
+    queue_once(&fake_ending, work);
+}
+
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
+{
+    *timer = (struct timer){.fire = fire};
+}
+
+void timer_set(struct timer *timer, uint64_t deadline_ns)
+{
+    timer->deadline_ns = deadline_ns;
+    fake_timer = timer;
+}
+
+bool timer_armed(const struct timer *timer)
+{
+    return timer == fake_timer;
+}
+
+static inline void run_all(struct list *list)
+{
+    struct list now;
+    struct list *node;
+
+    list_init(&now);
+    while ((node = list_pop_front(list)) != NULL) {
+        list_push_back(&now, node);
+    }
+    while ((node = list_pop_front(&now)) != NULL) {
+        struct work *work = CONTAINER_OF(node, struct work, node);
+        work->run(work);
+    }
+}
+
+/* One turn: what was posted before it, a timer that is due, then the doorbells. */
+static inline void fake_turn(void)
+{
+    test_room = ROOM_LOOP;
+    run_all(&fake_posted);
+    if (fake_timer != NULL && fake_timer->deadline_ns <= test_clock_ns) {
+        struct timer *timer = fake_timer;
+        fake_timer = NULL;
+        timer->fire(timer);
+    }
+    run_all(&fake_ending);
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------------- */
+
+void *boot_alloc(size_t size, size_t align)
+{
+    void *p = aligned_alloc(align < 16 ? 16 : align, (size + 4095) & ~(size_t)4095);
+
+    memset(p, 0, size);
+    return p; /* never freed: boot memory is for life (the sanitizer's leak check is off for these tests) */
+}
+
+void dma_alloc(struct dma_memory *memory, size_t size)
+{
+    memory->cpu = boot_alloc(size, 4096);
+    memory->dev = dma_of(memory->cpu);
+    memory->size = size;
+}
+
+dma_t dma_of(const void *p)
+{
+    return (dma_t){.value = (uint64_t)(uintptr_t)p};
+}
+
+void device_note_add(struct device_note *note)
+{
+    (void)note;
+}
+
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+/* --- a device --------------------------------------------------------------------------------------------------------- */
+
+static struct fake {
+    struct virtio_device device;
+    struct virtio_bus bus;
+    uint64_t offered;
+    uint64_t agreed;
+    uint8_t status;
+    bool refuses_features;
+    bool never_resets; /* status stays what it was */
+    uint32_t generation;
+    uint32_t generation_moves; /* for so many reads of the configuration it changes meanwhile */
+    uint8_t config[64];
+    uint16_t queue_size;
+    const struct virtq *queue[VIRTIO_QUEUES_MAX];
+    uint16_t seen[VIRTIO_QUEUES_MAX]; /* of the avail ring */
+    unsigned notified[VIRTIO_QUEUES_MAX];
+    unsigned resets;
+} fake;
+
+static uint8_t fake_status_get(struct virtio_device *device)
+{
+    (void)device;
+    return fake.status;
+}
+
+static void fake_status_set(struct virtio_device *device, uint8_t status)
+{
+    (void)device;
+    fake.resets += status == 0;
+    if (status == 0 && fake.never_resets) {
+        return;
+    }
+    if (fake.refuses_features) {
+        status &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
+    }
+    fake.status = status;
+}
+
+static uint64_t fake_features_get(struct virtio_device *device)
+{
+    (void)device;
+    return fake.offered;
+}
+
+static void fake_features_set(struct virtio_device *device, uint64_t features)
+{
+    (void)device;
+    fake.agreed = features;
+}
+
+static uint32_t fake_generation(struct virtio_device *device)
+{
+    (void)device;
+    return fake.generation;
+}
+
+static uint32_t fake_config(struct virtio_device *device, size_t offset, unsigned width)
+{
+    uint32_t value = 0;
+
+    REQUIRE(offset + width <= device->config_bytes && (offset & (width - 1)) == 0);
+    memcpy(&value, fake.config + offset, width);
+    if (fake.generation_moves > 0) {
+        fake.generation_moves--;
+        fake.generation++;
+        memset(&value, 0xa5, width); /* torn */
+    }
+    return value;
+}
+
+static uint16_t fake_queue_size(struct virtio_device *device, uint16_t index)
+{
+    (void)device;
+    return index < VIRTIO_QUEUES_MAX ? fake.queue_size : 0;
+}
+
+static status_t fake_queue_set(struct virtio_device *device, uint16_t index, const struct virtq *q)
+{
+    (void)device;
+    fake.queue[index] = q;
+    return ST_OK;
+}
+
+static status_t fake_interrupts(struct virtio_device *device, uint16_t queues)
+{
+    (void)device;
+    (void)queues;
+    return ST_OK;
+}
+
+static void fake_notify(struct virtio_device *device, uint16_t index)
+{
+    (void)device;
+    REQUIRE((fake.status & VIRTIO_STATUS_DRIVER_OK) != 0);
+    fake.notified[index]++;
+}
+
+static const struct virtio_ops fake_ops = {
+    .status_get = fake_status_get,
+    .status_set = fake_status_set,
+    .features_get = fake_features_get,
+    .features_set = fake_features_set,
+    .generation = fake_generation,
+    .config = fake_config,
+    .queue_size = fake_queue_size,
+    .queue_set = fake_queue_set,
+    .interrupts = fake_interrupts,
+    .notify = fake_notify,
+};
+
+/* A device of this type, driven by firmware a moment ago, with nothing agreed. */
+static inline void fake_begin(enum virtio_type type, uint64_t offered)
+{
+    memset(&fake, 0, sizeof fake);
+    list_init(&fake_posted);
+    list_init(&fake_ending);
+    list_init(&fake.bus.devices);
+    fake_timer = NULL;
+    test_clock_ns = 0;
+    test_room = ROOM_BOOT;
+    fake.offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
+    fake.status = VIRTIO_STATUS_DRIVER_OK; /* firmware's */
+    fake.queue_size = 256;
+    virtio_device_init(&fake.device, &fake_ops, type);
+    fake.device.config_bytes = sizeof fake.config;
+    strcpy(fake.device.where, "fake");
+    list_push_back(&fake.bus.devices, &fake.device.node);
+}
+
+struct fake_chain {
+    uint16_t head;
+    unsigned out, in;
+    struct {
+        uint8_t *bytes;
+        uint32_t size;
+    } segment[VIRTQ_CHAIN_MAX];
+};
+
+/* The next chain that the driver lent; false: none. */
+static inline bool fake_pop(unsigned index, struct fake_chain *chain)
+{
+    const struct virtq *q = fake.queue[index];
+
+    if (q->avail[1] == fake.seen[index]) {
+        return false;
+    }
+    *chain = (struct fake_chain){.head = q->avail[2 + (fake.seen[index]++ & (q->size - 1))]};
+    q->used[2 + 4 * q->size] = fake.seen[index]; /* avail_event: wants to hear of the next one */
+    for (uint16_t at = chain->head;; at = q->desc[at].next) {
+        unsigned n = chain->out + chain->in;
+        REQUIRE(at < q->size && n < VIRTQ_CHAIN_MAX);
+        chain->segment[n].bytes = (uint8_t *)(uintptr_t)q->desc[at].address;
+        chain->segment[n].size = q->desc[at].size;
+        if ((q->desc[at].flags & VIRTQ_DESC_WRITE) != 0) {
+            chain->in++;
+        } else {
+            chain->out++;
+        }
+        if ((q->desc[at].flags & VIRTQ_DESC_NEXT) == 0) {
+            return true;
+        }
+    }
+}
+
+/* Says that a chain is used. */
+static inline void fake_push(unsigned index, uint32_t id, uint32_t written)
+{
+    const struct virtq *q = fake.queue[index];
+    struct virtq_used *ring = (struct virtq_used *)(void *)(q->used + 2);
+
+    ring[q->used[1] & (q->size - 1)] = (struct virtq_used){id, written};
+    q->used[1]++;
+}
+
+static inline void fake_interrupt(unsigned index)
+{
+    test_room = ROOM_LOOP;
+    virtio_interrupt(&fake.device, 1u << index, false);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * virtio_test.c: the life of a device: negotiation, configuration that changes under one's hands, failing, stopping.
+ */
+#include "test.h"
+#include "../virtio.c"
+#include "fake_device.h"
+
+static unsigned interrupts_seen, configs_seen, stopped_seen;
+
+static void on_interrupt(struct virtio_device *device, uint32_t queues)
+{
+    interrupts_seen += queues == 1 && device == &fake.device;
+}
+
+static void on_config(struct virtio_device *device)
+{
+    configs_seen += device == &fake.device;
+}
+
+static void on_stopped(struct virtio_device *device)
+{
+    CHECK_EQ(device->state, VIRTIO_STOPPED);
+    stopped_seen++;
+}
+
+static const struct virtio_driver driver = {
+    .name = "test", .interrupt = on_interrupt, .config = on_config, .stopped = on_stopped};
+
+static void begin(uint64_t offered)
+{
+    fake_begin(VIRTIO_BLK, offered);
+    interrupts_seen = configs_seen = stopped_seen = 0;
+    CHECK(virtio_bus_take(&fake.bus, VIRTIO_NET) == NULL);
+    CHECK(virtio_bus_take(&fake.bus, VIRTIO_BLK) == &fake.device);
+    CHECK(virtio_bus_take(&fake.bus, VIRTIO_BLK) == NULL); /* taken */
+}
+
+static void run_up(struct virtq *q)
+{
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_OK);
+    CHECK(virtio_interrupts(&fake.device, 1) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 0, 8, q) == ST_OK);
+    virtio_go(&fake.device);
+}
+
+static void test_negotiates(void)
+{
+    begin(0xf0 | VIRTIO_F_ACCESS_PLATFORM);
+    CHECK(virtio_open(&fake.device, &driver, 0x33, 0x40) == ST_OK);
+    CHECK_EQ(fake.agreed, 0x70 | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM);
+    CHECK_EQ(fake.device.features, fake.agreed);
+    CHECK_EQ(fake.resets, 1);
+    CHECK_EQ(fake.status, 1 | 2 | 8);
+    CHECK(virtio_has(&fake.device, 0x30) && !virtio_has(&fake.device, 0x31));
+}
+
+static void test_refuses(void)
+{
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 4) == ST_UNSUPPORTED);
+    CHECK_EQ(fake.status, VIRTIO_STATUS_FAILED);
+    begin(0);
+    fake.offered &= ~VIRTIO_F_VERSION_1; /* a legacy device */
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_UNSUPPORTED);
+    begin(0);
+    fake.refuses_features = true;
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_UNSUPPORTED);
+}
+
+static void test_waits_for_queue_sizes(void)
+{
+    struct virtq q;
+
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_OK);
+    fake.queue_size = 100; /* no power of two: a lie, but a size below it is in its range */
+    CHECK(virtio_queue_open(&fake.device, 0, 256, &q) == ST_OK);
+    CHECK_EQ(q.size, 64);
+    fake.queue_size = 0;
+    CHECK(virtio_queue_open(&fake.device, 1, 256, &q) == ST_UNSUPPORTED);
+}
+
+static void test_configuration(void)
+{
+    static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint64_t value = 99;
+    uint8_t mac[6];
+
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_OK);
+    memcpy(fake.config, bytes, sizeof bytes);
+    CHECK(virtio_config_read(&fake.device, 0, 8, &value) == ST_OK);
+    CHECK_EQ(value, 0x0807060504030201);
+    CHECK(virtio_config_read(&fake.device, 2, 2, &value) == ST_OK);
+    CHECK_EQ(value, 0x0403);
+    fake.generation_moves = 5; /* changes while it is read: read again until it stands still */
+    CHECK(virtio_config_read(&fake.device, 4, 4, &value) == ST_OK);
+    CHECK_EQ(value, 0x08070605);
+    fake.generation_moves = 3;
+    CHECK(virtio_config_bytes(&fake.device, 1, mac, sizeof mac) == ST_OK);
+    CHECK_BYTES(mac, bytes + 1, sizeof mac);
+    fake.generation_moves = UINT32_MAX; /* never stands still */
+    CHECK(virtio_config_read(&fake.device, 0, 4, &value) == ST_PROTO);
+    CHECK_EQ(value, 0x08070605);
+    fake.generation_moves = 0;
+    fake.device.config_bytes = 8;
+    CHECK(virtio_config_read(&fake.device, 8, 1, &value) == ST_PROTO);
+    CHECK(virtio_config_bytes(&fake.device, 3, mac, sizeof mac) == ST_PROTO);
+}
+
+static void test_notifies_when_running_only(void)
+{
+    struct virtq q;
+    struct virtq_segment segment = {.size = 1};
+
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 0, 8, &q) == ST_OK);
+    CHECK(virtq_submit(&q, &segment, 1, 0, &q) == ST_OK);
+    virtio_notify(&fake.device, 0, &q);
+    CHECK_EQ(fake.notified[0], 0);
+    virtio_go(&fake.device);
+    virtio_notify(&fake.device, 0, &q); /* what was submitted before is told now */
+    CHECK_EQ(fake.notified[0], 1);
+}
+
+static void test_interrupts_reach_running_only(void)
+{
+    struct virtq q;
+
+    run_up(&q);
+    test_room = ROOM_LOOP;
+    virtio_interrupt(&fake.device, 1, true);
+    CHECK(interrupts_seen == 1 && configs_seen == 1);
+    virtio_fail(&fake.device, "why not");
+    virtio_interrupt(&fake.device, 1, true);
+    CHECK(interrupts_seen == 1 && configs_seen == 1);
+}
+
+static void test_failing_waits_for_the_reset(void)
+{
+    struct virtq q;
+
+    run_up(&q);
+    test_room = ROOM_LOOP;
+    fake.never_resets = true;
+    virtio_fail(&fake.device, "it lied");
+    virtio_fail(&fake.device, "and again"); /* harmless */
+    CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
+    for (unsigned i = 0; i < 5; i++) {
+        fake_turn();
+        test_clock_ns += STOP_RETRY_NS;
+        CHECK_EQ(stopped_seen, 0); /* it may still write what it was lent */
+    }
+    fake.status = 0;
+    fake_turn();
+    CHECK_EQ(stopped_seen, 1);
+    test_clock_ns += STOP_RETRY_NS * 10;
+    fake_turn();
+    CHECK_EQ(stopped_seen, 1);
+}
+
+static void test_asks_to_be_reset(void)
+{
+    struct virtq q;
+
+    run_up(&q);
+    test_room = ROOM_LOOP;
+    fake.status |= VIRTIO_STATUS_NEEDS_RESET;
+    virtio_interrupt(&fake.device, 0, true);
+    CHECK_EQ(configs_seen, 0);
+    CHECK_EQ(stopped_seen, 0); /* never from inside */
+    fake_turn();
+    CHECK_EQ(stopped_seen, 1);
+}
+
+int main(void)
+{
+    RUN(test_negotiates);
+    RUN(test_refuses);
+    RUN(test_waits_for_queue_sizes);
+    RUN(test_configuration);
+    RUN(test_notifies_when_running_only);
+    RUN(test_interrupts_reach_running_only);
+    RUN(test_failing_waits_for_the_reset);
+    RUN(test_asks_to_be_reset);
+    return test_end();
+}
