@@ -89,8 +89,12 @@ static void endpoint_call(struct object *self, struct call *call)
 {
     room_assert_loop();
     struct endpoint *endpoint = CONTAINER_OF(self, struct endpoint, object);
-    struct list *node = list_pop_front(&endpoint->receivers);
 
+    if (call->cancel_wanted) { /* passed on after its asker gave up */
+        call_fail(call, EXCEPTION_FAILED, "cancelled");
+        return;
+    }
+    struct list *node = list_pop_front(&endpoint->receivers);
     if (node == NULL) {
         call->cancelled = queued_cancelled;
         list_push_back(&endpoint->calls, &call->node);
