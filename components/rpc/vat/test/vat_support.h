@@ -259,8 +259,7 @@ static struct vat *promise_vat;
 static void serve_promise(struct object *self, struct call *call, struct thing_promise_params_reader params)
 {
     struct thing *t = thing_of(self);
-    CHECK(t->promise == NULL);
-    t->promise = vat_promise_new(promise_vat);
+    t->promise = t->promise == NULL ? vat_promise_new(promise_vat) : t->promise;
     last_promiser = t;
     thing_promise_results_set_thing(thing_promise_results(call, 4), t->promise);
     call_return(call);
