@@ -87,22 +87,40 @@ static size_t round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
+/* What a component said that it takes; one that said nothing is taken to have had its fill. */
+static size_t expected(const struct ledger *ledger)
+{
+    return ledger->expected_bytes != 0 ? ledger->expected_bytes : ledger->taken_bytes;
+}
+
+/* What this component and those that have not begun will still ask for: their `memory` lines' sum less what those that came
+ * before had said. */
+static size_t still_needed(size_t request)
+{
+    size_t begun = 0;
+    size_t rest = 0;
+
+    for (struct list *at = self.ledgers.next; at != &self.ledgers; at = at->next) {
+        const struct ledger *ledger = CONTAINER_OF(at, struct ledger, node);
+        begun += ledger == &core_ledger ? 0 : expected(ledger);
+    }
+    if (expected(self.selected) > self.selected->taken_bytes) {
+        rest = expected(self.selected) - self.selected->taken_bytes;
+    }
+    size_t later = image_info.arena_bytes > begun ? image_info.arena_bytes - begun : 0;
+    return later + (request > rest ? request : rest);
+}
+
 /* A whole number of MiB with which the boot would pass this request, and, where the generator knows all components' needs,
  * all later ones. The largest region is the one that more memory makes larger. */
 static size_t memory_that_would_do(size_t request)
 {
     size_t largest = 0;
-    size_t taken = 0;
 
     for (unsigned i = 0; i < self.region_count; i++) {
         largest = region_free(&self.region[i]) > largest ? region_free(&self.region[i]) : largest;
     }
-    for (struct list *at = self.ledgers.next; at != &self.ledgers; at = at->next) {
-        const struct ledger *ledger = CONTAINER_OF(at, struct ledger, node);
-        taken += ledger == &core_ledger ? 0 : ledger->taken_bytes;
-    }
-    size_t later = image_info.arena_bytes > taken ? image_info.arena_bytes - taken : 0;
-    size_t needed = request > later ? request : later;
+    size_t needed = still_needed(request);
     size_t missing = needed > largest ? needed - largest : 0;
     return round_up(round_up(plat_ram_total(), MIB) + missing, MIB);
 }
