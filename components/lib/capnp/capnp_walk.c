@@ -31,7 +31,9 @@ struct walk {
     struct frame frame[FRAMES_MAX];
 };
 
-/* The frames are not initialised: they are many, and push() writes each before it is used. */
+/* The frames are not initialised, not even by the compiler's hardening: they are 7 KiB, and push() writes each before it
+ * is used. */
+#define UNINITIALIZED __attribute__((uninitialized))
 static void walk_init(struct walk *walk, struct message *from, struct message *to)
 {
     walk->from = from;
@@ -344,7 +346,7 @@ bool capnp_check(struct capnp_ref ref, const struct capnp_shape *shape)
     if (message == NULL) {
         return true; /* Nothing, or ours. */
     }
-    struct walk walk;
+    UNINITIALIZED struct walk walk;
     walk_init(&walk, message, NULL);
     uint64_t budget = message->read_limit_words;
     struct capnp_type type = {.kind = shape == NULL ? CAPNP_TYPE_ANY : CAPNP_TYPE_STRUCT, .shape = shape};
@@ -357,7 +359,7 @@ bool capnp_check(struct capnp_ref ref, const struct capnp_shape *shape)
 
 bool capnp_measure(struct capnp_ref ref, uint64_t *words, uint32_t *caps)
 {
-    struct walk walk;
+    UNINITIALIZED struct walk walk;
     walk_init(&walk, ref.message, NULL);
     if (!visit_any(&walk, ref, (struct capnp_slot){0}) || !finish(&walk)) {
         return false;
@@ -369,7 +371,7 @@ bool capnp_measure(struct capnp_ref ref, uint64_t *words, uint32_t *caps)
 
 static bool copy(struct capnp_slot to, struct capnp_ref from, bool canonical)
 {
-    struct walk walk;
+    UNINITIALIZED struct walk walk;
     if (to.at == NULL || to.message->failed) {
         return false;
     }
@@ -395,7 +397,7 @@ bool capnp_canonical(struct message *to, struct capnp_ref from)
 
 void capnp_set_struct(struct capnp_slot slot, struct capnp_reader from)
 {
-    struct walk walk;
+    UNINITIALIZED struct walk walk;
     uint16_t data_words = (uint16_t)((from.data_bytes + 7) / 8);
     struct capnp_builder b = capnp_init_struct(slot, data_words, from.pointer_count);
     if (slot.at == NULL || slot.message->failed) {
@@ -425,7 +427,7 @@ static struct capnp_list_builder set_values(struct capnp_slot slot, struct capnp
 
 void capnp_set_list(struct capnp_slot slot, struct capnp_list from, enum capnp_element element)
 {
-    struct walk walk;
+    UNINITIALIZED struct walk walk;
     if (slot.at == NULL || slot.message->failed) {
         return;
     }
