@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# process.sh: an image as a process: its exit codes, its panic block, its command line, its end by a signal, its prompt.
+# timeout: 60
+set -eu
+image=$CAPOS_BUILD/fault/fault.sim
+work=$(mktemp -d "${TMPDIR:-/tmp}/capos-sim-XXXXXX")
+log=$work/log
+trap 'rm -rf "$work"' EXIT
+fail() {
+    echo "FAILED: $*" >&2
+    tail -n 30 "$log" >&2
+    exit 1
+}
+# run STATUS ARGUMENT...
+run() {
+    want=$1
+    shift
+    status=0
+    timeout -s KILL 20 "$image" "$@" </dev/null >"$log" 2>&1 || status=$?
+    [ "$status" = "$want" ] || fail "$*: status $status, not $want"
+}
+expect() { grep -Eq "$1" "$log" || fail "no line like '$1'"; }
+
+run 2 --cmdline fault=panic
+expect '^\*\*\* panic: asked for by fault=panic$'
+expect '^PANIC 2 [0-9a-f]{40}$'
+run 2 --cmdline fault=assert
+run 1 --cmdline fault=failed
+run 0 --cmdline fault=off
+head -n 1 "$log" | grep -Eq '^capos fault [^ ]+ [0-9a-f]{40}$' || fail "the first line"
+run 0 --cmdline fault=timers
+run 64 --no-such-option x
+run 64 --memory none
+expect '^usage: '
+run 2 --device none-such
+expect "no device model 'none-such'"
+run 1 --memory 8K
+expect 'too little memory'
+
+(sleep 1; printf 'nonsense\nstatus\nhalt\n') | timeout -s KILL 20 "$image" >"$log" 2>&1 || fail "halt: status $?"
+expect "^no command 'nonsense'"
+expect '^diag> status$'
+expect '^ready +yes$'
+
+timeout -s KILL 20 "$image" </dev/null >"$log" 2>&1 &
+pid=$!
+for _ in $(seq 100); do ! grep -q '^ready' "$log" || break; sleep 0.05; done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" = 0 ] || fail "SIGTERM: status $status"
