@@ -77,6 +77,7 @@ static void build(struct evaluation *e, struct node *parent, uint32_t place, str
 
 static void value_read(struct object *object, struct call *call, struct calculator_value_read_params_reader params)
 {
+    room_assert_loop();
     struct value *value = CONTAINER_OF(object, struct value, object);
 
     calculator_value_read_results_set_value(calculator_value_read_results(call, 2), value->number);
@@ -338,6 +339,7 @@ static void function_dead(struct object *object)
 static void operator_call(struct object *object, struct call *call,
                           struct calculator_function_call_params_reader params)
 {
+    room_assert_loop();
     struct capnp_list arguments = calculator_function_call_params_get_params(params);
 
     if (arguments.count != 2) {
@@ -403,7 +405,8 @@ static void def_function(struct object *object, struct call *call,
 static void get_operator(struct object *object, struct call *call,
                          struct calculator_get_operator_params_reader params)
 {
-    uint32_t operator= calculator_get_operator_params_get_operator(params);
+    room_assert_loop();
+    uint32_t operator = calculator_get_operator_params_get_operator(params);
 
     if (operator >= sizeof(self.operator) / sizeof(self.operator[0])) {
         call_fail(call, EXCEPTION_UNIMPLEMENTED, "an operator that is not known here");
