@@ -50,7 +50,7 @@ mock() {
     "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@" >"$work/port" &
     mock=$!
     mocks="$mocks $mock"
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         ! grep -qs '^port .' "$work/port" || break
         sleep 0.05
     done

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# build.sh: what a person expects of a build: every supported profile can be configured; a second make does nothing; a change
+# of one option changes its config.h alone; what is not declared any more disappears from inc/. In a folder of its own.
+# timeout: 120
+set -eu
+: "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "$*"; exit 1; }
+
+[ ! -s "$CAPOS_BUILD/unusable" ] || fail "a profile cannot be configured: $(cat "$CAPOS_BUILD/unusable")"
+# What make check has built is up to date, whatever the clock of the checkout.
+(cd "$CAPOS_BUILD/.." && make -q build/bare/bare.elf build/bare/bare.sim) || fail "a second make would build something"
+
+cd "$work"
+net=$CAPOS_TOP/test/refuse/components
+cat >one.profile <<'END'
+profile   one
+summary   "one"
+platform  kvm-q35
+memory    16M
+status    experiment
+component lib/fake-port
+component drv/fake-net ring=128
+END
+"$CAPOS_TOP/configure" one.profile "--components=$net" >said 2>&1 || { cat said; fail "one.profile was refused"; }
+grep -q '#define FAKE_NET_RING 128' build/one/config-drv-fake-net.h || fail "the option did not reach config.h"
+[ -e build/one/inc/drv-fake-net/lib/fake-port/fake_port.h ] || fail "a declared header is missing"
+[ ! -e build/one/inc/drv-fake-net/plat ] || fail "the machine's header is on the path"
+make -s build/one/elf/drv-fake-net.o >said 2>&1 || { cat said; fail "the component does not build out of tree"; }
+touch -d '2001-01-01' mark build/one/symbols
+sed -i 's/ring=128/ring=256/' one.profile
+make build/one/elf/drv-fake-net.o >said 2>&1 || { cat said; fail "make did not configure again"; }
+grep -q '#define FAKE_NET_RING 256' build/one/config-drv-fake-net.h || fail "a changed profile was not taken"
+[ ! build/one/symbols -nt mark ] || fail "a file whose content is the same was written"
+"$CAPOS_TOP/configure" one.profile "--components=$net" --set drv/fake-net.ring=512 >said
+grep -q '#define FAKE_NET_RING 512' build/one/config-drv-fake-net.h || fail "--set was not taken"
+grep -q 'drv/fake-net.ring .*512' build/one/picture.txt || fail "the picture does not show it"
+echo passed
