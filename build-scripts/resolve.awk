@@ -470,6 +470,7 @@ function check_files(    i, j) {
 function check_sets(    i, n, part, eq, full, p) {
     n = split(sets, part, "\n")
     for (i = 1; i <= n; i++) {
+        if (part[i] == "") { continue }
         eq = index(part[i], "=")
         full = substr(part[i], 1, eq - 1)
         if (!eq || !endpoint(full, p)) { refuse_at("--set " part[i], "write: --set COMPONENT.OPTION=VALUE"); continue }
