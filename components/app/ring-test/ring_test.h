@@ -18,6 +18,7 @@ enum ring_test_method {
     RING_TEST_SELF = 4,    /* gives the object itself */
     RING_TEST_BUSY = 5,    /* the loop posts work to itself for value ms, then returns how often it ran */
     RING_TEST_LATE = 6,    /* how often the 2-ms timer fired since the last time, value ms of it */
+    RING_TEST_FLOOD = 8,   /* as BUSY, by a timer that is always due: an interrupt each time a thread begins to run */
     RING_TEST_VERDICT = 7, /* value: failures << 32 | checks. Halts. */
 };
 
@@ -26,7 +27,7 @@ status_t ring_test_start(void) REQUIRES(BOOT);
 struct object *ring_test_object(void) REQUIRES(BOOT);
 /* Ticks of the timer that runs beside everything. */
 void ring_test_loop_start(void) REQUIRES(BOOT);
-void ring_test_loop_busy(struct call *call, uint64_t ms) REQUIRES(LOOP);
+void ring_test_loop_busy(struct call *call, uint64_t ms, bool by_timer) REQUIRES(LOOP);
 uint64_t ring_test_loop_ticks(void) REQUIRES(LOOP);
 
 /* A message of one struct with one data word. */

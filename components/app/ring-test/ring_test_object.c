@@ -130,7 +130,8 @@ static void object_called(struct object *object, struct call *call)
         answer_self(call);
         return;
     case RING_TEST_BUSY:
-        ring_test_loop_busy(call, value);
+    case RING_TEST_FLOOD:
+        ring_test_loop_busy(call, value, call->method_id == RING_TEST_FLOOD);
         return;
     case RING_TEST_LATE:
         ring_test_answer(call, ring_test_loop_ticks());
