@@ -4,7 +4,8 @@
  *         submit              slot and descriptors         device finished
  *   CLIENT -----> WAITING -------------------------> BUSY ----------------> CLIENT (done)
  *
- *  (1) taken = requests that wait + slots that are busy with a request, at most `depth`. Each is answered once.
+ *  (1) taken = requests that wait + slots that are busy with a request + flushes that need no device, at most `depth`. Each
+ *      is answered once.
  *  (2) Requests leave the waiting list in the order in which they came.
  *  (3) The status byte is preset to a value that no device answers: success is what the device wrote, never what it forgot.
  *      A read must also have written all bytes that were asked for.
@@ -146,6 +147,11 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
         return ST_FULL;
     }
     blk->taken++;
+    if (request->op == BLK_FLUSH && !blkdev->has_flush) {
+        list_push_back(&blk->instant, &request->node); /* nothing to do, but (4): not from inside here */
+        loop_post(&blk->instant_work);
+        return ST_OK;
+    }
     list_push_back(&blk->waiting, &request->node);
     waiting_send();
     return ST_OK;
@@ -179,6 +185,21 @@ static void request_done(struct blk_request *request, status_t status) REQUIRES(
         virtio_blk_self.blkdev.count.errors++;
     }
     request->done(request, status);
+}
+
+/* Flushes of a disk that has no cache. A write that was done before such a flush came is on the medium. */
+void virtio_blk_instant(struct work *work)
+{
+    struct list *node;
+
+    (void)work;
+    room_assert_loop();
+    for (unsigned i = 0; i < VIRTIO_BLK_DEPTH && (node = list_pop_front(&virtio_blk_self.instant)) != NULL; i++) {
+        request_done(CONTAINER_OF(node, struct blk_request, node), ST_OK);
+    }
+    if (!list_empty(&virtio_blk_self.instant)) {
+        loop_post(&virtio_blk_self.instant_work);
+    }
 }
 
 static struct blk_request *slot_release(struct blk_slot *slot)
@@ -295,7 +316,7 @@ static void on_stopped(struct virtio_device *device)
             request_done(request, ST_IO);
         }
     }
-    while ((node = list_pop_front(&blk->waiting)) != NULL) {
+    while ((node = list_pop_front(&blk->waiting)) != NULL || (node = list_pop_front(&blk->instant)) != NULL) {
         request_done(CONTAINER_OF(node, struct blk_request, node), ST_IO);
     }
     ASSERT(blk->taken == 0); /* (1) */

@@ -55,6 +55,8 @@ struct virtio_blk {
     uint64_t sectors_told;   /* [L] that the device last said it has */
     uint32_t taken;          /* [L] requests lent: with the device and waiting */
     struct list waiting;     /* [L] requests that found no slot or descriptors; first come, first served */
+    struct list instant;     /* [L] flushes that need no device */
+    struct work instant_work; /* [L] answers them */
     struct work bell;        /* [L] at turn end: requests were submitted */
     struct work again;       /* [L] more may have finished, and no interrupt will say so */
 };
@@ -65,4 +67,5 @@ extern const struct blkdev_ops virtio_blk_ops;
 /* The bytes of a slot's data, as the device is told of them. BOOT or LOOP. */
 status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const struct blk_request *request);
 void virtio_blk_bell(struct work *work);  /* LOOP */
+void virtio_blk_instant(struct work *work); /* LOOP */
 void virtio_blk_again(struct work *work); /* LOOP */

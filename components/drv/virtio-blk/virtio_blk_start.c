@@ -97,6 +97,8 @@ static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
         blk->slot[i].next = (uint16_t)(i + 1);
     }
     list_init(&blk->waiting);
+    list_init(&blk->instant);
+    work_init(&blk->instant_work, virtio_blk_instant);
     work_init(&blk->bell, virtio_blk_bell);
     work_init(&blk->again, virtio_blk_again);
 }

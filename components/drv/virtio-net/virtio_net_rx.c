@@ -162,7 +162,7 @@ static void frame_deliver(struct netbuf *frame) REQUIRES(LOOP)
 {
     struct netdev *netdev = &virtio_net_self.netdev;
 
-    if (frame->frame_size < NETDEV_HEADER_BYTES || frame->size < NETDEV_HEADER_BYTES) {
+    if (frame->size < NETDEV_HEADER_BYTES) {
         frame_drop(frame);
         return;
     }

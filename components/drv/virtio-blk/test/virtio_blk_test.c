@@ -145,7 +145,7 @@ static void test_answers(void)
 {
     struct fake_chain chain[4];
 
-    begin(0);
+    begin(BLK_F_FLUSH);
     CHECK(submit(0, BLK_READ, 0, 2, 512) == ST_OK);
     CHECK(submit(1, BLK_WRITE, 0, 1, 512) == ST_OK);
     CHECK(submit(2, BLK_FLUSH, 0, 0, 0) == ST_OK);
@@ -282,6 +282,35 @@ static void test_death_with_waiting(void)
     }
 }
 
+/* A device that asks to be reset itself: the driver hears of it only when it has stopped. */
+static void test_device_gives_up(void)
+{
+    begin(0);
+    CHECK(submit(0, BLK_WRITE, 0, 1, 512) == ST_OK);
+    fake.status |= VIRTIO_STATUS_NEEDS_RESET;
+    virtio_interrupt(&fake.device, 0, true);
+    fake_turn();
+    CHECK(answered[0] == 1 && answers[0] == ST_IO);
+    CHECK(submit(1, BLK_WRITE, 0, 1, 512) == ST_CLOSED);
+}
+
+/* A disk without a cache never sees a FLUSH, and it succeeds; not from inside the submission. */
+static void test_flush_without_cache(void)
+{
+    struct fake_chain chain;
+
+    begin(0);
+    CHECK(submit(0, BLK_FLUSH, 0, 0, 0) == ST_OK);
+    CHECK(!fake_pop(0, &chain) && answered[0] == 0);
+    fake_turn();
+    CHECK(answered[0] == 1 && answers[0] == ST_OK && virtio_blk_self.taken == 0);
+    CHECK(submit(1, BLK_FLUSH, 0, 0, 0) == ST_OK); /* and one that the device's death overtakes */
+    fake_push(0, 99, 0);
+    fake_interrupt(0);
+    fake_turn();
+    CHECK(answered[1] == 1 && virtio_blk_self.taken == 0);
+}
+
 /* GET_ID that is answered at last takes nobody's request with it. */
 static void test_late_id(void)
 {
@@ -311,6 +340,8 @@ int main(void)
     RUN(test_refused_without_the_device);
     RUN(test_lies);
     RUN(test_death_with_waiting);
+    RUN(test_device_gives_up);
+    RUN(test_flush_without_cache);
     RUN(test_late_id);
     return test_end();
 }

@@ -204,7 +204,11 @@ static void test_starved_and_fed(void)
     }
     struct fake_chain chain;
     CHECK(received_count == VIRTIO_NET_RX_BUFFERS && !fake_pop(QUEUE_RX, &chain)); /* the client has them all */
+    fake_turn();
+    unsigned before = fake.notified[QUEUE_RX];
     netdev_release(&virtio_net_self.netdev, received[5]);
+    fake_turn();
+    CHECK_EQ(fake.notified[QUEUE_RX], before + 1); /* a card that starves is woken */
     card_receives(0, 1, 61);
     fake_interrupt(QUEUE_RX);
     CHECK_EQ(received[VIRTIO_NET_RX_BUFFERS]->size, 61);
