@@ -14,7 +14,7 @@ component  lib/tcp
 component  lib/entropy
 component  bus/pci
 component  bus/virtio
-component  drv/virtio-net
+component  drv/virtio-net rx_buffers=256
 component  net/lwip
 component  app/tcp-echo
 

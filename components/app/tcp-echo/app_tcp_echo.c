@@ -2,8 +2,8 @@
  * app_tcp_echo.c: an echo server on a byte stream.
  *
  *  (1) ring[first, first + used) is what was received and is not yet given back by sent(); of it the last `waiting`
- * bytes are not lent yet. (2) received() takes what fits. When sent() makes room after it did not, it asks for the
- * rest.
+ *      bytes are not lent yet.
+ *  (2) received() takes what fits. When sent() makes room after it did not, it asks for the rest.
  */
 #define LOG_TAG "tcp-echo"
 #include "config.h"

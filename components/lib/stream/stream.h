@@ -12,8 +12,8 @@
  *  (1) No callback is ever called from inside a stream_*() function: a client need not be re-entrant.
  *  (2) From inside any callback the client may call any stream_*() function, except in and after closed().
  *  (3) Lent memory comes back in the order in which it was lent, by sent(), or all of it by closed(). It returns only
- * when neither the peer nor a device can still want it, so the client may write it at once. (4) Lent memory must be
- * memory that a device can read: static, boot, pool or arena memory, never a stack.
+ *      when neither the peer nor a device can still want it, so the client may write it at once.
+ *  (4) Lent memory must be memory that a device can read: static, boot, pool or arena memory, never a stack.
  *
  * All of it is LOOP. A stream belongs to the loop on which its client was given it.
  */

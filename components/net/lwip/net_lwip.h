@@ -6,11 +6,12 @@
  *   frame out <--                  <--      <--------------------- (lends, closes)  <--
  *
  *  (1) lwIP calls us back in the middle of its own work, so those callbacks only note what happened and queue the
- *      connection. Clients are called from net_lwip_work() alone, where lwIP is at rest: so a client may call anything.
+ *      connection. Clients are called from net_lwip_work() alone, where lwIP is at rest: so a client may call
+ *      anything.
  *  (2) A received buffer belongs to exactly one holder: a pbuf of lwIP's or of a connection's `held`. Its custom free
  *      function gives it back to the device; nothing else does.
- *  (3) Lent memory is told `sent` only when lwIP dropped it and every frame that was with the device at that moment has
- *      come back: see `grace`.
+ *  (3) Lent memory is told `sent` only when lwIP dropped it and every frame that was with the device at that moment
+ *      has come back: see `grace`.
  *  (4) lwIP's names, types and error codes end in this folder.
  */
 #pragma once
@@ -101,6 +102,7 @@ struct net_lwip_conn {
     bool close_wanted;                  /* [L] stream_close() while OPENING */
     uint64_t idle_ns, total_ns;         /* [I] as tcp_limits */
     uint64_t opened_ns, active_ns;      /* [L] */
+    uint64_t taken_ns;                  /* [L] when its client last took of `held`, or when `held` began to fill */
     struct net_lwip_lend lend[NET_LWIP_LENDS]; /* [L] */
 };
 

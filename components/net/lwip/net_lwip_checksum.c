@@ -2,8 +2,9 @@
  * net_lwip_checksum.c: the Internet checksum (RFC 1071), for devices that do not compute it.
  *
  *  (1) The sum is over 16-bit words of the buffer as if it began at an even offset; an odd last byte is padded with
- * zero. (2) One's-complement addition is associative over any word size that is a multiple of 16 bits, so the sum runs
- * over 64-bit words with end-around carry and is folded at the end.
+ *      zero.
+ *  (2) One's-complement addition is associative over any word size that is a multiple of 16 bits, so the sum runs
+ *      over 64-bit words with end-around carry and is folded at the end.
  */
 #include "net_lwip_checksum.h"
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * net_lwip_conn.c: a TCP connection as a stream (lib/stream/stream.h).
  *
- *  (1) A connection has a pcb while lwIP may call us about it. lwIP forgets a pcb without a word when both sides' FINs
- * are through, so the connection lets go of it at the event that makes that possible (let_go), never later. (2) Bytes
- * lent pass three places in order: `lend` (ours), `unacked` (lwIP's segments), `back` (dropped by lwIP, maybe still
- *      with the device). Only then does the client get them back.
+ *  (1) A connection has a pcb while lwIP may call us about it. lwIP forgets a pcb without a word when both sides'
+ *      FINs are through, so the connection lets go of it at the event that makes that possible (let_go), never later.
+ *  (2) Bytes lent pass three places in order: `lend` (ours), `unacked` (lwIP's segments), `back` (dropped by lwIP,
+ *      maybe still with the device). Only then does the client get them back.
  *  (3) The window opens by what the client took and by nothing else; a client that leaves bytes closes it.
  *  (4) Held bytes are bounded by the window, held buffers too: small segments are moved together in the last buffer.
  *  (5) closed() is said once, from DEAD, when nothing is lent.
@@ -18,6 +18,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include <string.h>
 
+#define STALLED_NS (2 * NS_PER_S) /* whose client takes nothing for so long may lose its buffers to others */
 #define LINGER_NS (30 * NS_PER_S) /* a closing connection whose peer takes nothing any more */
 
 static struct net_lwip_conn *conn_of(struct stream *stream)
@@ -353,6 +354,7 @@ static void hold(struct net_lwip_conn *conn, struct pbuf *p)
         pbuf_free(p);
     } else if (conn->held == NULL) {
         conn->held = p;
+        conn->taken_ns = clock_ns();
     } else if (move_together(conn, p)) {
         pbuf_free(p);
     } else {
@@ -460,6 +462,7 @@ static void deliver(struct net_lwip_conn *conn) REQUIRES(LOOP)
         }
         conn->paused = false;
     }
+    conn->taken_ns = total > 0 ? clock_ns() : conn->taken_ns;
     if (total > 0 && conn->pcb != NULL) {
         tcp_recved(conn->pcb, (u16_t)total);
     }
@@ -637,7 +640,14 @@ void net_lwip_conn_init(void)
 /* --- bounds ---------------------------------------------------------------------------------------------------------
  */
 
-/* Reassembly of what came out of order is a favour; it ends first. Then the one who holds most is reset. */
+/* Who has taken nothing for a while, and how many buffers it holds. */
+static uint16_t hoarded(const struct net_lwip_conn *conn)
+{
+    return conn->held != NULL && clock_ns() - conn->taken_ns > STALLED_NS ? pbuf_clen(conn->held) : 0;
+}
+
+/* Reassembly of what came out of order is a favour; it ends first. Then, of those that stall, the one who holds most is
+ * reset. */
 void net_lwip_conn_shed(void)
 {
     struct net_lwip_conn *worst = NULL;
@@ -651,7 +661,7 @@ void net_lwip_conn_shed(void)
     }
     for (struct list *node = net_lwip_self.conns.next; node != &net_lwip_self.conns; node = node->next) {
         struct net_lwip_conn *conn = CONTAINER_OF(node, struct net_lwip_conn, node);
-        uint16_t buffers = conn->held == NULL ? 0 : pbuf_clen(conn->held);
+        uint16_t buffers = hoarded(conn);
         if (buffers > most) {
             worst = conn;
             most = buffers;
@@ -659,7 +669,8 @@ void net_lwip_conn_shed(void)
     }
     if (worst != NULL) {
         net_lwip_self.count.shed++;
-        log_warn("%s reset: it held %u of %u receive buffers", worst->stream.peer, most, net_lwip_self.device->rx_buffers);
+        log_warn("%s reset: it held %u of %u receive buffers", worst->stream.peer, most,
+                 net_lwip_self.device->rx_buffers);
         net_lwip_conn_kill(worst, ST_NOMEM);
     }
 }
@@ -686,7 +697,8 @@ void net_lwip_conn_note_deadline(const struct net_lwip_conn *conn)
 {
     uint64_t deadline = deadline_of(conn);
 
-    if (deadline != UINT64_MAX && (!timer_armed(&net_lwip_self.deadline) || deadline < net_lwip_self.deadline.deadline_ns)) {
+    if (deadline != UINT64_MAX &&
+        (!timer_armed(&net_lwip_self.deadline) || deadline < net_lwip_self.deadline.deadline_ns)) {
         timer_set(&net_lwip_self.deadline, deadline);
     }
 }

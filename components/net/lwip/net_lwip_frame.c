@@ -2,11 +2,14 @@
  * net_lwip_frame.c: frames between the device and lwIP, in both directions without a copy.
  *
  *  (1) A received buffer becomes a custom pbuf that lives in the buffer's own client area. Freed by whoever holds it
- * last, it goes back to the device. (2) A frame to send holds one reference on its first pbuf until the device says
- * sent(). lwIP sees that reference and does not touch a segment that is still out (tcp_output_segment_busy). (3) A
- * token is the pbuf's address with the parity of `grace` in bit 0. (4) `grace` grows by one only when no frame with the
- * other parity is out. So when it has grown by two since a moment, every frame that was out at that moment has come
- * back.
+ *      last, it goes back to the device.
+ *  (2) A frame to send holds one reference on its first pbuf until the device says sent(). lwIP sees that reference
+ *      and does not touch a segment that is still out (tcp_output_segment_busy).
+ *  (3) A token is the pbuf's address with the parity of `grace` in bit 0.
+ *  (4) `grace` grows by one only when no frame with the other parity is out. So when it has grown by two since a
+ *      moment, every frame that was out at that moment has come back.
+ *  (5) When too many buffers are held, frames that would be held too are dropped and come again; acknowledgements
+ *      always pass, because they are what lets the held ones go.
  */
 #define LOG_TAG "lwip"
 #include "net_lwip.h"
@@ -89,16 +92,43 @@ static struct pbuf *wrap_frame(struct netbuf *frame)
     return first;
 }
 
+/* Whether a buffer of this frame may be held for long: it has data of a connection, or is a piece of a datagram. What
+ * it says of itself is only a guess at that; lwIP checks it later. */
+static bool may_be_held(const struct netbuf *frame)
+{
+    const struct ip_hdr *ip = (const struct ip_hdr *)(frame->data + SIZEOF_ETH_HDR);
+
+    if (frame->size < SIZEOF_ETH_HDR + IP_HLEN) {
+        return true;
+    }
+    if (((const struct eth_hdr *)frame->data)->type != PP_HTONS(ETHTYPE_IP)) {
+        return false;
+    }
+    const struct tcp_hdr *tcp = (const struct tcp_hdr *)((const uint8_t *)ip + IPH_HL_BYTES(ip));
+    if ((IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0 ||
+        frame->size < SIZEOF_ETH_HDR + (size_t)IPH_HL_BYTES(ip) + TCP_HLEN) {
+        return true;
+    }
+    return IPH_PROTO(ip) == IP_PROTO_TCP && lwip_ntohs(IPH_LEN(ip)) > IPH_HL_BYTES(ip) + TCPH_HDRLEN_BYTES(tcp);
+}
+
+/* (5): true when there is a buffer for it. */
+static bool room_for(const struct netbuf *frame) REQUIRES(LOOP)
+{
+    if (net_lwip_self.rx_held < net_lwip_self.rx_held_max) {
+        return true;
+    }
+    net_lwip_conn_shed();
+    return net_lwip_self.rx_held < net_lwip_self.rx_held_max || !may_be_held(frame);
+}
+
 static void receive(struct netdev_client *client, struct netbuf *frame)
 {
     (void)client;
     room_assert_loop();
     net_lwip_self.count.rx_frames++;
     net_lwip_self.busy_ns = clock_ns();
-    if (net_lwip_self.rx_held >= net_lwip_self.rx_held_max) {
-        net_lwip_conn_shed();
-    }
-    if (frame->frame_size > UINT16_MAX || net_lwip_self.rx_held >= net_lwip_self.rx_held_max) {
+    if (frame->frame_size > UINT16_MAX || !room_for(frame)) {
         drop(frame);
         return;
     }

@@ -2,10 +2,11 @@
  * net_lwip_hook.c: what lwIP leaves to its host: unpredictable numbers, and a say about each TCP segment that came in.
  *
  *  (1) Initial sequence numbers are RFC 6528's: a clock of 4 microseconds plus a keyed hash of the connection's four
- * names, so nobody off the path can guess them and successive connections between the same ends do not overlap. (2) A
- * listener that is full says so at once with a reset; handshakes that flood it push out the oldest half-open one, never
- * a connection. (3) A new SYN for a pair of ports that is in TIME_WAIT here replaces it, if its sequence number is
- * beyond the old ones (RFC 1122 section 4.2.2.13).
+ *      names, so nobody off the path can guess them and successive connections between the same ends do not overlap.
+ *  (2) A listener that is full says so at once with a reset; handshakes that flood it push out the oldest half-open
+ *      one, never a connection.
+ *  (3) A new SYN for a pair of ports that is in TIME_WAIT here replaces it, if its sequence number is beyond the old
+ *      ones (RFC 1122 section 4.2.2.13).
  */
 #define LOG_TAG "lwip"
 #include "net_lwip.h"
@@ -132,7 +133,8 @@ static err_t admit(struct tcp_pcb_listen *pcb, const struct tcp_hdr *header)
 {
     struct net_lwip_listener *listener = pcb->callback_arg;
 
-    if (listener->open >= listener->limits.connections_max || net_lwip_self.conn_pool.in_use == net_lwip_self.conn_pool.count) {
+    if (listener->open >= listener->limits.connections_max ||
+        net_lwip_self.conn_pool.in_use == net_lwip_self.conn_pool.count) {
         refuse_syn(header);
         return ERR_ABRT;
     }

@@ -2,8 +2,9 @@
  * net_lwip_tcp.c: who may listen and connect (lib/tcp/tcp.h), and how a connection begins.
  *
  *  (1) An authority is made from the text of a profile's grant line and from nothing else; what that text does not
- * allow, no call can do. (2) A connection that finds no room is reset, never left waiting: in the handshake when its
- * listener is full already, at its end when others were faster.
+ *      allow, no call can do.
+ *  (2) A connection that finds no room is reset, never left waiting: in the handshake when its listener is full
+ *      already, at its end when others were faster.
  */
 #define LOG_TAG "lwip"
 #include "net_lwip.h"

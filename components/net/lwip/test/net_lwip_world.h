@@ -3,8 +3,10 @@
  * a DHCP server and TCP peers written by hand. Included once by a test; the stack is linked as it is.
  *
  *  (1) Every receive buffer is its own allocation and is freed on release: a use after it, or a second release, is
- * seen. (2) The device keeps what it was sent until `device.hold` is false; it reads the lent bytes again when it gives
- * them back, so memory that came back too early is seen as well. (3) Time stands still but for world_advance().
+ *      seen.
+ *  (2) The device keeps what it was sent until `device.hold` is false; it reads the lent bytes again when it gives
+ *      them back, so memory that came back too early is seen as well.
+ *  (3) Time stands still but for world_advance().
  */
 #pragma once
 #include "../net_lwip.h"

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# tcp-echo.sh: TCP from outside, through QEMU's user network: a megabyte intact, half-close, 16 at once, a client that stalls,
+# peers that vanish, connections one after another; afterwards the stack holds nothing. SERIAL=70000 for the long run.
+# timeout: 300
+# cost: serial
+. "$(dirname "$0")/machine.sh"
+image=$CAPOS_BUILD/tcp-echo/tcp-echo.elf
+client=$CAPOS_TOP/test/smoke/tcp_echo.py
+LIMIT=280
+port=
+
+wait_line() {
+    for _ in $(seq 300); do
+        tr -d '\r' <"$log.raw" >"$log"
+        ! grep -Eq "$1" "$log" || return 0
+        kill -0 "$qemu" 2>/dev/null || fail "$machine: QEMU ended before a line like '$1'"
+        sleep 0.1
+    done
+    fail "$machine: no line like '$1' in 30 s"
+}
+# start MACHINE DEVICE: up to its ready line.
+start() {
+    machine=$1
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    rm -f "$work/keys" && mkfifo "$work/keys"
+    # shellcheck disable=SC2086
+    timeout -s KILL "$LIMIT" qemu-system-x86_64 -accel tcg -machine "$machine" -m 16 -cpu "${CPU:-max}" -nodefaults -display none \
+        -serial stdio -kernel "$image" -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:7007" $2 $DEBUG_EXIT \
+        <"$work/keys" >"$log.raw" 2>&1 &
+    qemu=$!
+    exec 3>"$work/keys"
+    wait_line '^ready tcp-echo in '
+}
+# try MACHINE DEVICE CASE...
+try() {
+    start "$1" "$2"
+    shift 2
+    timeout -s KILL 200 python3 "$client" "127.0.0.1:$port" "$@" || fail "$machine: the client above"
+    sleep 1 # The last FIN's answer is still under way.
+    printf 'net\n' >&3
+    wait_line '^open 0 of [0-9]+, receive buffers held 0 of [0-9]+, heap 0 of .*segments 0 of '
+    ! grep -q 'panic' "$log" || fail "$machine: panic"
+    printf 'halt\n' >&3
+    status=0
+    wait "$qemu" || status=$?
+    exec 3>&-
+    expect_status "$CLEAN" "$machine"
+}
+
+try q35 "-device virtio-net-pci,netdev=n,romfile=" echo half_close parallel stall reset "serial=${SERIAL:-3000}"
+try pc "-device virtio-net-pci,netdev=n,romfile=,vectors=0" echo half_close parallel "serial=200"
+try microvm "-global virtio-mmio.force-legacy=false -device virtio-net-device,netdev=n" echo half_close parallel stall "serial=200"
