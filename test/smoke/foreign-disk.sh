@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# foreign-disk.sh: a disk that is not ours is left alone until the explicit command says otherwise.
+# timeout: 90
+. "$CAPOS_TOP/test/smoke/lib.sh"
+head -c 16777216 /dev/urandom >disk
+printf '\353<\220mkfs.fat' | dd of=disk conv=notrunc 2>/dev/null
+cp disk before
+expect 0 up store
+serial 'is not mounted'
+expect 1 "$capos" put store /a "$SRC/test/smoke/wire.py"
+expect 1 "$capos" call store store.format '(confirm = "yes")'
+expect 0 "$capos" fleet down
+cmp disk before || fail "a foreign disk was written to"
+
+expect 0 up store
+expect 0 "$capos" call store store.format '(confirm = "erase everything")'
+expect 0 "$capos" put store /a "$SRC/test/smoke/wire.py"
+expect 0 "$capos" fleet down
+expect 0 up store
+expect 0 "$capos" get store /a back
+cmp back "$SRC/test/smoke/wire.py" || fail "the file is not what it was"
+expect 0 "$capos" fleet down
