@@ -10,8 +10,9 @@
  *  (1) The loop runs with interrupts off, but for one window a turn: it needs no guard against TRAP beyond the atomics of
  *      irq.c, and an interrupt that comes meanwhile waits in the controller.
  *  (2) Each stage is bounded by what there was when it began and by STAGE_MAX; what is left makes the next turn at once.
- *  (3) In any SHARE_NS the loop may take SHARE_LOOP_NS while a thread waits; then a thread runs for the rest, whatever
- *      comes. So neither a flood nor work that posts itself starves the threads.
+ *  (3) Of SHARE_NS the loop may take SHARE_LOOP_NS while a thread waits; then a thread runs for the difference, whatever
+ *      comes. All time counts as the loop's that no thread had and the CPU did not sleep, so neither a flood of interrupts,
+ *      with what their entries cost, nor work that posts itself starves the threads.
  */
 #include "core/assert.h"
 #include "core/image.h"
@@ -134,11 +135,20 @@ static void account(struct cpu *cpu, uint64_t from_ns, uint64_t to_ns)
     if (took > cpu->counts.turn_ns_max) {
         cpu->counts.turn_ns_max = took;
     }
-    if (to_ns - cpu->share_start_ns >= SHARE_NS) {
-        cpu->share_start_ns = to_ns;
-        cpu->share_used_ns = 0;
+}
+
+/* (3) True when the loop has had its share. */
+static bool share_is_over(struct cpu *cpu, uint64_t now_ns)
+{
+    uint64_t elapsed = now_ns - cpu->share_start_ns;
+
+    if (elapsed > cpu->share_given_ns && elapsed - cpu->share_given_ns >= SHARE_LOOP_NS) {
+        return true;
     }
-    cpu->share_used_ns += took;
+    if (elapsed >= SHARE_NS) {
+        cpu->share_start_ns = 0;
+    }
+    return false;
 }
 
 static _Noreturn void stop(void)
@@ -153,6 +163,10 @@ static _Noreturn void stop(void)
 static void step(struct cpu *cpu) REQUIRES(LOOP)
 {
     uint64_t start = plat_clock_ns();
+    if (cpu->share_start_ns == 0) {
+        cpu->share_start_ns = start;
+        cpu->share_given_ns = 0;
+    }
     bool more = turn(cpu, start);
     uint64_t end = plat_clock_ns();
 
@@ -160,14 +174,16 @@ static void step(struct cpu *cpu) REQUIRES(LOOP)
         stop();
     }
     account(cpu, start, end);
-    bool over = cpu->share_used_ns >= SHARE_LOOP_NS;
+    bool over = share_is_over(cpu, end);
     if (more && !over) {
         return;
     }
     struct thread *thread = thread_next(cpu);
     if (thread != NULL) {
-        thread_run(cpu, thread, over, cpu->share_start_ns + SHARE_NS); /* (3) */
+        thread_run(cpu, thread, over, end + SHARE_NS - SHARE_LOOP_NS); /* (3) */
+        cpu->share_start_ns = over ? 0 : cpu->share_start_ns;
     } else if (!more) {
+        cpu->share_start_ns = 0;
         cpu_timer_arm(cpu, timers_next(&cpu->timers));
         cpu->counts.sleeps++;
         plat_wait();

@@ -45,8 +45,8 @@ struct cpu {
     struct list threads_entered;         /* [L] struct thread */
     struct thread *thread;               /* [a] runs now, or was interrupted by this loop's turn */
     struct plat_context loop_context;    /* [L] */
-    uint64_t share_start_ns;             /* [L] of the 10 ms in which the loop's share is counted */
-    uint64_t share_used_ns;              /* [L] */
+    uint64_t share_start_ns;             /* [L] of the time in which the loop's share is counted; 0: begins with the next turn */
+    uint64_t share_given_ns;             /* [L] of it, what threads had */
     struct cpu_counts counts;
 };
 

@@ -30,6 +30,7 @@
 
 #define SLICE_NS (10u * NS_PER_MS)
 #define SERVE_MAX 64u /* submissions a thread, a turn */
+#define SLIVER_NS (NS_PER_MS / 10)
 #define PAGE_BYTES 4096u
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_ENTERED, THREAD_BLOCKED, THREAD_DONE };
@@ -197,8 +198,13 @@ static uint64_t stop_at(const struct cpu *cpu, const struct thread *thread, uint
     return timer < slice ? timer : slice;
 }
 
+/* A thread that was stopped so soon has had little but the cost of switching: that counts as the loop's, or a flood of
+ * interrupts would starve threads and still seem to leave them their part. */
 static void charge(struct cpu *cpu, struct thread *thread, uint64_t took_ns)
 {
+    if (thread->state != THREAD_RUNNING || took_ns >= SLIVER_NS) {
+        cpu->share_given_ns += took_ns;
+    }
     thread->ran_ns += took_ns;
     cpu->counts.thread_ns += took_ns;
     thread->slice_ns = thread->slice_ns > took_ns ? thread->slice_ns - took_ns : 0;
@@ -227,10 +233,9 @@ static void thread_stopped(struct cpu *cpu, struct thread *thread) REQUIRES(LOOP
 /* LOOP is given up to the thread and is back when this returns; the analysis need not know. */
 void thread_run(struct cpu *cpu, struct thread *thread, bool held, uint64_t deadline_ns)
 {
-    uint64_t start = plat_clock_ns();
-
     ASSERT(thread->state == THREAD_READY);
-    cpu_timer_arm(cpu, held ? deadline_ns : stop_at(cpu, thread, start));
+    cpu_timer_arm(cpu, held ? deadline_ns : stop_at(cpu, thread, plat_clock_ns()));
+    uint64_t start = plat_clock_ns(); /* to program a timer may take longer than what the thread gets */
     cpu->counts.held += held ? 1 : 0;
     __atomic_store_n(&cpu->held, held, __ATOMIC_RELAXED);
     thread->state = THREAD_RUNNING;
