@@ -11,7 +11,7 @@ command -v debootstrap >/dev/null || { echo "no debootstrap (apt-get install deb
 mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' | sed -n 's/^Debian Debian //p' | head -n 1)
 mirror=${mirror:-http://deb.debian.org/debian/}
 work=$(mktemp -d)
-trap 'umount "$work"/*/proc 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
+trap 'umount "$work"/*/proc 2>/dev/null || :; rm -rf --one-file-system "$work"' EXIT
 
 for release in ${RELEASES:-bookworm trixie}; do
     tree=$work/$release
