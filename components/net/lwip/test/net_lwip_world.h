@@ -555,7 +555,7 @@ static void peer_listen(struct tcp_peer *p)
 }
 
 /* Hears and acknowledges until it is quiet. */
-static void peer_settle(struct tcp_peer *p)
+__attribute__((unused)) static void peer_settle(struct tcp_peer *p)
 {
     uint32_t acked = p->ack;
 
