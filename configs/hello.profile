@@ -15,7 +15,7 @@ component  lib/tcp
 component  lib/capnp
 component  bus/pci
 component  bus/virtio
-component  drv/virtio-net
+component  drv/virtio-net rx_buffers=640    # a full window (16 segments) of each of 32 connections, and the ring
 component  drv/virtio-rng
 component  crypto/entropy
 component  net/lwip

@@ -36,11 +36,27 @@ static bool window_open(const struct vat_connection *c)
            c->vat->buffers[VAT_MEDIUM].free_count > 0;
 }
 
+static bool moves(const struct vat_connection *c)
+{
+    return c->running > 0 || c->piece_count > 0 || !list_empty(&c->out);
+}
+
+/* Anybody's call that ends, or Return that is taken, gives back shared room; who takes nothing is ended by the stall timer. */
+static bool somebody_moves(const struct vat *vat)
+{
+    for (struct list *n = vat->open.next; n != &vat->open; n = n->next) {
+        if (moves(CONTAINER_OF(n, struct vat_connection, node))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Room will come without the peer's doing: a call of it runs, a Return of it is on its way, or others hold the room. */
 static bool room_will_come(const struct vat_connection *c)
 {
-    return c->running > 0 || c->piece_count > 0 || !list_empty(&c->out) ||
-           (c->live_count == 0 && c->held_bytes < c->vat->options.window_bytes);
+    bool within = c->held_bytes < c->vat->options.window_bytes && c->live_count < c->vat->options.live;
+    return moves(c) || (within && (c->live_count == 0 || somebody_moves(c->vat)));
 }
 
 /*  window open                           -> now
