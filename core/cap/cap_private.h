@@ -9,8 +9,8 @@
 /* The loop's side of a thread's ring. What the thread may write is only looked at through here. */
 struct ring;
 struct ring_config {
-    struct ring_shared *shared; /* kept: sizes, sq, cq and area are filled and are the thread's memory */
-    struct cap_table *caps;     /* kept */
+    struct ring_shared *shared;     /* kept: sizes, sq, cq and area are filled and are the thread's memory */
+    struct cap_table *caps;         /* kept */
     void (*completed)(void *owner); /* LOOP: a completion was posted outside ring_serve() */
     void *owner;
 };

@@ -217,10 +217,10 @@ static status_t return_results(struct ring *ring, const struct ring_sqe *sqe, st
     }
     struct payload results = call_results(call, sqe->params_words);
     struct message *message = results.message;
-    bool fits = sqe->caps_count <= (uint32_t)(message->cap_max - message->cap_count) &&
-                (sqe->caps_count == 0 || message->cap_count == 0) &&
-                results_copy(results, (const uint64_t *)(const void *)(ring->area + sqe->params_offset),
-                             sqe->params_words);
+    bool fits =
+        sqe->caps_count <= (uint32_t)(message->cap_max - message->cap_count) &&
+        (sqe->caps_count == 0 || message->cap_count == 0) &&
+        results_copy(results, (const uint64_t *)(const void *)(ring->area + sqe->params_offset), sqe->params_words);
     for (uint32_t i = 0; i < sqe->caps_count; i++) {
         if (fits) {
             message->caps[message->cap_count++] = caps[i];

@@ -75,7 +75,7 @@ struct payload call_results(struct call *call, uint32_t words)
 /* Ends the server's part; what is returned is the target, whose reference the caller puts (2). */
 static struct object *call_end(struct call *call)
 {
-    ASSERT(call->out); /* (1) */
+    ASSERT(call->out);                      /* (1) */
     ASSERT(call->node.next == &call->node); /* the server still has it queued */
     call->out = false;
     call->cancelled = NULL;
@@ -137,7 +137,7 @@ static enum exception exception_of(status_t status)
 static const char *words_of(status_t status)
 {
     static const char *const words[] = {
-        "ok",      "busy",           "full",           "out of memory", "gone",   "denied",        "bad argument",
+        "ok",           "busy",           "full",      "out of memory", "gone",   "denied",        "bad argument",
         "out of range", "protocol error", "i/o error", "timed out",     "closed", "not supported",
     };
     size_t i = (size_t)(-(long)status);

@@ -14,40 +14,40 @@ enum slot_state {
 
 /* What the loop keeps of an entry that is not done. Keys: [I] after ring_new  [L] the loop */
 struct ring_slot {
-    struct ring *ring;             /* [I] */
-    struct list node;              /* [L] ring->free or endpoint->receivers */
-    enum slot_state state;         /* [L] */
-    uint64_t user_data;            /* [L] */
-    uint32_t results_offset;       /* [L] */
-    uint32_t results_words_max;    /* [L] */
-    struct call call;              /* [L] CALL */
-    struct message params;         /* [L] CALL */
-    struct message results;        /* [L] CALL */
+    struct ring *ring;          /* [I] */
+    struct list node;           /* [L] ring->free or endpoint->receivers */
+    enum slot_state state;      /* [L] */
+    uint64_t user_data;         /* [L] */
+    uint32_t results_offset;    /* [L] */
+    uint32_t results_words_max; /* [L] */
+    struct call call;           /* [L] CALL */
+    struct message params;      /* [L] CALL */
+    struct message results;     /* [L] CALL */
     struct message_segment params_segment;
     struct message_segment results_segment;
     struct object *params_caps[RING_CAPS_MAX];
     struct object *results_caps[RING_CAPS_MAX];
-    struct endpoint *endpoint;     /* [L] RECV: referenced */
-    struct call *served;           /* [L] SERVING */
+    struct endpoint *endpoint; /* [L] RECV: referenced */
+    struct call *served;       /* [L] SERVING */
 };
 
 /* Keys: [I] after ring_new  [L] the loop  [a] see struct ring_shared */
 struct ring {
-    struct ring_config config;   /* [I] */
-    struct ring_shared *shared;  /* [a] only the four indices are looked at, and only by the functions of ring.c */
-    struct ring_sqe *sq;         /* [I] copies: the thread may scribble over its own */
+    struct ring_config config;  /* [I] */
+    struct ring_shared *shared; /* [a] only the four indices are looked at, and only by the functions of ring.c */
+    struct ring_sqe *sq;        /* [I] copies: the thread may scribble over its own */
     struct ring_cqe *cq;
     unsigned char *area;
     uint32_t sq_size;
     uint32_t cq_size;
     uint32_t area_bytes;
-    uint32_t sq_head;            /* [L] the truth; the shared one is what the thread is told */
-    uint32_t cq_tail;            /* [L] */
-    uint32_t owed;               /* [L] completions that entries taken from the SQ will still make */
-    bool serving;                /* [L] within ring_serve: the thread is looked at afterwards anyway */
-    bool closed;                 /* [L] */
-    struct ring_slot *slot;      /* [I] cq_size entries */
-    struct list free;            /* [L] */
+    uint32_t sq_head;       /* [L] the truth; the shared one is what the thread is told */
+    uint32_t cq_tail;       /* [L] */
+    uint32_t owed;          /* [L] completions that entries taken from the SQ will still make */
+    bool serving;           /* [L] within ring_serve: the thread is looked at afterwards anyway */
+    bool closed;            /* [L] */
+    struct ring_slot *slot; /* [I] cq_size entries */
+    struct list free;       /* [L] */
 };
 
 bool ring_area_ok(const struct ring *ring, uint32_t offset, uint64_t bytes);

@@ -22,7 +22,7 @@ static struct {
     struct work more;
     struct work prompt;
     bool started;
-    bool shown;              /* (1) */
+    bool shown; /* (1) */
     char line[LINE_MAX + 1];
     size_t length;
     char before[LINE_MAX + 1]; /* the last line, for arrow up */

@@ -13,12 +13,12 @@
 #include "core/poison.h"
 #include "mem_private.h"
 
-#define UNIT 16u      /* sizes are multiples; payloads are so aligned */
-#define SUB_LOG2 3u   /* bins a power of two: 8 */
+#define UNIT 16u    /* sizes are multiples; payloads are so aligned */
+#define SUB_LOG2 3u /* bins a power of two: 8 */
 #define SUB (1u << SUB_LOG2)
-#define LEVEL_MIN 4u  /* of the smallest payload, 16 */
-#define LEVELS 28u    /* payloads below 2^32 */
-#define USED 1u       /* in `size`, whose low bits are free */
+#define LEVEL_MIN 4u /* of the smallest payload, 16 */
+#define LEVELS 28u   /* payloads below 2^32 */
+#define USED 1u      /* in `size`, whose low bits are free */
 
 struct block {
     struct block *before; /* the neighbour at lower addresses; NULL for the first */
@@ -30,17 +30,17 @@ _Static_assert(HEAD == UNIT && sizeof(struct block) == 2 * UNIT, "links fit the 
 
 /* Keys: [I] fixed after arena_new  [L] the owning loop only */
 struct arena {
-    const char *name;                /* [I] */
-    struct list node;                /* [I] */
-    size_t size;                     /* [I] of all blocks */
-    size_t used_bytes;               /* [L] */
-    size_t used_bytes_max;           /* [L] */
-    uint64_t refused;                /* [L] */
-    struct block *first;             /* [I] */
-    struct block *end;               /* [I] */
-    uint32_t levels;                 /* [L] bit: a sub-bitmap is not 0 */
-    uint8_t subs[LEVELS];            /* [L] */
-    struct list bin[LEVELS][SUB];    /* [L] */
+    const char *name;             /* [I] */
+    struct list node;             /* [I] */
+    size_t size;                  /* [I] of all blocks */
+    size_t used_bytes;            /* [L] */
+    size_t used_bytes_max;        /* [L] */
+    uint64_t refused;             /* [L] */
+    struct block *first;          /* [I] */
+    struct block *end;            /* [I] */
+    uint32_t levels;              /* [L] bit: a sub-bitmap is not 0 */
+    uint8_t subs[LEVELS];         /* [L] */
+    struct list bin[LEVELS][SUB]; /* [L] */
 };
 
 static struct list arenas = {&arenas, &arenas};
@@ -93,7 +93,7 @@ static void bin_remove(struct arena *arena, struct block *b)
 
     list_remove(&b->bin);
     if (list_empty(&arena->bin[at.level][at.sub])) {
-        arena->subs[at.level] &= (uint8_t)~(1u << at.sub);
+        arena->subs[at.level] &= (uint8_t) ~(1u << at.sub);
         if (arena->subs[at.level] == 0) {
             arena->levels &= ~(1u << at.level);
         }
@@ -231,8 +231,7 @@ void arena_each(void (*each)(const struct arena_usage *usage, void *context), vo
 {
     for (struct list *at = arenas.next; at != &arenas; at = at->next) {
         const struct arena *arena = CONTAINER_OF(at, struct arena, node);
-        struct arena_usage usage = {arena->name, arena->size, arena->used_bytes, arena->used_bytes_max,
-                                    arena->refused};
+        struct arena_usage usage = {arena->name, arena->size, arena->used_bytes, arena->used_bytes_max, arena->refused};
         each(&usage, context);
     }
 }

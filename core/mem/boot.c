@@ -131,8 +131,8 @@ static _Noreturn void exhausted(const char *what, size_t size)
 
     memory_usage(&usage);
     log_err("too little memory: %s needs %zu KiB for its %s; %zu of %zu KiB are free (the image itself is %zu KiB)",
-            self.selected->name, round_up(size, 1024) / 1024, what, usage.free_bytes / 1024,
-            usage.total_bytes / 1024, usage.image_bytes / 1024);
+            self.selected->name, round_up(size, 1024) / 1024, what, usage.free_bytes / 1024, usage.total_bytes / 1024,
+            usage.image_bytes / 1024);
     log_err("give this machine `memory %zuM` or more, or make the component's options smaller",
             memory_that_would_do(size) / MIB);
     boot_stop();

@@ -80,8 +80,7 @@ static void log_machine(void)
 
     memory_usage(&usage);
     log_info("%s, %u CPU%s, clock %s, %zu KiB of memory, %zu KiB of it the image", plat_name(), plat_cpu_count(),
-             plat_cpu_count() == 1 ? "" : "s", plat_clock_source(), usage.total_bytes / 1024,
-             usage.image_bytes / 1024);
+             plat_cpu_count() == 1 ? "" : "s", plat_clock_source(), usage.total_bytes / 1024, usage.image_bytes / 1024);
 }
 
 _Noreturn void core_main(void)

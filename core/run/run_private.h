@@ -22,31 +22,31 @@ struct cpu_counts { /* for the console; [L] but interrupts, which is [a] */
     uint64_t sleeps;
     uint64_t interrupts;
     uint64_t spurious;
-    uint64_t busy_ns;         /* in turns */
-    uint64_t thread_ns;       /* in threads */
+    uint64_t busy_ns;   /* in turns */
+    uint64_t thread_ns; /* in threads */
     uint64_t turn_ns_max;
     uint64_t preempted;
-    uint64_t held;            /* times that threads ran although the loop had work */
+    uint64_t held; /* times that threads ran although the loop had work */
 };
 
 /* All that belongs to one CPU. Found by cpu_this(). Keys: [I] after cpu_boot  [L] its loop only  [a] its TRAP and its loop */
 struct cpu {
-    unsigned index;                      /* [I] */
-    enum room_id room;                   /* [a] where this CPU is now */
-    bool wanted;                         /* [a] TRAP saw something for the loop */
-    bool held;                           /* [a] a thread runs out of the loop's excess share: interrupts do not switch */
-    uint64_t irq_pending[VECTOR_WORDS];  /* [a] by vector */
-    uint64_t timer_armed_ns;             /* [a] what the hardware was told; UINT64_MAX: nothing */
-    struct list posted;                  /* [L] struct work */
-    uint32_t posted_count;               /* [L] */
-    struct list turn_end;                /* [L] struct work */
-    struct timer_heap timers;            /* [L] */
-    struct list threads_ready;           /* [L] struct thread */
-    struct list threads_entered;         /* [L] struct thread */
-    struct thread *thread;               /* [a] runs now, or was interrupted by this loop's turn */
-    struct plat_context loop_context;    /* [L] */
-    uint64_t share_start_ns;             /* [L] of the time in which the loop's share is counted; 0: begins with the next turn */
-    uint64_t share_given_ns;             /* [L] of it, what threads had */
+    unsigned index;                     /* [I] */
+    enum room_id room;                  /* [a] where this CPU is now */
+    bool wanted;                        /* [a] TRAP saw something for the loop */
+    bool held;                          /* [a] a thread runs out of the loop's excess share: interrupts do not switch */
+    uint64_t irq_pending[VECTOR_WORDS]; /* [a] by vector */
+    uint64_t timer_armed_ns;            /* [a] what the hardware was told; UINT64_MAX: nothing */
+    struct list posted;                 /* [L] struct work */
+    uint32_t posted_count;              /* [L] */
+    struct list turn_end;               /* [L] struct work */
+    struct timer_heap timers;           /* [L] */
+    struct list threads_ready;          /* [L] struct thread */
+    struct list threads_entered;        /* [L] struct thread */
+    struct thread *thread;              /* [a] runs now, or was interrupted by this loop's turn */
+    struct plat_context loop_context;   /* [L] */
+    uint64_t share_start_ns; /* [L] of the time in which the loop's share is counted; 0: begins with the next turn */
+    uint64_t share_given_ns; /* [L] of it, what threads had */
     struct cpu_counts counts;
 };
 

@@ -37,23 +37,23 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_ENTERED, THREAD_BLOCKED
 
 /* Keys: [I] fixed after thread_new  [L] its loop  [e] the thread before a switch, its loop after */
 struct thread {
-    struct plat_context context;  /* [e] */
-    const char *name;             /* [I] */
+    struct plat_context context;                             /* [e] */
+    const char *name;                                        /* [I] */
     void (*entry)(struct ring_shared *ring, void *argument); /* [I] */
-    void *argument;               /* [I] */
-    struct ring *ring;            /* [I] */
-    struct ring_shared shared;    /* the thread's */
-    enum thread_state state;      /* [e] */
-    uint32_t wanted;              /* [e] completions */
-    uint64_t timeout_ns;          /* [e] */
-    status_t entered;             /* [L] what cap_enter answers */
-    struct timer timer;           /* [L] */
-    struct list node;             /* [L] threads_ready or threads_entered */
-    struct list all;              /* [I] */
-    uint64_t slice_ns;            /* [L] what is left */
-    uint64_t ran_ns;              /* [L] */
-    size_t stack_bytes;           /* [I] */
-    void *fpu;                    /* [e] */
+    void *argument;                                          /* [I] */
+    struct ring *ring;                                       /* [I] */
+    struct ring_shared shared;                               /* the thread's */
+    enum thread_state state;                                 /* [e] */
+    uint32_t wanted;                                         /* [e] completions */
+    uint64_t timeout_ns;                                     /* [e] */
+    status_t entered;                                        /* [L] what cap_enter answers */
+    struct timer timer;                                      /* [L] */
+    struct list node;                                        /* [L] threads_ready or threads_entered */
+    struct list all;                                         /* [I] */
+    uint64_t slice_ns;                                       /* [L] what is left */
+    uint64_t ran_ns;                                         /* [L] */
+    size_t stack_bytes;                                      /* [I] */
+    void *fpu;                                               /* [e] */
 };
 
 static struct list all = {&all, &all}; /* [I] after BOOT */

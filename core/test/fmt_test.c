@@ -6,13 +6,13 @@
 #include <limits.h>
 #include "test.h"
 
-#define AGREE(...)                                                       \
-    do {                                                                 \
-        char ours[128];                                                  \
-        char theirs[128];                                                \
-        size_t length = fmt_text(ours, sizeof ours, __VA_ARGS__);        \
-        CHECK_EQ(length, snprintf(theirs, sizeof theirs, __VA_ARGS__));  \
-        CHECK_STR(ours, theirs);                                         \
+#define AGREE(...)                                                                                                     \
+    do {                                                                                                               \
+        char ours[128];                                                                                                \
+        char theirs[128];                                                                                              \
+        size_t length = fmt_text(ours, sizeof ours, __VA_ARGS__);                                                      \
+        CHECK_EQ(length, snprintf(theirs, sizeof theirs, __VA_ARGS__));                                                \
+        CHECK_STR(ours, theirs);                                                                                       \
     } while (0)
 
 static void test_like_printf(void)

@@ -108,8 +108,10 @@ static void test_failures(void)
         enum exception type;
         const char *text;
     } want[] = {
-        {ST_AGAIN, EXCEPTION_OVERLOADED, "busy: x"},      {ST_FULL, EXCEPTION_OVERLOADED, "full: x"},
-        {ST_DENIED, EXCEPTION_FAILED, "denied: x"},       {ST_CLOSED, EXCEPTION_DISCONNECTED, "closed: x"},
+        {ST_AGAIN, EXCEPTION_OVERLOADED, "busy: x"},
+        {ST_FULL, EXCEPTION_OVERLOADED, "full: x"},
+        {ST_DENIED, EXCEPTION_FAILED, "denied: x"},
+        {ST_CLOSED, EXCEPTION_DISCONNECTED, "closed: x"},
         {ST_UNSUPPORTED, EXCEPTION_UNIMPLEMENTED, "not supported: x"},
     };
     struct call call;

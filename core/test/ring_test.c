@@ -175,11 +175,11 @@ static void test_malformed(void)
     const struct ring_sqe good = call_sqe(&side, cap, 1);
     struct ring_sqe bad;
 
-#define REFUSED(want, change)                     \
-    do {                                          \
-        bad = good;                               \
-        change;                                   \
-        CHECK_EQ(one(&side, &bad).status, want);  \
+#define REFUSED(want, change)                                                                                          \
+    do {                                                                                                               \
+        bad = good;                                                                                                    \
+        change;                                                                                                        \
+        CHECK_EQ(one(&side, &bad).status, want);                                                                       \
     } while (0)
     REFUSED(ST_BADARG, bad.op = 200);
     REFUSED(ST_BADARG, bad.op = 255);

@@ -23,7 +23,7 @@ static void fired(struct timer *timer)
     size_t i = (size_t)(timer - timers);
 
     CHECK(want[i] != 0 && want[i] <= cpu.timers.now_ns); /* armed, and due */
-    CHECK(want[i] >= last_fired_ns);                      /* in order */
+    CHECK(want[i] >= last_fired_ns);                     /* in order */
     CHECK(!timer_armed(timer));
     last_fired_ns = want[i];
     want[i] = 0;
@@ -48,7 +48,7 @@ static void check_heap(void)
     CHECK_EQ(cpu.timers.count, armed);
     CHECK(timers_next(&cpu.timers) == earliest);
     for (uint32_t i = 1; i <= cpu.timers.count; i++) {
-        CHECK_EQ(cpu.timers.at[i]->heap_index, i);                                              /* (1) */
+        CHECK_EQ(cpu.timers.at[i]->heap_index, i);                                           /* (1) */
         CHECK(i == 1 || cpu.timers.at[i / 2]->deadline_ns <= cpu.timers.at[i]->deadline_ns); /* (2) */
     }
 }

@@ -48,9 +48,9 @@ void plat_context_init(struct plat_context *context, void *stack, size_t size, v
     uintptr_t *top = (uintptr_t *)(((uintptr_t)stack + size) & ~(uintptr_t)15);
 
     *context = (struct plat_context){0};
-    *--top = 0;                /* where begin() would return to; also keeps its stack as the ABI wants it */
+    *--top = 0; /* where begin() would return to; also keeps its stack as the ABI wants it */
     *--top = (uintptr_t)begin;
-    top -= 6;                  /* the registers that sim_switch pops: zero */
+    top -= 6; /* the registers that sim_switch pops: zero */
     context->word[SP] = (uintptr_t)top;
     context->word[BOTTOM] = (uintptr_t)stack;
     context->word[SIZE] = size;

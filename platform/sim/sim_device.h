@@ -35,9 +35,9 @@ extern const struct sim_model *const sim_models[];
 /* Keys: [I] fixed after sim_mmio_add */
 struct sim_mmio {
     size_t size; /* [I] bytes of registers, a multiple of 4; filled by the model, as are the next three */
-    uint32_t (*read)(void *device, size_t offset, unsigned size);                 /* [I] size 1, 2 or 4, naturally aligned */
-    void (*write)(void *device, size_t offset, unsigned size, uint32_t value);    /* [I] */
-    void *device;                                                                 /* [I] */
+    uint32_t (*read)(void *device, size_t offset, unsigned size); /* [I] size 1, 2 or 4, naturally aligned */
+    void (*write)(void *device, size_t offset, unsigned size, uint32_t value); /* [I] */
+    void *device;                                                              /* [I] */
     uint64_t address; /* [I] filled by sim_mmio_add: where the image finds it (plat_mmio_device) */
     uint32_t gsi;     /* [I] filled by sim_mmio_add: its interrupt line, edge triggered */
 };
@@ -56,8 +56,8 @@ void *sim_dma(uint64_t address, size_t size);
 
 /* Keys: [I] fixed after sim_fd_add  [m] the model's, changed whenever it likes */
 struct sim_fd {
-    int fd;       /* [m] -1: none now */
-    short events; /* [m] POLLIN, POLLOUT; 0: not interested, errors included */
+    int fd;                                          /* [m] -1: none now */
+    short events;                                    /* [m] POLLIN, POLLOUT; 0: not interested, errors included */
     void (*ready)(struct sim_fd *fd, short revents); /* [I] */
     void *device;                                    /* [I] the model's */
     struct sim_fd *next;                             /* [I] platform's */

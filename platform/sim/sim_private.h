@@ -16,7 +16,7 @@ struct sim_options {
     bool entropy;
     const char *console; /* "stdio" or "unix:PATH" */
     const char *cmdline;
-    char **argv;         /* for reboot */
+    char **argv; /* for reboot */
 };
 extern struct sim_options sim_options;
 

@@ -9,7 +9,7 @@ set -eu
 [ "$(id -u)" -eq 0 ] || { echo "needs root"; exit 77; }
 command -v debootstrap >/dev/null || { echo "no debootstrap (apt-get install debootstrap)"; exit 77; }
 mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' | sed -n 's/^Debian Debian //p' | head -n 1)
-mirror=${mirror:-http://deb.debian.org/debian/}
+[ -n "$mirror" ] || { echo "apt knows no Debian mirror (apt-get update)"; exit 77; }
 work=$(mktemp -d)
 trap 'umount "$work"/*/proc 2>/dev/null || :; rm -rf --one-file-system "$work"' EXIT
 

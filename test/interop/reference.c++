@@ -193,15 +193,18 @@ static bool packed_alike(kj::ArrayPtr<const word> words)
 static const char *compare(const interop_case &one, StructSchema schema)
 {
     left = 150;
-    MallocMessageBuilder builder(1 + pick(40), pick(2) ? AllocationStrategy::FIXED_SIZE : AllocationStrategy::GROW_HEURISTICALLY);
+    MallocMessageBuilder builder(1 + pick(40),
+                                 pick(2) ? AllocationStrategy::FIXED_SIZE : AllocationStrategy::GROW_HEURISTICALLY);
     fill(builder.initRoot<DynamicStruct>(schema), 0);
     kj::Vector<interop_words> segments;
     for (auto segment : builder.getSegmentsForOutput()) {
-        segments.add(interop_words{reinterpret_cast<const uint64_t *>(segment.begin()), static_cast<uint32_t>(segment.size())});
+        segments.add(
+            interop_words{reinterpret_cast<const uint64_t *>(segment.begin()), static_cast<uint32_t>(segment.size())});
     }
     auto expected = builder.getRoot<AnyStruct>().asReader().canonicalize();
     static interop_result result;
-    const char *problem = interop_run(&one, segments.begin(), static_cast<uint32_t>(segments.size()), 1 + pick(60), &result);
+    const char *problem =
+        interop_run(&one, segments.begin(), static_cast<uint32_t>(segments.size()), 1 + pick(60), &result);
     if (problem != nullptr) {
         return problem;
     }
@@ -250,7 +253,8 @@ int main(int argc, char **argv)
             chance.seed(seed * 1000003 + i * 1009 + round);
             const char *problem = compare(interop_cases[i], loader.get(interop_cases[i].id).asStruct());
             if (problem != nullptr) {
-                std::cerr << "FAIL " << interop_cases[i].name << " seed " << seed << " round " << round << ": " << problem << "\n";
+                std::cerr << "FAIL " << interop_cases[i].name << " seed " << seed << " round " << round << ": "
+                          << problem << "\n";
                 return 1;
             }
         }

@@ -42,9 +42,9 @@ build/interop/gen/app/calculator/calculator.capnp.c++: $(SRC)/components/app/cal
 build/interop/calculator/reference: $(CALCULATOR_SRC)/reference.c++ build/interop/gen/app/calculator/calculator.capnp.c++
 	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) $(HOST_CAPNP_CFLAGS) -Ibuild/interop/gen -o $@ $^ -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
 $(CALCULATOR_TESTS): build/test/unit/interop-calculator-%: build/interop/calculator/server build/interop/calculator/client build/interop/calculator/reference $(CALCULATOR_SRC)/both
-	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(CALCULATOR_SRC)/both %s/build/interop/calculator $*\n" "$$PWD" >$@; chmod +x $@'
+	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(abspath $(CALCULATOR_SRC))/both %s/build/interop/calculator $*\n" "$$PWD" >$@; chmod +x $@'
 
 UNIT_TESTS += build/test/unit/capnpc-names
 CHECK_NEEDS += $(call want,build/test/unit/capnpc-names,unit)
 build/test/unit/capnpc-names: $(INTEROP_SRC)/names.sh build/capnpc-c
-	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $< $(SRC) %s/build\n" "$$PWD" >$@; chmod +x $@'
+	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(abspath $<) $(abspath $(SRC)) %s/build\n" "$$PWD" >$@; chmod +x $@'

@@ -54,10 +54,12 @@ const char *interop_run(const struct interop_case *one, const struct interop_wor
 {
     static struct made transcoded, first, second;
     struct message_segment *in = calloc(segment_count, sizeof(*in));
-    struct message message = {.segment = in, .segment_count = (uint16_t)segment_count, .read_limit_words = CAPNP_READ_LIMIT(WORDS)};
+    struct message message = {
+        .segment = in, .segment_count = (uint16_t)segment_count, .read_limit_words = CAPNP_READ_LIMIT(WORDS)};
     const char *problem = NULL;
     for (uint32_t i = 0; i < segment_count; i++) {
-        in[i] = (struct message_segment){(uint64_t *)(uintptr_t)segments[i].words, segments[i].count, segments[i].count};
+        in[i] =
+            (struct message_segment){(uint64_t *)(uintptr_t)segments[i].words, segments[i].count, segments[i].count};
     }
     struct payload from = capnp_root(&message);
     struct payload to = made_init(&transcoded, segment_words);

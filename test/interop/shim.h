@@ -27,8 +27,8 @@ struct interop_words {
     uint32_t count;
 };
 struct interop_result {
-    struct interop_words canonical;            /* of the message as it came */
-    struct interop_words transcoded[64];       /* segments of what our builders made of it */
+    struct interop_words canonical;      /* of the message as it came */
+    struct interop_words transcoded[64]; /* segments of what our builders made of it */
     uint32_t transcoded_count;
     struct interop_words transcoded_canonical; /* of that, by us */
 };

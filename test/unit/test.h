@@ -44,63 +44,63 @@ uint64_t test_random(void);
 
 #define RUN(f) test_run(#f, f)
 
-#define CHECK(x)                                                  \
-    do {                                                          \
-        test_counted();                                           \
-        if (!(x)) {                                               \
-            test_failed(__FILE__, __LINE__, "CHECK(%s)", #x);     \
-        }                                                         \
+#define CHECK(x)                                                                                                       \
+    do {                                                                                                               \
+        test_counted();                                                                                                \
+        if (!(x)) {                                                                                                    \
+            test_failed(__FILE__, __LINE__, "CHECK(%s)", #x);                                                          \
+        }                                                                                                              \
     } while (0)
 
-#define REQUIRE(x)                                                \
-    do {                                                          \
-        test_counted();                                           \
-        if (!(x)) {                                               \
-            test_failed(__FILE__, __LINE__, "REQUIRE(%s)", #x);   \
-            exit(1);                                              \
-        }                                                         \
+#define REQUIRE(x)                                                                                                     \
+    do {                                                                                                               \
+        test_counted();                                                                                                \
+        if (!(x)) {                                                                                                    \
+            test_failed(__FILE__, __LINE__, "REQUIRE(%s)", #x);                                                        \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
-#define CHECK_EQ(a, b)                                                                                          \
-    do {                                                                                                        \
-        long long test_a = (long long)(a);                                                                      \
-        long long test_b = (long long)(b);                                                                      \
-        test_counted();                                                                                         \
-        if (test_a != test_b) {                                                                                 \
-            test_failed(__FILE__, __LINE__, "%s is %lld (0x%llx), not %s = %lld (0x%llx)", #a, test_a,          \
-                        (unsigned long long)test_a, #b, test_b, (unsigned long long)test_b);                    \
-        }                                                                                                       \
+#define CHECK_EQ(a, b)                                                                                                 \
+    do {                                                                                                               \
+        long long test_a = (long long)(a);                                                                             \
+        long long test_b = (long long)(b);                                                                             \
+        test_counted();                                                                                                \
+        if (test_a != test_b) {                                                                                        \
+            test_failed(__FILE__, __LINE__, "%s is %lld (0x%llx), not %s = %lld (0x%llx)", #a, test_a,                 \
+                        (unsigned long long)test_a, #b, test_b, (unsigned long long)test_b);                           \
+        }                                                                                                              \
     } while (0)
 
-#define CHECK_STR(a, b)                                                                      \
-    do {                                                                                     \
-        const char *test_a = (a);                                                            \
-        const char *test_b = (b);                                                            \
-        test_counted();                                                                      \
-        if (test_a == NULL || strcmp(test_a, test_b) != 0) {                                 \
-            test_failed(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a,                  \
-                        test_a == NULL ? "(null)" : test_a, test_b);                         \
-        }                                                                                    \
+#define CHECK_STR(a, b)                                                                                                \
+    do {                                                                                                               \
+        const char *test_a = (a);                                                                                      \
+        const char *test_b = (b);                                                                                      \
+        test_counted();                                                                                                \
+        if (test_a == NULL || strcmp(test_a, test_b) != 0) {                                                           \
+            test_failed(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, test_a == NULL ? "(null)" : test_a,        \
+                        test_b);                                                                                       \
+        }                                                                                                              \
     } while (0)
 
-#define CHECK_BYTES(a, b, size)                                                              \
-    do {                                                                                     \
-        test_counted();                                                                      \
-        if (memcmp((a), (b), (size)) != 0) {                                                 \
-            test_failed(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(size)); \
-        }                                                                                    \
+#define CHECK_BYTES(a, b, size)                                                                                        \
+    do {                                                                                                               \
+        test_counted();                                                                                                \
+        if (memcmp((a), (b), (size)) != 0) {                                                                           \
+            test_failed(__FILE__, __LINE__, "%s and %s differ in %zu bytes", #a, #b, (size_t)(size));                  \
+        }                                                                                                              \
     } while (0)
 
 /* The statement must panic or fail an ASSERT. Locals that it changes should be volatile. */
-#define CHECK_PANICS(...)                                                                  \
-    do {                                                                                   \
-        jmp_buf test_jump;                                                                 \
-        test_counted();                                                                    \
-        test_panic_jump = &test_jump;                                                      \
-        if (setjmp(test_jump) == 0) {                                                      \
-            __VA_ARGS__;                                                                   \
-            test_panic_jump = NULL;                                                        \
-            test_failed(__FILE__, __LINE__, "CHECK_PANICS(%s) did not panic", #__VA_ARGS__); \
-        }                                                                                  \
-        test_panic_jump = NULL;                                                            \
+#define CHECK_PANICS(...)                                                                                              \
+    do {                                                                                                               \
+        jmp_buf test_jump;                                                                                             \
+        test_counted();                                                                                                \
+        test_panic_jump = &test_jump;                                                                                  \
+        if (setjmp(test_jump) == 0) {                                                                                  \
+            __VA_ARGS__;                                                                                               \
+            test_panic_jump = NULL;                                                                                    \
+            test_failed(__FILE__, __LINE__, "CHECK_PANICS(%s) did not panic", #__VA_ARGS__);                           \
+        }                                                                                                              \
+        test_panic_jump = NULL;                                                                                        \
     } while (0)

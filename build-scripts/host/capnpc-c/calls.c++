@@ -70,7 +70,8 @@ void Header::method(Node::Reader node, uint32_t index)
              "    capnp_call_init(call, target, " + upper(interface) + "_ID, " + std::to_string(index) +
                  ", params, source);\n    return (" + params + "_builder){" + init(params_id, "params") + "};\n");
     function(results + "_builder", name + "_results", "struct call *call, uint32_t words",
-             "    return (" + results + "_builder){" + init(results_id, "call_results(call, words)") + "};\n", " REQUIRES(LOOP)");
+             "    return (" + results + "_builder){" + init(results_id, "call_results(call, words)") + "};\n",
+             " REQUIRES(LOOP)");
     function(results + "_reader", name + "_answer", "const struct call *call",
              "    return (" + results + "_reader){capnp_read_struct(capnp_payload_ref(call->results))};\n");
     std::string shape = model.known(results_id) ? "&" + model.name(results_id) + "_shape" : "NULL";
@@ -95,16 +96,18 @@ void Header::serve(Node::Reader node)
         uint64_t id = methods[i].getParamStructType();
         std::string own = member(model.own_name(methods[i]));
         body += "    case " + std::to_string(i) + ":\n        if (ops->" + own + " == NULL) {\n" +
-                "            return false;\n        }\n" +
-                "        if (!capnp_check(params, " + (model.known(id) ? "&" + model.name(id) + "_shape" : "NULL") +
-                ")) {\n            capnp_call_malformed(call);\n            return true;\n        }\n        ops->" + own +
-                "(self, call, (" + part(model, id) + "_reader){capnp_read_struct(params)});\n        return true;\n";
+                "            return false;\n        }\n" + "        if (!capnp_check(params, " +
+                (model.known(id) ? "&" + model.name(id) + "_shape" : "NULL") +
+                ")) {\n            capnp_call_malformed(call);\n            return true;\n        }\n        ops->" +
+                own + "(self, call, (" + part(model, id) +
+                "_reader){capnp_read_struct(params)});\n        return true;\n";
     }
     if (methods.size() > 0) {
         body += "    default:\n        break;\n    }\n";
     }
     put("/* False: the call is of none of these interfaces or methods, and still to be answered. */\n");
-    std::string used = methods.size() + node.getInterface().getSuperclasses().size() > 0 ? "" : "    (void)ops;\n    (void)self;\n";
+    std::string used =
+        methods.size() + node.getInterface().getSuperclasses().size() > 0 ? "" : "    (void)ops;\n    (void)self;\n";
     function("bool", name + "_serve", params, used + body + "    return false;\n", " REQUIRES(LOOP)");
     function("void", name + "_dispatch", params,
              "    if (!" + name + "_serve(ops, self, call)) {\n        capnp_call_unimplemented(call);\n    }\n",

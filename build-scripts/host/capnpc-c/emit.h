@@ -5,12 +5,13 @@
 #include "model.h"
 #include <initializer_list>
 
-class Header {
-public:
+class Header
+{
+  public:
     Header(const Model &model, CodeGeneratorRequest::RequestedFile::Reader file);
     std::string generate();
 
-private:
+  private:
     /* Appends `format` with $0 to $9 replaced. */
     void put(const char *format, std::initializer_list<std::string> values = {});
     /* Refuses a C name that this header has given out already. */
@@ -31,14 +32,14 @@ private:
     std::string words(const std::string &name, Type::Reader type, Value::Reader value);
 
     /* fields.c++ */
-    struct Place { /* a field, where it stands */
-        std::string owner; /* C name of the struct or group */
-        std::string name;  /* C name of the field */
-        std::string from;  /* the reader to look in */
+    struct Place {          /* a field, where it stands */
+        std::string owner;  /* C name of the struct or group */
+        std::string name;   /* C name of the field */
+        std::string from;   /* the reader to look in */
         std::string choose; /* the statement that chooses it in its union, or nothing */
-        std::string slot;  /* the slot to build in */
-        std::string edit;  /* the slot to go on in */
-        uint32_t offset;   /* as in the schema */
+        std::string slot;   /* the slot to build in */
+        std::string edit;   /* the slot to go on in */
+        uint32_t offset;    /* as in the schema */
     };
     void structure(Node::Reader node);
     void whole(Node::Reader node);

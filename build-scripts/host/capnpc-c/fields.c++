@@ -22,8 +22,8 @@ void Header::structure(Node::Reader node)
              "    return (struct " + name + "_reader){capnp_builder_reader(b.s)};\n");
     if (structure.getDiscriminantCount() > 0) {
         function("enum " + name + "_which", name + "_get_which", "struct " + name + "_reader r",
-                 "    return (enum " + name + "_which)capnp_get_u16(r.s, " + number(structure.getDiscriminantOffset() * 2) +
-                     ");\n");
+                 "    return (enum " + name + "_which)capnp_get_u16(r.s, " +
+                     number(structure.getDiscriminantOffset() * 2) + ");\n");
     }
     for (auto one : structure.getFields()) {
         field(node, one);
@@ -74,7 +74,8 @@ void Header::field(Node::Reader node, Field::Reader field)
     place.offset = field.isSlot() ? field.getSlot().getOffset() : 0;
     place.slot = place.edit = "capnp_slot(b.s, " + number(place.offset) + ")";
     if (field.getDiscriminantValue() != Field::NO_DISCRIMINANT) {
-        std::string tag = number(node.getStruct().getDiscriminantOffset() * 2) + ", " + number(field.getDiscriminantValue());
+        std::string tag =
+            number(node.getStruct().getDiscriminantOffset() * 2) + ", " + number(field.getDiscriminantValue());
         place.from = "capnp_member(r.s, " + tag + ")";
         place.choose = "    capnp_put_u16(b.s, " + tag + ");\n";
         place.edit = "capnp_member_slot(b.s, " + number(place.offset) + ", " + tag + ")";
@@ -155,8 +156,8 @@ void Header::slot(Field::Reader field, const Place &place)
 
 void Header::scalar(const Place &place, Type::Reader type, Value::Reader value)
 {
-    static const char *const c_types[] = {"", "bool", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t",
-                                          "uint32_t", "uint64_t"};
+    static const char *const c_types[] = {"",        "bool",    "int8_t",   "int16_t",  "int32_t",
+                                          "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t"};
     unsigned bits = scalar_bits(type);
     uint64_t default_bits = scalar_value(value);
     std::string flip = default_bits == 0 ? "" : " ^ " + hex(default_bits) + (bits == 64 ? "ull" : "u");
@@ -164,7 +165,8 @@ void Header::scalar(const Place &place, Type::Reader type, Value::Reader value)
     if (bits == 1) {
         std::string at = number(place.offset);
         function("bool", place.owner + "_get_" + place.name, reader,
-                 "    return " + std::string(default_bits ? "!" : "") + "capnp_get_bool(" + place.from + ", " + at + ");\n");
+                 "    return " + std::string(default_bits ? "!" : "") + "capnp_get_bool(" + place.from + ", " + at +
+                     ");\n");
         function("void", place.owner + "_set_" + place.name, builder + "bool value",
                  place.choose + "    capnp_put_bool(b.s, " + at + ", " + (default_bits ? "!" : "") + "value);\n");
         return;
@@ -182,10 +184,11 @@ void Header::scalar(const Place &place, Type::Reader type, Value::Reader value)
     }
     std::string at = number(place.offset * (bits / 8));
     function(c_type, place.owner + "_get_" + place.name, reader,
-             "    return (" + c_type + ")(capnp_get_u" + number(bits) + "(" + place.from + ", " + at + ")" + flip + ");\n");
+             "    return (" + c_type + ")(capnp_get_u" + number(bits) + "(" + place.from + ", " + at + ")" + flip +
+                 ");\n");
     function("void", place.owner + "_set_" + place.name, builder + c_type + " value",
-             place.choose + "    capnp_put_u" + number(bits) + "(b.s, " + at + ", (" + raw + ")((" + raw + ")value" + flip +
-                 "));\n");
+             place.choose + "    capnp_put_u" + number(bits) + "(b.s, " + at + ", (" + raw + ")((" + raw + ")value" +
+                 flip + "));\n");
 }
 
 /* As bits everywhere, as numbers where the compiler may use their registers. */
@@ -201,7 +204,8 @@ void Header::floating(const Place &place, unsigned bits, const std::string &flip
              place.choose + "    capnp_put_u" + number(bits) + "(b.s, " + at + ", value" + flip + ");\n");
     put("#if CAPNP_FLOATS\n");
     function(real, getter, reader, "    return capnp_" + real + "(" + getter + "_bits(r));\n");
-    function("void", setter, builder + real + " value", "    " + setter + "_bits(b, capnp_" + real + "_bits(value));\n");
+    function("void", setter, builder + real + " value",
+             "    " + setter + "_bits(b, capnp_" + real + "_bits(value));\n");
     put("#endif\n");
 }
 
@@ -212,7 +216,8 @@ void Header::pointer(const Place &place, Type::Reader type, const std::string &t
     std::string index = number(place.offset);
     std::string ref = table.empty() ? "capnp_get_ref(" + place.from + ", " + index + ")"
                                     : "capnp_get_ref_or(" + place.from + ", " + index + ", " + table + ")";
-    function("bool", place.owner + "_has_" + place.name, reader, "    return capnp_has(" + place.from + ", " + index + ");\n");
+    function("bool", place.owner + "_has_" + place.name, reader,
+             "    return capnp_has(" + place.from + ", " + index + ");\n");
     if (is_known_struct(model, type)) {
         struct_field(place, type.getStruct().getTypeId(), table);
     } else if (type.isList()) {
@@ -241,16 +246,18 @@ void Header::struct_field(const Place &place, uint64_t id, const std::string &ta
 {
     std::string type = "struct " + model.name(id);
     std::string builder = "struct " + place.owner + "_builder b";
-    std::string from = table.empty() ? "capnp_get_ref(" + place.from + ", " + number(place.offset) + ")"
-                                     : "capnp_get_ref_or(" + place.from + ", " + number(place.offset) + ", " + table + ")";
+    std::string from = table.empty()
+                           ? "capnp_get_ref(" + place.from + ", " + number(place.offset) + ")"
+                           : "capnp_get_ref_or(" + place.from + ", " + number(place.offset) + ", " + table + ")";
     auto structure = model.node(id).getStruct();
     function(type + "_reader", place.owner + "_get_" + place.name, "struct " + place.owner + "_reader r",
              "    return (" + type + "_reader){capnp_read_struct(" + from + ")};\n");
     function(type + "_builder", place.owner + "_init_" + place.name, builder,
              place.choose + "    return (" + type + "_builder){" + init_slot(id, place.slot) + "};\n");
     function(type + "_builder", place.owner + "_edit_" + place.name, builder,
-             "    return (" + type + "_builder){capnp_edit_struct(" + place.edit + ", " + number(structure.getDataWordCount()) +
-                 ", " + number(structure.getPointerCount()) + ", " + (table.empty() ? "NULL" : table) + ")};\n");
+             "    return (" + type + "_builder){capnp_edit_struct(" + place.edit + ", " +
+                 number(structure.getDataWordCount()) + ", " + number(structure.getPointerCount()) + ", " +
+                 (table.empty() ? "NULL" : table) + ")};\n");
     function("void", place.owner + "_set_" + place.name, builder + ", " + type + "_reader value",
              place.choose + "    capnp_set_struct(" + place.slot + ", value.s);\n");
 }
@@ -283,5 +290,6 @@ void Header::list_field(const Place &place, Type::Reader element, const std::str
         function(built, owner + "_edit_" + place.name, builder, value(edit, built));
     }
     function("void", owner + "_set_" + place.name, builder + ", " + list + " value",
-             place.choose + "    capnp_set_list(" + place.slot + ", value" + (typed ? ".l" : "") + ", " + kind + ");\n");
+             place.choose + "    capnp_set_list(" + place.slot + ", value" + (typed ? ".l" : "") + ", " + kind +
+                 ");\n");
 }

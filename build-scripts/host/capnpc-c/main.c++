@@ -36,8 +36,8 @@ void Header::claim(const std::string &name)
     }
 }
 
-void Header::function(const std::string &type, const std::string &name, const std::string &params, const std::string &body,
-                      const char *room)
+void Header::function(const std::string &type, const std::string &name, const std::string &params,
+                      const std::string &body, const char *room)
 {
     claim(name);
     bool pointer = type.back() == '*';

@@ -29,8 +29,9 @@ std::string upper(std::string name);
 std::string member(const std::string &name);
 std::string hex(uint64_t value);
 
-class Model {
-public:
+class Model
+{
+  public:
     explicit Model(CodeGeneratorRequest::Reader request);
     Node::Reader node(uint64_t id) const;
     /* Whether the C header of this node's schema can be included: all but those under /capnp. */
@@ -46,7 +47,7 @@ public:
         return given.empty() ? snake(thing.getName().cStr()) : given;
     }
 
-private:
+  private:
     static constexpr uint64_t PREFIX = 0x990318bc173a7789, NAME = 0xfd5201aef2468aff;
     template <typename L> static std::string annotated(L annotations, uint64_t id)
     {

@@ -122,9 +122,11 @@ void Header::types(uint64_t id)
         return;
     }
     claim("struct " + name + "_reader");
-    put("struct $0_reader {\n    struct capnp_reader s;\n};\nstruct $0_builder {\n    struct capnp_builder s;\n};\n", {name});
+    put("struct $0_reader {\n    struct capnp_reader s;\n};\nstruct $0_builder {\n    struct capnp_builder s;\n};\n",
+        {name});
     if (!node.getStruct().getIsGroup()) {
-        put("struct $0_readers {\n    struct capnp_list l;\n};\nstruct $0_builders {\n    struct capnp_list_builder l;\n};\n"
+        put("struct $0_readers {\n    struct capnp_list l;\n};\nstruct $0_builders {\n    struct capnp_list_builder "
+            "l;\n};\n"
             "static const struct capnp_shape $0_shape;\n",
             {name});
     }
@@ -218,7 +220,8 @@ static std::string quoted(const char *text)
     for (; *text != 0; text++) {
         char escaped[8];
         unsigned char c = static_cast<unsigned char>(*text);
-        snprintf(escaped, sizeof(escaped), c < ' ' || c > '~' || c == '"' || c == '\\' || c == '?' ? "\\%03o" : "%c", c);
+        snprintf(escaped, sizeof(escaped), c < ' ' || c > '~' || c == '"' || c == '\\' || c == '?' ? "\\%03o" : "%c",
+                 c);
         out += escaped;
     }
     return out + "\"";
@@ -237,19 +240,22 @@ void Header::constant(Node::Reader node)
     } else if (type.isBool()) {
         put("#define $0 $1\n", {name, value.getBool() ? "true" : "false"});
     } else if (scalar_bits(type) > 0) {
-        static const char *const c_types[] = {"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t",
-                                              "uint64_t"};
-        std::string c_type = type.isEnum() ? (model.known(type.getEnum().getTypeId())
-                                                  ? "enum " + model.name(type.getEnum().getTypeId()) : "uint16_t")
-                                           : c_types[type.which() - Type::INT8];
+        static const char *const c_types[] = {"int8_t",  "int16_t",  "int32_t",  "int64_t",
+                                              "uint8_t", "uint16_t", "uint32_t", "uint64_t"};
+        std::string c_type =
+            type.isEnum() ? (model.known(type.getEnum().getTypeId()) ? "enum " + model.name(type.getEnum().getTypeId())
+                                                                     : "uint16_t")
+                          : c_types[type.which() - Type::INT8];
         put("#define $0 (($1)$2ull)\n", {name, c_type, hex(scalar_value(value))});
     } else if (is_pointer(type) && !is_cap(type)) {
         std::string table = words(name + "_WORDS", type, value);
         bool typed = is_known_struct(model, type);
-        std::string c_type = typed ? "struct " + model.name(type.getStruct().getTypeId()) + "_reader" : "struct capnp_ref";
+        std::string c_type =
+            typed ? "struct " + model.name(type.getStruct().getTypeId()) + "_reader" : "struct capnp_ref";
         std::string ref = "capnp_constant(" + table + ")";
         function(c_type, snake(model.name(node.getId())), "void",
-                 typed ? "    return (" + c_type + "){capnp_read_struct(" + ref + ")};\n" : "    return " + ref + ";\n");
+                 typed ? "    return (" + c_type + "){capnp_read_struct(" + ref + ")};\n"
+                       : "    return " + ref + ";\n");
     }
 }
 
@@ -304,8 +310,8 @@ void Header::members(Node::Reader node, const std::string &when, const std::stri
             members(model.node(field.getGroup().getTypeId()), here, base, list);
         } else if (matters) {
             std::string type = type_shape(field.getSlot().getType(), base);
-            list += "    {.when = " + (here.empty() ? "NULL" : "&" + here) + ", .pointer = " +
-                    std::to_string(field.getSlot().getOffset()) + ", .type = " + type + "},\n";
+            list += "    {.when = " + (here.empty() ? "NULL" : "&" + here) +
+                    ", .pointer = " + std::to_string(field.getSlot().getOffset()) + ", .type = " + type + "},\n";
         }
     }
 }

@@ -375,8 +375,7 @@ static void evaluate(struct object *object, struct call *call, struct calculator
     }
 }
 
-static void def_function(struct object *object, struct call *call,
-                         struct calculator_def_function_params_reader params)
+static void def_function(struct object *object, struct call *call, struct calculator_def_function_params_reader params)
 {
     static const struct object_ops ops = {.call = function_dispatch, .dead = function_dead};
 
@@ -402,13 +401,12 @@ static void def_function(struct object *object, struct call *call,
     call_return(call);
 }
 
-static void get_operator(struct object *object, struct call *call,
-                         struct calculator_get_operator_params_reader params)
+static void get_operator(struct object *object, struct call *call, struct calculator_get_operator_params_reader params)
 {
     room_assert_loop();
-    uint32_t operator = calculator_get_operator_params_get_operator(params);
+    uint32_t operator= calculator_get_operator_params_get_operator(params);
 
-    if (operator >= sizeof(self.operator) / sizeof(self.operator[0])) {
+    if (operator>= sizeof(self.operator) / sizeof(self.operator[0])) {
         call_fail(call, EXCEPTION_UNIMPLEMENTED, "an operator that is not known here");
         return;
     }

@@ -22,11 +22,11 @@
 #define LIMIT_NS (20 * NS_PER_S) /* no wait of a working system comes near, on the slowest machine */
 
 static struct {
-    cap_t object;          /* [I] the client's */
-    cap_t endpoint;        /* [I] the client's: to call */
-    cap_t endpoint_serve;  /* [I] the server's */
+    cap_t object;         /* [I] the client's */
+    cap_t endpoint;       /* [I] the client's: to call */
+    cap_t endpoint_serve; /* [I] the server's */
     struct endpoint served;
-    uint32_t stop;         /* [a] spinners end */
+    uint32_t stop;           /* [a] spinners end */
     uint64_t spun[SPINNERS]; /* [a] ns that each has seen itself run */
     uint32_t checks;
     uint32_t failures;

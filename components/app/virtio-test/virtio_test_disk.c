@@ -89,7 +89,8 @@ static bool compare(void)
     for (unsigned place = 0; place < PLACES; place++) {
         for (unsigned i = 0; i < PLACE_BYTES; i++) {
             if (place_memory(place)[i] != pattern(place, i)) {
-                log_err("disk: round %u place %u byte %u is 0x%x", self.round, place, i, (unsigned)place_memory(place)[i]);
+                log_err("disk: round %u place %u byte %u is 0x%x", self.round, place, i,
+                        (unsigned)place_memory(place)[i]);
                 return false;
             }
         }
@@ -103,7 +104,8 @@ static bool refused(uint64_t sector, uint16_t count, uint32_t size, enum blk_op 
     static struct blk_request request;
 
     segment = (struct blk_segment){.data = self.memory, .size = size};
-    request = (struct blk_request){.op = op, .sector = sector, .segment = &segment, .segment_count = count, .done = on_done};
+    request =
+        (struct blk_request){.op = op, .sector = sector, .segment = &segment, .segment_count = count, .done = on_done};
     status_t s = blkdev_submit(self.disk, &request);
     if (s != want) {
         log_err("disk: sector %llu size %u: %s, not %s", (unsigned long long)sector, (unsigned)size, status_name(s),
@@ -144,7 +146,8 @@ static void on_done(struct blk_request *request, status_t status)
 {
     room_assert_loop();
     if (status != ST_OK) {
-        log_err("disk: op %u at %llu: %s", (unsigned)request->op, (unsigned long long)request->sector, status_name(status));
+        log_err("disk: op %u at %llu: %s", (unsigned)request->op, (unsigned long long)request->sector,
+                status_name(status));
         self.bad = true;
     }
     if (--self.waiting == 0) {
@@ -163,8 +166,8 @@ void virtio_test_disk_begin(void)
     uint64_t stride = self.disk->sectors / PLACES;
 
     if (stride < PLACE_BYTES / BLKDEV_SECTOR_BYTES || self.disk->segments_max < SEGMENTS || self.disk->depth < PLACES) {
-        log_err("disk: %llu sectors, %u segments, depth %u are too few for this test", (unsigned long long)self.disk->sectors,
-                (unsigned)self.disk->segments_max, (unsigned)self.disk->depth);
+        log_err("disk: %llu sectors, %u segments, depth %u are too few for this test",
+                (unsigned long long)self.disk->sectors, (unsigned)self.disk->segments_max, (unsigned)self.disk->depth);
         virtio_test_done("disk", false);
         return;
     }

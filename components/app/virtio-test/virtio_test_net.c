@@ -8,7 +8,7 @@
 #include "virtio_test.h"
 #include <string.h>
 
-#define BURST 192u   /* more than a ring of 256 takes at once with 2 descriptors a frame */
+#define BURST 192u      /* more than a ring of 256 takes at once with 2 descriptors a frame */
 #define FRAME_BYTES 42u /* Ethernet 14, ARP 28: RFC 826 */
 #define RETRY_NS (200 * NS_PER_MS)
 

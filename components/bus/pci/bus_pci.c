@@ -14,18 +14,18 @@
 #include "lib/pci/pci.h"
 
 enum { /* PCI 3.0, 6.1 */
-    REG_VENDOR = 0x00,
-    REG_DEVICE = 0x02,
-    REG_COMMAND = 0x04,
-    REG_STATUS = 0x06,
-    REG_SUBCLASS = 0x0a,
-    REG_CLASS = 0x0b,
-    REG_HEADER_TYPE = 0x0e,
-    REG_BAR0 = 0x10,
-    REG_SECONDARY_BUS = 0x19, /* of a bridge */
-    REG_SUBSYSTEM = 0x2e,
-    REG_CAPABILITIES = 0x34,
-    REG_PIN = 0x3d,
+       REG_VENDOR = 0x00,
+       REG_DEVICE = 0x02,
+       REG_COMMAND = 0x04,
+       REG_STATUS = 0x06,
+       REG_SUBCLASS = 0x0a,
+       REG_CLASS = 0x0b,
+       REG_HEADER_TYPE = 0x0e,
+       REG_BAR0 = 0x10,
+       REG_SECONDARY_BUS = 0x19, /* of a bridge */
+       REG_SUBSYSTEM = 0x2e,
+       REG_CAPABILITIES = 0x34,
+       REG_PIN = 0x3d,
 };
 enum { COMMAND_IO = 1, COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_NO_INTX = 0x400 };
 enum { STATUS_CAPABILITIES = 0x10 };
@@ -55,7 +55,8 @@ static uint32_t config_read(const struct pci_function *function, uint16_t offset
     return size == 4 ? value : value & ((1u << 8 * size) - 1);
 }
 
-static void config_write(const struct pci_function *function, uint16_t offset, unsigned size, uint32_t value) REQUIRES(BOOT)
+static void config_write(const struct pci_function *function, uint16_t offset, unsigned size, uint32_t value)
+    REQUIRES(BOOT)
 {
     status_ignore(pci_config_write(function->bus, function->device, function->function, offset, size, value),
                   "the function answered reads through the same mechanism");
@@ -177,7 +178,8 @@ static bool function_probe(uint16_t bus, uint8_t device, uint8_t number, bool *m
     *kept = function;
     function_read(kept);
     log_debug("%02x:%02x.%u %04x:%04x class %02x%02x", (unsigned)bus, (unsigned)device, (unsigned)number,
-              (unsigned)kept->vendor_id, (unsigned)kept->device_id, (unsigned)kept->class_code, (unsigned)kept->subclass);
+              (unsigned)kept->vendor_id, (unsigned)kept->device_id, (unsigned)kept->class_code,
+              (unsigned)kept->subclass);
     return true;
 }
 

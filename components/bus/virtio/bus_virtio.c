@@ -54,7 +54,8 @@ status_t bus_virtio_start(void)
     ASSERT(!self.started);
     self.started = true;
     list_init(&self.bus.devices);
-    self.device = boot_alloc(sizeof(struct bus_virtio_device) * BUS_VIRTIO_DEVICES_MAX, _Alignof(struct bus_virtio_device));
+    self.device =
+        boot_alloc(sizeof(struct bus_virtio_device) * BUS_VIRTIO_DEVICES_MAX, _Alignof(struct bus_virtio_device));
     if (self.pci != NULL) {
         bus_virtio_pci_probe(self.pci);
     }

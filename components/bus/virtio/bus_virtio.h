@@ -31,11 +31,11 @@ struct bus_virtio_device {
     uint32_t gsi;       /* [I] */
     bool edge;          /* [I] */
     /* PCI: windows that the capabilities name */
-    struct pci_function *function;         /* [I] */
-    struct mmio common, notify, isr, config; /* [I] config.size 0: the device has none */
-    uint32_t notify_multiplier;            /* [I] */
+    struct pci_function *function;             /* [I] */
+    struct mmio common, notify, isr, config;   /* [I] config.size 0: the device has none */
+    uint32_t notify_multiplier;                /* [I] */
     uint16_t notify_offset[VIRTIO_QUEUES_MAX]; /* [I] bytes, checked */
-    bool msix;                             /* [I] */
+    bool msix;                                 /* [I] */
 };
 
 static inline struct bus_virtio_device *bus_virtio_of(struct virtio_device *device)

@@ -14,32 +14,32 @@
 
 enum { VENDOR_VIRTIO = 0x1af4, DEVICE_TRANSITIONAL = 0x1000, DEVICE_MODERN = 0x1040, DEVICE_END = 0x1080 };
 enum { /* struct virtio_pci_cap: virtio 1.2, 4.1.4 */
-    CAP_LENGTH = 2,
-    CAP_KIND = 3,
-    CAP_BAR = 4,
-    CAP_OFFSET = 8,
-    CAP_SIZE = 12,
-    CAP_NOTIFY_MULTIPLIER = 16,
-    CAP_BYTES = 16,
+       CAP_LENGTH = 2,
+       CAP_KIND = 3,
+       CAP_BAR = 4,
+       CAP_OFFSET = 8,
+       CAP_SIZE = 12,
+       CAP_NOTIFY_MULTIPLIER = 16,
+       CAP_BYTES = 16,
 };
 enum { KIND_COMMON = 1, KIND_NOTIFY = 2, KIND_ISR = 3, KIND_DEVICE = 4 };
 enum { /* struct virtio_pci_common_cfg: virtio 1.2, 4.1.4.3 */
-    COMMON_DEVICE_FEATURE_SELECT = 0x00,
-    COMMON_DEVICE_FEATURE = 0x04,
-    COMMON_DRIVER_FEATURE_SELECT = 0x08,
-    COMMON_DRIVER_FEATURE = 0x0c,
-    COMMON_CONFIG_VECTOR = 0x10,
-    COMMON_STATUS = 0x14,
-    COMMON_GENERATION = 0x15,
-    COMMON_QUEUE_SELECT = 0x16,
-    COMMON_QUEUE_SIZE = 0x18,
-    COMMON_QUEUE_VECTOR = 0x1a,
-    COMMON_QUEUE_ENABLE = 0x1c,
-    COMMON_QUEUE_NOTIFY_OFF = 0x1e,
-    COMMON_QUEUE_DESC = 0x20,
-    COMMON_QUEUE_DRIVER = 0x28,
-    COMMON_QUEUE_DEVICE = 0x30,
-    COMMON_BYTES = 0x38,
+       COMMON_DEVICE_FEATURE_SELECT = 0x00,
+       COMMON_DEVICE_FEATURE = 0x04,
+       COMMON_DRIVER_FEATURE_SELECT = 0x08,
+       COMMON_DRIVER_FEATURE = 0x0c,
+       COMMON_CONFIG_VECTOR = 0x10,
+       COMMON_STATUS = 0x14,
+       COMMON_GENERATION = 0x15,
+       COMMON_QUEUE_SELECT = 0x16,
+       COMMON_QUEUE_SIZE = 0x18,
+       COMMON_QUEUE_VECTOR = 0x1a,
+       COMMON_QUEUE_ENABLE = 0x1c,
+       COMMON_QUEUE_NOTIFY_OFF = 0x1e,
+       COMMON_QUEUE_DESC = 0x20,
+       COMMON_QUEUE_DRIVER = 0x28,
+       COMMON_QUEUE_DEVICE = 0x30,
+       COMMON_BYTES = 0x38,
 };
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 #define NO_VECTOR 0xffffu
@@ -313,7 +313,8 @@ static uint32_t type_of(const struct pci_function *function)
         return 0;
     }
     /* Transitional devices tell their type by the subsystem: virtio 1.2, 4.1.2.3. */
-    return function->device_id < DEVICE_MODERN ? function->subsystem_id : (uint32_t)(function->device_id - DEVICE_MODERN);
+    return function->device_id < DEVICE_MODERN ? function->subsystem_id
+                                               : (uint32_t)(function->device_id - DEVICE_MODERN);
 }
 
 /* False: no room for more devices. */
@@ -330,8 +331,8 @@ static bool function_add(struct pci_function *function, uint32_t type) REQUIRES(
              (unsigned)function->device, (unsigned)function->function);
     pci_enable(function);
     if (!capabilities_use(d)) {
-        log_warn("%s: virtio type %u without modern registers; not used (QEMU: disable-modern must be off)", d->device.where,
-                 (unsigned)type);
+        log_warn("%s: virtio type %u without modern registers; not used (QEMU: disable-modern must be off)",
+                 d->device.where, (unsigned)type);
         return true;
     }
     d->device.config_bytes = d->config.size < CONFIG_BYTES_MAX ? d->config.size : CONFIG_BYTES_MAX;

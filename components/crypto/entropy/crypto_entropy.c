@@ -38,17 +38,17 @@ struct seed {
 };
 
 static struct crypto_entropy {
-    struct random random;            /* [I] */
-    struct entropy *device;          /* [I] NULL: not wired */
-    mbedtls_hmac_drbg_context drbg;  /* [L] */
-    uint8_t last[SOURCES][8];        /* [L] how each source's bytes began: (3) */
-    const struct seed *feeding;      /* [L] what the library takes its entropy from, during a call */
-    size_t fed;                      /* [L] bytes of it that were taken */
-    uint64_t seeded_ns;              /* [L] */
-    uint64_t given_bytes;            /* [L] since then */
-    uint64_t seeds;                  /* [L] */
-    bool ready;                      /* [L] (1) */
-    bool late_told;                  /* [L] */
+    struct random random;           /* [I] */
+    struct entropy *device;         /* [I] NULL: not wired */
+    mbedtls_hmac_drbg_context drbg; /* [L] */
+    uint8_t last[SOURCES][8];       /* [L] how each source's bytes began: (3) */
+    const struct seed *feeding;     /* [L] what the library takes its entropy from, during a call */
+    size_t fed;                     /* [L] bytes of it that were taken */
+    uint64_t seeded_ns;             /* [L] */
+    uint64_t given_bytes;           /* [L] since then */
+    uint64_t seeds;                 /* [L] */
+    bool ready;                     /* [L] (1) */
+    bool late_told;                 /* [L] */
 } self;
 
 void *crypto_entropy_calloc(size_t count, size_t size)
@@ -230,7 +230,8 @@ status_t crypto_entropy_start(void)
     /* The library would count calls and reseed by itself, in the middle of one: here reseed_due() decides. */
     mbedtls_hmac_drbg_set_reseed_interval(&self.drbg, INT32_MAX);
     if (reseed() != ST_OK) {
-        log_err("no entropy, so no keys: this CPU has neither RDSEED nor RDRAND and no entropy device answers; add '-device "
+        log_err("no entropy, so no keys: this CPU has neither RDSEED nor RDRAND and no entropy device answers; add "
+                "'-device "
                 "virtio-rng-pci' (microvm: virtio-rng-device) to QEMU, or a CPU with rdrand");
         return ST_UNSUPPORTED;
     }

@@ -61,7 +61,8 @@ status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const stru
     slot->wrap->status = STATUS_NOT_WRITTEN; /* (3) */
     segment[n++] = (struct virtq_segment){.address = {base}, .size = HEADER_BYTES};
     for (uint16_t i = 0; i < data; i++) {
-        segment[n++] = (struct virtq_segment){.address = dma_of(request->segment[i].data), .size = request->segment[i].size};
+        segment[n++] =
+            (struct virtq_segment){.address = dma_of(request->segment[i].data), .size = request->segment[i].size};
     }
     if (type == TYPE_GET_ID) {
         segment[n++] = (struct virtq_segment){.address = {base + offsetof(struct virtio_blk_wrap, id)},
@@ -335,8 +336,8 @@ static void on_config(struct virtio_device *device)
     }
     if (sectors != blk->sectors_told) {
         blk->sectors_told = sectors;
-        log_warn("%s: has %llu sectors now; %llu are used until the next boot", blk->blkdev.name, (unsigned long long)sectors,
-                 (unsigned long long)blk->blkdev.sectors);
+        log_warn("%s: has %llu sectors now; %llu are used until the next boot", blk->blkdev.name,
+                 (unsigned long long)sectors, (unsigned long long)blk->blkdev.sectors);
     }
 }
 

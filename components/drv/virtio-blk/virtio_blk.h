@@ -28,8 +28,8 @@ struct virtio_blk_wrap {
     uint32_t type;
     uint32_t reserved;
     uint64_t sector;
-    uint8_t status;  /* [D] */
-    uint8_t id[20];  /* [D] of GET_ID */
+    uint8_t status; /* [D] */
+    uint8_t id[20]; /* [D] of GET_ID */
     uint8_t unused[27];
 };
 _Static_assert(sizeof(struct virtio_blk_wrap) == 64, "one cache line a request");
@@ -49,16 +49,16 @@ struct virtio_blk {
     struct virtio_bus *bus;       /* [I] */
     struct virtio_device *device; /* [I] */
     struct blkdev blkdev;
-    struct virtq queue;      /* [L] */
-    struct blk_slot *slot;   /* [I] VIRTIO_BLK_DEPTH + 1 entries, the last for GET_ID */
-    uint16_t slot_free;      /* [L] == VIRTIO_BLK_DEPTH: none */
-    uint64_t sectors_told;   /* [L] that the device last said it has */
-    uint32_t taken;          /* [L] requests lent: with the device and waiting */
-    struct list waiting;     /* [L] requests that found no slot or descriptors; first come, first served */
-    struct list instant;     /* [L] flushes that need no device */
+    struct virtq queue;       /* [L] */
+    struct blk_slot *slot;    /* [I] VIRTIO_BLK_DEPTH + 1 entries, the last for GET_ID */
+    uint16_t slot_free;       /* [L] == VIRTIO_BLK_DEPTH: none */
+    uint64_t sectors_told;    /* [L] that the device last said it has */
+    uint32_t taken;           /* [L] requests lent: with the device and waiting */
+    struct list waiting;      /* [L] requests that found no slot or descriptors; first come, first served */
+    struct list instant;      /* [L] flushes that need no device */
     struct work instant_work; /* [L] answers them */
-    struct work bell;        /* [L] at turn end: requests were submitted */
-    struct work again;       /* [L] more may have finished, and no interrupt will say so */
+    struct work bell;         /* [L] at turn end: requests were submitted */
+    struct work again;        /* [L] more may have finished, and no interrupt will say so */
 };
 extern struct virtio_blk virtio_blk_self;
 
@@ -66,6 +66,6 @@ extern const struct virtio_driver virtio_blk_driver;
 extern const struct blkdev_ops virtio_blk_ops;
 /* The bytes of a slot's data, as the device is told of them. BOOT or LOOP. */
 status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const struct blk_request *request);
-void virtio_blk_bell(struct work *work);  /* LOOP */
+void virtio_blk_bell(struct work *work);    /* LOOP */
 void virtio_blk_instant(struct work *work); /* LOOP */
-void virtio_blk_again(struct work *work); /* LOOP */
+void virtio_blk_again(struct work *work);   /* LOOP */

@@ -11,10 +11,10 @@
 #include "virtio_blk.h"
 
 enum { /* virtio 1.2, 5.2.4 */
-    CONFIG_SIZE_MAX = 8,
-    CONFIG_SEG_MAX = 12,
-    CONFIG_BLK_SIZE = 20,
-    CONFIG_PHYSICAL_EXPONENT = 24,
+       CONFIG_SIZE_MAX = 8,
+       CONFIG_SEG_MAX = 12,
+       CONFIG_BLK_SIZE = 20,
+       CONFIG_PHYSICAL_EXPONENT = 24,
 };
 
 #define REQUEST_BYTES_MAX (1u << 20)
@@ -54,8 +54,8 @@ static status_t size_read(struct blkdev *blkdev)
     }
     blkdev->logical_bytes = (uint32_t)logical;
     /* The exponent is a hint about speed: one that makes no sense is taken for none. */
-    blkdev->physical_bytes = exponent > 11 || logical << exponent > PHYSICAL_BYTES_MAX ? (uint32_t)logical
-                                                                                       : (uint32_t)(logical << exponent);
+    blkdev->physical_bytes =
+        exponent > 11 || logical << exponent > PHYSICAL_BYTES_MAX ? (uint32_t)logical : (uint32_t)(logical << exponent);
     return ST_OK;
 }
 
@@ -173,8 +173,8 @@ static void describe(const struct virtio_blk *blk)
     fmt_text(blk->device->note.text, sizeof blk->device->note.text, "%s at %s: %llu KiB, id '%s'", blkdev->name,
              blk->device->where, (unsigned long long)(blkdev->sectors / 2), blkdev->id);
     log_info("%s, block %u/%u, %u segments%s%s", blk->device->note.text, (unsigned)blkdev->logical_bytes,
-             (unsigned)blkdev->physical_bytes, (unsigned)blkdev->segments_max, blkdev->has_flush ? ", flush" : ", write-through",
-             blkdev->read_only ? ", read-only" : "");
+             (unsigned)blkdev->physical_bytes, (unsigned)blkdev->segments_max,
+             blkdev->has_flush ? ", flush" : ", write-through", blkdev->read_only ? ", read-only" : "");
 }
 
 void virtio_blk_wire_bus(struct virtio_bus *bus) REQUIRES(BOOT);
@@ -198,7 +198,8 @@ status_t virtio_blk_start(void)
 
     blk->device = virtio_bus_take(blk->bus, VIRTIO_BLK);
     if (blk->device == NULL) {
-        log_err("no virtio disk: add '-drive if=none,id=disk,file=...,format=raw -device virtio-blk-pci,drive=disk' (microvm: "
+        log_err("no virtio disk: add '-drive if=none,id=disk,file=...,format=raw -device virtio-blk-pci,drive=disk' "
+                "(microvm: "
                 "virtio-blk-device) to QEMU, or remove drv/virtio-blk from the profile");
         return ST_UNSUPPORTED;
     }

@@ -31,8 +31,8 @@ static void note_write(const struct netdev *netdev)
     const uint8_t *m = netdev->mac;
 
     fmt_text(virtio_net_self.device->note.text, sizeof virtio_net_self.device->note.text,
-             "%s %02x:%02x:%02x:%02x:%02x:%02x at %s, mtu %u, link %s", netdev->name, m[0], m[1], m[2], m[3], m[4], m[5],
-             virtio_net_self.device->where, (unsigned)netdev->mtu, netdev->link_up ? "up" : "down");
+             "%s %02x:%02x:%02x:%02x:%02x:%02x at %s, mtu %u, link %s", netdev->name, m[0], m[1], m[2], m[3], m[4],
+             m[5], virtio_net_self.device->where, (unsigned)netdev->mtu, netdev->link_up ? "up" : "down");
 }
 
 static status_t link_read(bool *up)
@@ -222,7 +222,8 @@ status_t virtio_net_start(void)
 
     net->device = virtio_bus_take(net->bus, VIRTIO_NET);
     if (net->device == NULL) {
-        log_err("no virtio network device: add '-device virtio-net-pci,netdev=...' (microvm: virtio-net-device) to QEMU, or "
+        log_err("no virtio network device: add '-device virtio-net-pci,netdev=...' (microvm: virtio-net-device) to "
+                "QEMU, or "
                 "remove drv/virtio-net from the profile");
         return ST_UNSUPPORTED;
     }

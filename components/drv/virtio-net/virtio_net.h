@@ -59,19 +59,19 @@ struct virtio_net {
     struct netdev netdev;
     bool mergeable; /* [I] */
 
-    struct virtq rx;           /* [L] */
-    struct rx_buffer *buffer;  /* [I] VIRTIO_NET_RX_BUFFERS entries */
-    struct list idle;          /* [L] with the driver because the ring was full */
-    struct work rx_again;      /* [L] more may have come, and no interrupt will say so */
-    struct work rx_bell;       /* [L] at turn end: buffers were given back */
+    struct virtq rx;          /* [L] */
+    struct rx_buffer *buffer; /* [I] VIRTIO_NET_RX_BUFFERS entries */
+    struct list idle;         /* [L] with the driver because the ring was full */
+    struct work rx_again;     /* [L] more may have come, and no interrupt will say so */
+    struct work rx_bell;      /* [L] at turn end: buffers were given back */
 
-    struct virtq tx;           /* [L] */
-    struct tx_slot *slot;      /* [I] slots entries */
-    uint16_t slots;            /* [I] */
-    uint16_t slot_free;        /* [L] head of the free list; == slots: none */
-    bool room_wanted;          /* [L] somebody got ST_FULL */
-    struct work tx_bell;       /* [L] at turn end: frames were submitted */
-    struct work tx_again;      /* [L] more may have been sent, and no interrupt will say so */
+    struct virtq tx;      /* [L] */
+    struct tx_slot *slot; /* [I] slots entries */
+    uint16_t slots;       /* [I] */
+    uint16_t slot_free;   /* [L] head of the free list; == slots: none */
+    bool room_wanted;     /* [L] somebody got ST_FULL */
+    struct work tx_bell;  /* [L] at turn end: frames were submitted */
+    struct work tx_again; /* [L] more may have been sent, and no interrupt will say so */
 };
 extern struct virtio_net virtio_net_self;
 

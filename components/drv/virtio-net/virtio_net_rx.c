@@ -153,7 +153,8 @@ static status_t frame_reap(struct netbuf **frame) REQUIRES(LOOP)
     }
     buffer->netbuf.frame_size = buffer->netbuf.size;
     /* A frame whose sum is still to be filled in came from this very machine: nothing has damaged it on the way. */
-    buffer->netbuf.checksum_ok = virtio_net_self.netdev.rx_checksum && (flags & (HEADER_NEEDS_CSUM | HEADER_DATA_VALID)) != 0;
+    buffer->netbuf.checksum_ok =
+        virtio_net_self.netdev.rx_checksum && (flags & (HEADER_NEEDS_CSUM | HEADER_DATA_VALID)) != 0;
     *frame = &buffer->netbuf;
     return frame_extend(&buffer->netbuf, count);
 }

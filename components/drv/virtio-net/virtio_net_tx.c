@@ -86,7 +86,8 @@ static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *
     header_fill(slot->header, frame);
     segment[0] = (struct virtq_segment){.address = slot->header_dma, .size = sizeof(struct virtio_net_header)};
     for (uint16_t i = 0; i < frame->segment_count; i++) {
-        segment[i + 1] = (struct virtq_segment){.address = dma_of(frame->segment[i].data), .size = frame->segment[i].size};
+        segment[i + 1] =
+            (struct virtq_segment){.address = dma_of(frame->segment[i].data), .size = frame->segment[i].size};
     }
     status_t s = virtq_submit(&net->tx, segment, (uint16_t)(frame->segment_count + 1), 0, slot);
     if (s == ST_OK) {

@@ -41,7 +41,8 @@ static void ask(void)
     if (self.asked || self.filled == MEMORY_BYTES || self.device->state != VIRTIO_RUNNING) {
         return;
     }
-    struct virtq_segment segment = {.address = {self.memory.dev.value + self.filled}, .size = MEMORY_BYTES - self.filled};
+    struct virtq_segment segment = {.address = {self.memory.dev.value + self.filled},
+                                    .size = MEMORY_BYTES - self.filled};
     /* Nothing is out, so nothing can have finished: this only says that the next one shall be told. */
     status_ignore(virtq_interrupts_on(&self.queue) ? ST_OK : ST_PROTO, "take_back() sees the lie, if it is one");
     if (virtq_submit(&self.queue, &segment, 0, 1, &self) == ST_OK) {

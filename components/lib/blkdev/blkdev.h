@@ -36,7 +36,7 @@ struct blk_request {
     const struct blk_segment *segment; /* [I] FLUSH: ignored */
     uint16_t segment_count;            /* [I] 1..segments_max. FLUSH: ignored */
     void (*done)(struct blk_request *request, status_t status); /* [I] LOOP. ST_OK; ST_IO; ST_UNSUPPORTED */
-    struct list node;                  /* [d] */
+    struct list node;                                           /* [d] */
 };
 
 struct blkdev_ops {
@@ -51,19 +51,19 @@ struct blkdev_counters {
 
 /* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */
 struct blkdev {
-    const struct blkdev_ops *ops;  /* [I] called only by the wrappers below */
-    const char *name;              /* [I] "disk0" */
-    uint64_t sectors;              /* [I] of BLKDEV_SECTOR_BYTES; a disk that grows keeps this until the next boot */
-    uint32_t logical_bytes;        /* [I] smallest unit of a request: 512 or a power of two above */
-    uint32_t physical_bytes;       /* [I] what the disk writes at once; a smaller write costs a read */
-    uint32_t bytes_max;            /* [I] of a request */
-    uint16_t segments_max;         /* [I] of a request, at most BLKDEV_SEGMENTS_MAX */
-    uint16_t depth;                /* [I] requests in flight */
-    bool read_only;                /* [I] */
-    bool has_flush;                /* [I] there is a cache that FLUSH empties */
-    bool dead;                     /* [L] for good; blkdev_submit() answers ST_CLOSED */
-    char id[21];                   /* [I] the disk's own serial text, NUL-terminated; "" unknown */
-    struct blkdev_counters count;  /* [L] */
+    const struct blkdev_ops *ops; /* [I] called only by the wrappers below */
+    const char *name;             /* [I] "disk0" */
+    uint64_t sectors;             /* [I] of BLKDEV_SECTOR_BYTES; a disk that grows keeps this until the next boot */
+    uint32_t logical_bytes;       /* [I] smallest unit of a request: 512 or a power of two above */
+    uint32_t physical_bytes;      /* [I] what the disk writes at once; a smaller write costs a read */
+    uint32_t bytes_max;           /* [I] of a request */
+    uint16_t segments_max;        /* [I] of a request, at most BLKDEV_SEGMENTS_MAX */
+    uint16_t depth;               /* [I] requests in flight */
+    bool read_only;               /* [I] */
+    bool has_flush;               /* [I] there is a cache that FLUSH empties */
+    bool dead;                    /* [L] for good; blkdev_submit() answers ST_CLOSED */
+    char id[21];                  /* [I] the disk's own serial text, NUL-terminated; "" unknown */
+    struct blkdev_counters count; /* [L] */
 };
 
 /* Whether the segments of a request fit this disk: ST_OK; ST_BADARG: no or too many segments, too long, unaligned;

@@ -145,13 +145,20 @@ struct capnp_slot capnp_payload_slot(struct payload payload);
 
 /* ---- what generated code describes a struct's pointers with, for capnp_check ---- */
 
-struct capnp_when { /* a union must stand so for the member to exist */
+struct capnp_when {                 /* a union must stand so for the member to exist */
     const struct capnp_when *outer; /* and this too; NULL: nothing more */
     uint32_t offset;                /* of the tag, in bytes */
     uint16_t tag;
 };
 struct capnp_shape;
-enum capnp_type_kind { CAPNP_TYPE_ANY, CAPNP_TYPE_STRUCT, CAPNP_TYPE_LIST, CAPNP_TYPE_TEXT, CAPNP_TYPE_DATA, CAPNP_TYPE_CAP };
+enum capnp_type_kind {
+    CAPNP_TYPE_ANY,
+    CAPNP_TYPE_STRUCT,
+    CAPNP_TYPE_LIST,
+    CAPNP_TYPE_TEXT,
+    CAPNP_TYPE_DATA,
+    CAPNP_TYPE_CAP
+};
 struct capnp_type {
     uint8_t kind;                    /* enum capnp_type_kind */
     uint8_t element;                 /* of a list: enum capnp_element */
@@ -219,14 +226,14 @@ static inline bool capnp_get_bool(struct capnp_reader s, uint32_t at)
 {
     return at / 8 < s.data_bytes && (s.data[at / 8] >> (at % 8) & 1) != 0;
 }
-#define CAPNP_GETTER(name, type)                                          \
-    static inline type capnp_get_##name(struct capnp_reader s, uint32_t at) \
-    {                                                                     \
-        type value = 0;                                                   \
-        if (at + sizeof(value) <= s.data_bytes) {                         \
-            __builtin_memcpy(&value, s.data + at, sizeof(value));         \
-        }                                                                 \
-        return value;                                                     \
+#define CAPNP_GETTER(name, type)                                                                                       \
+    static inline type capnp_get_##name(struct capnp_reader s, uint32_t at)                                            \
+    {                                                                                                                  \
+        type value = 0;                                                                                                \
+        if (at + sizeof(value) <= s.data_bytes) {                                                                      \
+            __builtin_memcpy(&value, s.data + at, sizeof(value));                                                      \
+        }                                                                                                              \
+        return value;                                                                                                  \
     }
 CAPNP_GETTER(u8, uint8_t)
 CAPNP_GETTER(u16, uint16_t)
@@ -246,14 +253,14 @@ static inline bool capnp_list_bool(struct capnp_list l, uint32_t i)
 {
     return i < l.count && l.step_bits == 1 && (l.start[i / 8] >> (i % 8) & 1) != 0;
 }
-#define CAPNP_LIST_GETTER(name, type)                                                           \
-    static inline type capnp_list_##name(struct capnp_list l, uint32_t i)                       \
-    {                                                                                           \
-        type value = 0;                                                                         \
-        if (i < l.count && l.data_bytes >= sizeof(value)) {                                     \
-            __builtin_memcpy(&value, l.start + (uint64_t)i * l.step_bits / 8, sizeof(value));   \
-        }                                                                                       \
-        return value;                                                                           \
+#define CAPNP_LIST_GETTER(name, type)                                                                                  \
+    static inline type capnp_list_##name(struct capnp_list l, uint32_t i)                                              \
+    {                                                                                                                  \
+        type value = 0;                                                                                                \
+        if (i < l.count && l.data_bytes >= sizeof(value)) {                                                            \
+            __builtin_memcpy(&value, l.start + (uint64_t)i * l.step_bits / 8, sizeof(value));                          \
+        }                                                                                                              \
+        return value;                                                                                                  \
     }
 CAPNP_LIST_GETTER(u8, uint8_t)
 CAPNP_LIST_GETTER(u16, uint16_t)
@@ -322,12 +329,12 @@ static inline void capnp_put_bool(struct capnp_builder b, uint32_t at, bool valu
         b.data[at / 8] = (uint8_t)(value ? (b.data[at / 8] | mask) : (b.data[at / 8] & ~mask));
     }
 }
-#define CAPNP_SETTER(name, type)                                                        \
-    static inline void capnp_put_##name(struct capnp_builder b, uint32_t at, type value) \
-    {                                                                                   \
-        if (at + sizeof(value) <= b.data_bytes) {                                       \
-            __builtin_memcpy(b.data + at, &value, sizeof(value));                       \
-        }                                                                               \
+#define CAPNP_SETTER(name, type)                                                                                       \
+    static inline void capnp_put_##name(struct capnp_builder b, uint32_t at, type value)                               \
+    {                                                                                                                  \
+        if (at + sizeof(value) <= b.data_bytes) {                                                                      \
+            __builtin_memcpy(b.data + at, &value, sizeof(value));                                                      \
+        }                                                                                                              \
     }
 CAPNP_SETTER(u8, uint8_t)
 CAPNP_SETTER(u16, uint16_t)
@@ -359,12 +366,12 @@ static inline void capnp_list_put_bool(struct capnp_list_builder l, uint32_t i, 
         l.start[i / 8] = (uint8_t)(value ? (l.start[i / 8] | mask) : (l.start[i / 8] & ~mask));
     }
 }
-#define CAPNP_LIST_SETTER(name, type)                                                               \
-    static inline void capnp_list_put_##name(struct capnp_list_builder l, uint32_t i, type value)   \
-    {                                                                                               \
-        if (i < l.count && l.data_bytes >= sizeof(value)) {                                         \
-            __builtin_memcpy(l.start + (uint64_t)i * l.step_bits / 8, &value, sizeof(value));       \
-        }                                                                                           \
+#define CAPNP_LIST_SETTER(name, type)                                                                                  \
+    static inline void capnp_list_put_##name(struct capnp_list_builder l, uint32_t i, type value)                      \
+    {                                                                                                                  \
+        if (i < l.count && l.data_bytes >= sizeof(value)) {                                                            \
+            __builtin_memcpy(l.start + (uint64_t)i * l.step_bits / 8, &value, sizeof(value));                          \
+        }                                                                                                              \
     }
 CAPNP_LIST_SETTER(u8, uint8_t)
 CAPNP_LIST_SETTER(u16, uint16_t)
@@ -420,11 +427,8 @@ struct capnp_empty_builder {
 static inline void capnp_call_init(struct call *call, struct object *target, uint64_t interface_id, uint16_t method_id,
                                    struct payload params, const struct call_source *source)
 {
-    *call = (struct call){.target = target,
-                          .interface_id = interface_id,
-                          .method_id = method_id,
-                          .params = params,
-                          .source = source};
+    *call = (struct call){
+        .target = target, .interface_id = interface_id, .method_id = method_id, .params = params, .source = source};
     list_init(&call->node);
 }
 /* Answers a call whose params are not what the method takes. Their message is marked malformed: a vat that sees that

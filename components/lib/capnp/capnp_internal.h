@@ -12,8 +12,8 @@
 
 enum wire_kind { WIRE_STRUCT = 0, WIRE_LIST = 1, WIRE_FAR = 2, WIRE_OTHER = 3 };
 
-#define CAPNP_COUNT_MAX ((1u << 29) - 1)     /* list elements, words of a list of structs */
-#define CAPNP_SEGMENT_WORDS_MAX (1u << 28)   /* so that any offset within a segment fits 30 bits */
+#define CAPNP_COUNT_MAX ((1u << 29) - 1)   /* list elements, words of a list of structs */
+#define CAPNP_SEGMENT_WORDS_MAX (1u << 28) /* so that any offset within a segment fits 30 bits */
 
 static inline enum wire_kind wire_kind(uint64_t pointer)
 {

@@ -25,7 +25,8 @@ static uint32_t zero_bytes(const uint8_t *word)
 static uint32_t run_of(const uint8_t *words, size_t count, bool zeros)
 {
     uint32_t run = 0;
-    while (run < RUN_MAX && run < count && (zeros ? zero_bytes(words + run * 8u) == 8 : zero_bytes(words + run * 8u) < 2)) {
+    while (run < RUN_MAX && run < count &&
+           (zeros ? zero_bytes(words + run * 8u) == 8 : zero_bytes(words + run * 8u) < 2)) {
         run++;
     }
     return run;
@@ -77,7 +78,8 @@ size_t capnp_pack(const uint64_t *words, size_t *word_count, void *bytes, size_t
 enum { UNPACK_TAG, UNPACK_WORD, UNPACK_ZEROS, UNPACK_RAW_COUNT, UNPACK_ZERO_COUNT, UNPACK_RAW };
 
 /* Takes the word that is under way as far as input and room go. */
-static void unpack_word(struct capnp_unpack *u, const uint8_t **in, const uint8_t *in_end, uint8_t **out, uint8_t *out_end)
+static void unpack_word(struct capnp_unpack *u, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
+                        uint8_t *out_end)
 {
     while (u->left > 0 && *out < out_end) {
         bool follows = (u->tag >> (8 - u->left) & 1) != 0;
@@ -93,7 +95,8 @@ static void unpack_word(struct capnp_unpack *u, const uint8_t **in, const uint8_
 }
 
 /* Takes a run of zeros or of bytes as they are. */
-static void unpack_run(struct capnp_unpack *u, const uint8_t **in, const uint8_t *in_end, uint8_t **out, uint8_t *out_end)
+static void unpack_run(struct capnp_unpack *u, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
+                       uint8_t *out_end)
 {
     size_t count = (size_t)(out_end - *out) < u->left ? (size_t)(out_end - *out) : u->left;
     if (u->state == UNPACK_RAW) {

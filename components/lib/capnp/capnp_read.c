@@ -343,10 +343,8 @@ void capnp_message_read(struct message *message, struct message_segment *segment
 {
     /* Readers never write: the words stay as const as they came. */
     *segment = (struct message_segment){(uint64_t *)(uintptr_t)words, word_count, word_count};
-    *message = (struct message){.segment = segment,
-                                .segment_count = 1,
-                                .segment_max = 1,
-                                .read_limit_words = CAPNP_READ_LIMIT(word_count)};
+    *message = (struct message){
+        .segment = segment, .segment_count = 1, .segment_max = 1, .read_limit_words = CAPNP_READ_LIMIT(word_count)};
 }
 
 bool capnp_text_equal(struct capnp_text a, struct capnp_text b)

@@ -13,12 +13,12 @@
 #define FRAMES_MAX (CAPNP_DEPTH_MAX + 1u)
 
 struct frame {
-    struct capnp_list row;         /* what is walked */
-    struct capnp_list_builder to;  /* where it is copied to; count 0: nowhere */
+    struct capnp_list row;           /* what is walked */
+    struct capnp_list_builder to;    /* where it is copied to; count 0: nowhere */
     const struct capnp_shape *shape; /* of each element; NULL: any */
     const struct capnp_type *inner;  /* or, in a list of pointers, of each pointer; NULL: any */
-    uint32_t element;              /* that is walked now */
-    uint16_t pointer;              /* of it, that is next */
+    uint32_t element;                /* that is walked now */
+    uint16_t pointer;                /* of it, that is next */
 };
 
 struct walk {
@@ -50,8 +50,8 @@ static bool walk_holds(const struct walk *walk)
     return (walk->from == NULL || !walk->from->malformed) && (walk->to == NULL || !walk->to->failed);
 }
 
-static bool push(struct walk *walk, struct capnp_list row, struct capnp_list_builder to, const struct capnp_shape *shape,
-                 const struct capnp_type *inner)
+static bool push(struct walk *walk, struct capnp_list row, struct capnp_list_builder to,
+                 const struct capnp_shape *shape, const struct capnp_type *inner)
 {
     if (row.count == 0 || row.pointer_count == 0) {
         return true;
@@ -107,7 +107,8 @@ static uint16_t trimmed_pointers(const uint64_t *pointers, uint16_t count)
     return count;
 }
 
-static bool visit_struct(struct walk *walk, struct capnp_ref ref, struct capnp_slot slot, const struct capnp_shape *shape)
+static bool visit_struct(struct walk *walk, struct capnp_ref ref, struct capnp_slot slot,
+                         const struct capnp_shape *shape)
 {
     struct capnp_reader r = capnp_read_struct(ref);
     uint16_t data_words = (uint16_t)(r.data_bytes / 8);

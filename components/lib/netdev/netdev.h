@@ -18,19 +18,19 @@
 #include "core/room.h"
 #include "core/status.h"
 
-#define NETDEV_HEADER_BYTES 14u   /* Ethernet II: MTU does not count it */
-#define NETBUF_CLIENT_BYTES 64u   /* for example a pbuf_custom and a pointer */
-#define NETDEV_SEGMENTS_MAX 16u   /* of a frame to send, whatever the device */
+#define NETDEV_HEADER_BYTES 14u /* Ethernet II: MTU does not count it */
+#define NETBUF_CLIENT_BYTES 64u /* for example a pbuf_custom and a pointer */
+#define NETDEV_SEGMENTS_MAX 16u /* of a frame to send, whatever the device */
 
 struct netdev;
 
 /* One receive buffer. Keys: [I] fixed while the client has it  [L] the client's */
 struct netbuf {
-    struct netbuf *next;  /* [I] the rest of the frame; NULL in the last buffer */
-    uint8_t *data;        /* [I] the first byte of the frame in this buffer; the client may change the bytes */
-    uint32_t size;        /* [I] bytes in this buffer, never 0 */
-    uint32_t frame_size;  /* [I] bytes in all buffers of the frame; valid in the first only */
-    bool checksum_ok;     /* [I] first only: the TCP or UDP checksum need not be looked at */
+    struct netbuf *next; /* [I] the rest of the frame; NULL in the last buffer */
+    uint8_t *data;       /* [I] the first byte of the frame in this buffer; the client may change the bytes */
+    uint32_t size;       /* [I] bytes in this buffer, never 0 */
+    uint32_t frame_size; /* [I] bytes in all buffers of the frame; valid in the first only */
+    bool checksum_ok;    /* [I] first only: the TCP or UDP checksum need not be looked at */
     uint64_t client[NETBUF_CLIENT_BYTES / 8]; /* [L] the client's to use; not zeroed between frames */
 };
 
@@ -42,11 +42,11 @@ struct netdev_segment {
 /* A frame to send, Ethernet header first. The struct and the array are borrowed for the call; the bytes are lent. */
 struct netdev_frame {
     const struct netdev_segment *segment;
-    uint16_t segment_count; /* 1..netdev.segments_max */
-    bool checksum;          /* fill in a 16-bit one's-complement sum: needs netdev.tx_checksum */
+    uint16_t segment_count;   /* 1..netdev.segments_max */
+    bool checksum;            /* fill in a 16-bit one's-complement sum: needs netdev.tx_checksum */
     uint16_t checksum_start;  /* first byte that is summed, from the start of the frame */
     uint16_t checksum_offset; /* where the sum goes, from checksum_start; the pseudo-header sum stands there already */
-    void *token;            /* not NULL; comes back in sent() */
+    void *token;              /* not NULL; comes back in sent() */
 };
 
 struct netdev_client {
@@ -70,19 +70,19 @@ struct netdev_counters {
 
 /* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */
 struct netdev {
-    const struct netdev_ops *ops;  /* [I] called only by the wrappers below */
-    const char *name;              /* [I] "net0" */
-    uint8_t mac[6];                /* [I] */
-    uint16_t mtu;                  /* [I] bytes after the Ethernet header */
-    uint16_t segments_max;         /* [I] of a frame to send, at most NETDEV_SEGMENTS_MAX */
-    bool tx_checksum;              /* [I] netdev_frame.checksum may be set */
-    bool rx_checksum;              /* [I] netbuf.checksum_ok may come true */
-    uint32_t rx_buffers;           /* [I] how many netbufs there are, for sizing windows */
-    uint32_t rx_buffer_bytes;      /* [I] frame bytes that one netbuf holds at most */
-    bool link_up;                  /* [L] */
-    bool dead;                     /* [L] for good; netdev_send() answers ST_CLOSED */
-    struct netdev_client *client;  /* [I] after netdev_attach */
-    struct netdev_counters count;  /* [L] */
+    const struct netdev_ops *ops; /* [I] called only by the wrappers below */
+    const char *name;             /* [I] "net0" */
+    uint8_t mac[6];               /* [I] */
+    uint16_t mtu;                 /* [I] bytes after the Ethernet header */
+    uint16_t segments_max;        /* [I] of a frame to send, at most NETDEV_SEGMENTS_MAX */
+    bool tx_checksum;             /* [I] netdev_frame.checksum may be set */
+    bool rx_checksum;             /* [I] netbuf.checksum_ok may come true */
+    uint32_t rx_buffers;          /* [I] how many netbufs there are, for sizing windows */
+    uint32_t rx_buffer_bytes;     /* [I] frame bytes that one netbuf holds at most */
+    bool link_up;                 /* [L] */
+    bool dead;                    /* [L] for good; netdev_send() answers ST_CLOSED */
+    struct netdev_client *client; /* [I] after netdev_attach */
+    struct netdev_counters count; /* [L] */
 };
 
 /* Kept: the client lives as long as the image. Once per device. */

@@ -27,26 +27,27 @@ struct pci_bus;
 
 /* Keys: [I] fixed after enumeration  [B] BOOT only */
 struct pci_function {
-    const struct pci_bus *owner; /* [I] */
-    uint16_t bus;                /* [I] */
-    uint8_t device;              /* [I] */
-    uint8_t function;            /* [I] */
-    uint16_t vendor_id;          /* [I] */
-    uint16_t device_id;          /* [I] */
-    uint16_t subsystem_id;       /* [I] */
-    uint8_t class_code;          /* [I] */
-    uint8_t subclass;            /* [I] */
-    uint8_t pin;                 /* [I] 0: no INTx; 1 = INTA */
+    const struct pci_bus *owner;  /* [I] */
+    uint16_t bus;                 /* [I] */
+    uint8_t device;               /* [I] */
+    uint8_t function;             /* [I] */
+    uint16_t vendor_id;           /* [I] */
+    uint16_t device_id;           /* [I] */
+    uint16_t subsystem_id;        /* [I] */
+    uint8_t class_code;           /* [I] */
+    uint8_t subclass;             /* [I] */
+    uint8_t pin;                  /* [I] 0: no INTx; 1 = INTA */
     struct pci_bar bar[PCI_BARS]; /* [I] a 64-bit one takes two, the second of size 0 */
-    struct mmio msix_table;      /* [B] mapped when first needed */
-    uint16_t msix_count;         /* [I] vectors of its table; 0: no MSI-X */
-    uint8_t msix_offset;         /* [I] of the capability */
+    struct mmio msix_table;       /* [B] mapped when first needed */
+    uint16_t msix_count;          /* [I] vectors of its table; 0: no MSI-X */
+    uint8_t msix_offset;          /* [I] of the capability */
 };
 
 struct pci_ops {
     uint32_t (*read)(const struct pci_function *function, uint16_t offset, unsigned size);
     uint8_t (*capability)(const struct pci_function *function, enum pci_capability id, uint8_t after);
-    status_t (*map)(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size, struct mmio *window);
+    status_t (*map)(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
+                    struct mmio *window);
     void (*enable)(const struct pci_function *function);
     status_t (*msix_open)(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
                           void (*handle)(struct irq *irq));
@@ -56,9 +57,9 @@ struct pci_ops {
 };
 
 struct pci_bus {
-    const struct pci_ops *ops;      /* [I] called only by the wrappers below */
-    struct pci_function *function;  /* [I] count entries: (1) */
-    unsigned count;                 /* [I] */
+    const struct pci_ops *ops;     /* [I] called only by the wrappers below */
+    struct pci_function *function; /* [I] count entries: (1) */
+    unsigned count;                /* [I] */
 };
 
 /* Configuration space at a naturally aligned offset; size 1, 2, 4. All ones where there is nothing. */

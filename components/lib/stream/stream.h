@@ -111,7 +111,8 @@ static inline void stream_abort(struct stream *stream) REQUIRES(LOOP)
 }
 
 /* For providers: the client's callbacks, of which the optional ones may be absent. */
-static inline size_t stream_client_received(struct stream_client *client, const uint8_t *data, size_t len) REQUIRES(LOOP)
+static inline size_t stream_client_received(struct stream_client *client, const uint8_t *data, size_t len)
+    REQUIRES(LOOP)
 {
     return client->ops->received(client, data, len);
 }

@@ -170,7 +170,8 @@ static status_t negotiate(struct virtio_device *device, uint64_t wanted, uint64_
     return ST_OK;
 }
 
-status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted, uint64_t required)
+status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted,
+                     uint64_t required)
 {
     ASSERT(device->state == VIRTIO_IDLE && device->taken);
     device->driver = driver;
@@ -184,7 +185,8 @@ status_t virtio_open(struct virtio_device *device, const struct virtio_driver *d
     device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE);
     device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
     /* A device behind an IOMMU offers ACCESS_PLATFORM; no IOMMU translates here, so its addresses are ours. */
-    status_t s = negotiate(device, wanted | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, required | VIRTIO_F_VERSION_1);
+    status_t s =
+        negotiate(device, wanted | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, required | VIRTIO_F_VERSION_1);
     if (s != ST_OK) {
         device->ops->status_set(device, VIRTIO_STATUS_FAILED);
         note_set(device, "refused");

@@ -30,12 +30,12 @@
 enum virtio_type { VIRTIO_NET = 1, VIRTIO_BLK = 2, VIRTIO_RNG = 4 }; /* virtio 1.2, 5 */
 
 enum virtio_status { /* virtio 1.2, 2.1 */
-    VIRTIO_STATUS_ACKNOWLEDGE = 1,
-    VIRTIO_STATUS_DRIVER = 2,
-    VIRTIO_STATUS_DRIVER_OK = 4,
-    VIRTIO_STATUS_FEATURES_OK = 8,
-    VIRTIO_STATUS_NEEDS_RESET = 64,
-    VIRTIO_STATUS_FAILED = 128,
+                     VIRTIO_STATUS_ACKNOWLEDGE = 1,
+                     VIRTIO_STATUS_DRIVER = 2,
+                     VIRTIO_STATUS_DRIVER_OK = 4,
+                     VIRTIO_STATUS_FEATURES_OK = 8,
+                     VIRTIO_STATUS_NEEDS_RESET = 64,
+                     VIRTIO_STATUS_FAILED = 128,
 };
 
 /* Features that are no device type's own: virtio 1.2, 6. */
@@ -49,18 +49,18 @@ struct virtio_device;
 struct virtio_ops {
     uint8_t (*status_get)(struct virtio_device *device);
     void (*status_set)(struct virtio_device *device, uint8_t status);
-    uint64_t (*features_get)(struct virtio_device *device);                  /* BOOT */
-    void (*features_set)(struct virtio_device *device, uint64_t features);   /* BOOT */
+    uint64_t (*features_get)(struct virtio_device *device);                /* BOOT */
+    void (*features_set)(struct virtio_device *device, uint64_t features); /* BOOT */
     uint32_t (*generation)(struct virtio_device *device);
     uint32_t (*config)(struct virtio_device *device, size_t offset, unsigned width); /* 1, 2, 4; inside config_bytes */
-    uint16_t (*queue_size)(struct virtio_device *device, uint16_t index);    /* BOOT: the most it can; 0: no such queue */
+    uint16_t (*queue_size)(struct virtio_device *device, uint16_t index); /* BOOT: the most it can; 0: no such queue */
     status_t (*queue_set)(struct virtio_device *device, uint16_t index, const struct virtq *q); /* BOOT */
-    status_t (*interrupts)(struct virtio_device *device, uint16_t queues);   /* BOOT: before queue_set */
+    status_t (*interrupts)(struct virtio_device *device, uint16_t queues); /* BOOT: before queue_set */
     void (*notify)(struct virtio_device *device, uint16_t index);
 };
 
 struct virtio_driver {
-    const char *name; /* "drv/virtio-net" */
+    const char *name;                                                 /* "drv/virtio-net" */
     void (*interrupt)(struct virtio_device *device, uint32_t queues); /* LOOP: queues that may have finished chains */
     void (*config)(struct virtio_device *device);                     /* LOOP: configuration changed. May be NULL */
     void (*stopped)(struct virtio_device *device);                    /* LOOP: (2) */
@@ -106,8 +106,8 @@ void virtio_interrupt(struct virtio_device *device, uint32_t queues, bool config
 struct virtio_device *virtio_bus_take(struct virtio_bus *bus, enum virtio_type type) REQUIRES(BOOT);
 /* Reset; agrees on `wanted` features, as far as offered, without which `required` nothing goes. ST_UNSUPPORTED: one of
  * those lacks; ST_PROTO, ST_TIMEOUT: it does not behave. Each is logged. */
-status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted, uint64_t required)
-    REQUIRES(BOOT);
+status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted,
+                     uint64_t required) REQUIRES(BOOT);
 static inline bool virtio_has(const struct virtio_device *device, uint64_t feature)
 {
     return (device->features & feature) == feature;

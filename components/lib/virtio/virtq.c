@@ -15,7 +15,11 @@
 #include "lib/virtio/virtq.h"
 #include "core/assert.h"
 
-enum { RING_FLAGS = 0, RING_INDEX = 1, RING_ENTRIES = 2 }; /* 16-bit words of avail and used: virtio 1.2, 2.7.6 and 2.7.8 */
+enum {
+    RING_FLAGS = 0,
+    RING_INDEX = 1,
+    RING_ENTRIES = 2
+}; /* 16-bit words of avail and used: virtio 1.2, 2.7.6 and 2.7.8 */
 enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
 
 static void virtq_check(const struct virtq *q)
@@ -40,7 +44,8 @@ size_t virtq_used_offset(uint16_t size)
 
 size_t virtq_bytes(uint16_t size)
 {
-    return virtq_used_offset(size) + sizeof(uint16_t) * RING_ENTRIES + sizeof(struct virtq_used) * size + sizeof(uint16_t);
+    return virtq_used_offset(size) + sizeof(uint16_t) * RING_ENTRIES + sizeof(struct virtq_used) * size +
+           sizeof(uint16_t);
 }
 
 static uint16_t mask_of(const struct virtq *q)
@@ -119,7 +124,8 @@ static uint16_t chain_write(struct virtq *q, const struct virtq_segment *segment
     return head;
 }
 
-status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable, void *token)
+status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
+                      void *token)
 {
     uint32_t count = (uint32_t)readable + writable;
 

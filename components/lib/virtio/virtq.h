@@ -76,7 +76,8 @@ void virtq_init(struct virtq *q, uint16_t size, bool event_idx, struct dma_memor
 /* Lends a chain: `readable` segments that the device reads, then `writable` ones that it writes, until virtq_reap() or
  * virtq_reclaim() gives back the token. The array is borrowed. ST_FULL: not enough descriptors, nothing happened.
  * ST_CLOSED: broken. */
-status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable, void *token);
+status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
+                      void *token);
 
 /* Whether the device must be told of what was submitted since this was last asked. Ask once after each batch; true means
  * ring the doorbell. Never says false for a device that may be asleep. */

@@ -21,13 +21,13 @@ struct vat_connection;
 /* Bounds; component.conf says what they mean. */
 struct vat_options {
     uint32_t connections;
-    uint32_t answers;   /* ids that a peer may have unfinished, a power of two */
-    uint32_t live;      /* calls of one connection that run or whose results hold capabilities */
-    uint32_t live_all;  /* the same of all connections together */
-    uint32_t questions; /* calls to one peer that are out */
-    uint32_t exports;   /* objects that one peer holds, a power of two */
-    uint32_t imports;   /* objects of one peer that are held here, a power of two */
-    uint32_t promises;  /* of all connections together */
+    uint32_t answers;              /* ids that a peer may have unfinished, a power of two */
+    uint32_t live;                 /* calls of one connection that run or whose results hold capabilities */
+    uint32_t live_all;             /* the same of all connections together */
+    uint32_t questions;            /* calls to one peer that are out */
+    uint32_t exports;              /* objects that one peer holds, a power of two */
+    uint32_t imports;              /* objects of one peer that are held here, a power of two */
+    uint32_t promises;             /* of all connections together */
     uint32_t small, medium, large; /* message buffers of 1,152 bytes, 72 KiB and the largest size */
     uint32_t window_bytes;         /* of messages that one connection keeps here before it is read no further */
     uint32_t stall_seconds;        /* without progress in the middle of a message, or of sending one */
@@ -36,7 +36,7 @@ struct vat_options {
 /* What a connection held in total over a vat's life, and what is held now; for tests and the console. */
 struct vat_usage {
     uint32_t connections, live, questions, exports, imports, promises, small, medium, large; /* now */
-    uint64_t accepted, refused, aborted, calls; /* ever */
+    uint64_t accepted, refused, aborted, calls;                                              /* ever */
 };
 
 /* From the boot arena. */

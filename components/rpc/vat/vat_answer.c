@@ -477,16 +477,14 @@ struct vat_found vat_answer_find(struct vat_connection *c, struct rpc_promised_a
 {
     uint16_t path[VAT_PATH_MAX];
     uint8_t count;
-    struct vat_map_entry *entry =
-        vat_map_find(&c->answers, vat_key(rpc_promised_answer_get_question_id(promised)));
+    struct vat_map_entry *entry = vat_map_find(&c->answers, vat_key(rpc_promised_answer_get_question_id(promised)));
 
     if (entry == NULL || (answer_in(entry) != NULL && answer_in(entry)->finished)) {
         return (struct vat_found){.abort = true, .reason = "promised answer of a question that is not open"};
     }
     if (!path_read(promised, path, &count)) {
-        return (struct vat_found){.abort = true,
-                                  .exception = EXCEPTION_UNIMPLEMENTED,
-                                  .reason = "a transform that is not known here"};
+        return (struct vat_found){
+            .abort = true, .exception = EXCEPTION_UNIMPLEMENTED, .reason = "a transform that is not known here"};
     }
     return answer_find(entry, path, count);
 }

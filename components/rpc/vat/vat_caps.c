@@ -262,8 +262,8 @@ status_t vat_caps_write(struct vat_connection *c, struct vat_message *m, struct 
         m->export_id[i] = VAT_NO_EXPORT;
     }
     for (uint32_t i = 0; i < count && !m->message.failed; i++) {
-        status_t s = vat_descriptor_write(c, m->message.caps[i], rpc_cap_descriptor_builder_at(table, i),
-                                          &m->export_id[i]);
+        status_t s =
+            vat_descriptor_write(c, m->message.caps[i], rpc_cap_descriptor_builder_at(table, i), &m->export_id[i]);
         if (s != ST_OK) {
             m->message.failed = true;
         }

@@ -32,8 +32,7 @@ static bool calls_left(const struct vat_connection *c)
 
 static bool window_open(const struct vat_connection *c)
 {
-    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes &&
-           c->vat->buffers[VAT_MEDIUM].free_count > 0;
+    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes && c->vat->buffers[VAT_MEDIUM].free_count > 0;
 }
 
 static bool moves(const struct vat_connection *c)
@@ -180,8 +179,8 @@ static struct vat_found loopback_target(struct vat_connection *c, struct rpc_mes
     struct object *object = vat_settle(found.object);
     const struct vat_import *import = vat_import_of(object);
     const struct vat_promise *p = vat_promise_of(object);
-    bool theirs = (import != NULL && import->c == c) ||
-                  (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
+    bool theirs =
+        (import != NULL && import->c == c) || (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
     found.abort = !theirs;
     found.reason = theirs ? NULL : "Disembargo of what does not lead back to you";
     if (!found.owned) {
@@ -199,8 +198,7 @@ static void loopback_reply(struct vat_connection *c, struct vat_message *m, stru
     struct vat_promise *p = vat_promise_of(object);
 
     vat_message_reuse(m);
-    struct rpc_disembargo_builder reply =
-        rpc_message_init_disembargo(rpc_message_init(capnp_root(&m->message)));
+    struct rpc_disembargo_builder reply = rpc_message_init_disembargo(rpc_message_init(capnp_root(&m->message)));
     struct rpc_message_target_builder target = rpc_disembargo_init_target(reply);
     if (import != NULL) {
         rpc_message_target_set_imported_cap(target, import->id);
@@ -214,8 +212,7 @@ static void loopback_reply(struct vat_connection *c, struct vat_message *m, stru
 
 /* True: `m` was taken over. */
 REQUIRES(LOOP)
-static bool disembargo_message(struct vat_connection *c, struct vat_message *m,
-                               struct rpc_disembargo_reader disembargo)
+static bool disembargo_message(struct vat_connection *c, struct vat_message *m, struct rpc_disembargo_reader disembargo)
 {
     struct rpc_disembargo_context_reader context = rpc_disembargo_get_context(disembargo);
     uint32_t id;

@@ -34,7 +34,7 @@
 #define VAT_CAPS 8u          /* capabilities of a message in a small buffer */
 #define VAT_HEADER_BYTES 24u /* in front of a built message's first word: the frame of VAT_SEGMENTS segments */
 #define VAT_HEAD_MAX (4u * (MESSAGE_SEGMENTS_MAX + 2u))
-#define VAT_PIECES 32u       /* lent to a stream at a time */
+#define VAT_PIECES 32u /* lent to a stream at a time */
 #define VAT_CONTROL_BYTES 2048u
 #define VAT_CONTROL_WORDS 64u /* the longest control message: a Resolve with a reason */
 #define VAT_NO_EXPORT UINT32_MAX
@@ -84,15 +84,15 @@ enum vat_size { VAT_SMALL, VAT_MEDIUM, VAT_LARGE, VAT_SIZES };
 struct vat_message {
     struct vat_out out;
     struct message message;
-    struct vat *vat;                  /* [I] */
-    struct vat_connection *charged;   /* [L] whose window it counts in, or NULL */
-    struct list pieces;               /* [L] further buffers that belong to it */
-    uint64_t *words;                  /* [L] */
-    uint32_t *export_id;              /* [L] by capability: what a descriptor that was sent counts for */
-    uint32_t word_count;              /* [L] that fit into this buffer */
-    uint8_t size;                     /* [I] enum vat_size */
-    uint8_t references;               /* [L] an answer or question that keeps it, and the queue or the stream */
-    uint8_t segments_sent;            /* [L] lent to the stream so far */
+    struct vat *vat;                /* [I] */
+    struct vat_connection *charged; /* [L] whose window it counts in, or NULL */
+    struct list pieces;             /* [L] further buffers that belong to it */
+    uint64_t *words;                /* [L] */
+    uint32_t *export_id;            /* [L] by capability: what a descriptor that was sent counts for */
+    uint32_t word_count;            /* [L] that fit into this buffer */
+    uint8_t size;                   /* [I] enum vat_size */
+    uint8_t references;             /* [L] an answer or question that keeps it, and the queue or the stream */
+    uint8_t segments_sent;          /* [L] lent to the stream so far */
     struct message_segment segment[VAT_SEGMENTS];
     struct object *cap[VAT_CAPS];
     uint32_t cap_export[VAT_CAPS];
@@ -129,64 +129,64 @@ void vat_message_put(struct vat_message *m) REQUIRES(LOOP); /* NULL is nothing *
 enum vat_tomb { VAT_TOMB_EXCEPTION, VAT_TOMB_PLAIN = 4, VAT_TOMBS = 8 };
 
 struct vat_answer {
-    struct call call;               /* what the server has */
-    struct vat *vat;                /* [I] */
-    struct vat_connection *c;       /* [L] NULL: the connection is gone */
-    struct list node;               /* [L] in c->live */
-    struct list promises;           /* [L] vat_promise.source_node: what is pipelined on it */
-    struct vat_message *params;     /* [L] */
-    struct vat_message *results;    /* [L] */
-    struct payload content;         /* [L] of results */
+    struct call call;                   /* what the server has */
+    struct vat *vat;                    /* [I] */
+    struct vat_connection *c;           /* [L] NULL: the connection is gone */
+    struct list node;                   /* [L] in c->live */
+    struct list promises;               /* [L] vat_promise.source_node: what is pipelined on it */
+    struct vat_message *params;         /* [L] */
+    struct vat_message *results;        /* [L] */
+    struct payload content;             /* [L] of results */
     struct rpc_payload_builder payload; /* [L] of results, until they are queued */
-    struct vat_question *taker;     /* [L] `yourself`: the question that takes the results */
-    struct vat_out elsewhere;       /* [L] */
-    const char *reason;             /* [L] `yourself` and failed: in params' buffer */
-    uint32_t id;                    /* [I] */
-    uint8_t exception;              /* [L] enum exception, when reason is there */
-    bool returned;                  /* [L] */
-    bool finished;                  /* [L] the peer sent Finish */
-    bool told;                      /* [L] the peer's Return is queued, or sent when it stands in `elsewhere` */
-    bool yourself;                  /* [I] */
+    struct vat_question *taker;         /* [L] `yourself`: the question that takes the results */
+    struct vat_out elsewhere;           /* [L] */
+    const char *reason;                 /* [L] `yourself` and failed: in params' buffer */
+    uint32_t id;                        /* [I] */
+    uint8_t exception;                  /* [L] enum exception, when reason is there */
+    bool returned;                      /* [L] */
+    bool finished;                      /* [L] the peer sent Finish */
+    bool told;                          /* [L] the peer's Return is queued, or sent when it stands in `elsewhere` */
+    bool yourself;                      /* [I] */
 };
 
 /* A call to the peer, or a Bootstrap. Its id is its place in c->question. */
 struct vat_question {
     struct vat_connection *c;
-    struct call *call;         /* [L] NULL: nobody waits for the results themselves */
-    struct list promises;      /* [L] vat_promise.source_node: what is pipelined on it */
-    struct vat_message *sent;  /* [L] the Call, kept when it counts for exports */
-    struct vat_answer *from;   /* [L] takeFromOtherQuestion: the answer that it waits for */
-    struct vat_out finish;     /* [L] */
-    uint32_t id;               /* [I] */
-    bool returned;             /* [L] */
-    bool finished;             /* [L] Finish is queued or sent */
-    bool release_results;      /* [L] what the Finish says */
+    struct call *call;        /* [L] NULL: nobody waits for the results themselves */
+    struct list promises;     /* [L] vat_promise.source_node: what is pipelined on it */
+    struct vat_message *sent; /* [L] the Call, kept when it counts for exports */
+    struct vat_answer *from;  /* [L] takeFromOtherQuestion: the answer that it waits for */
+    struct vat_out finish;    /* [L] */
+    uint32_t id;              /* [I] */
+    bool returned;            /* [L] */
+    bool finished;            /* [L] Finish is queued or sent */
+    bool release_results;     /* [L] what the Finish says */
 };
 
 struct vat_export {
-    struct object *object;      /* [L] one reference; NULL: free */
-    struct vat_connection *c;   /* [I] */
-    struct list watch;          /* [L] in vat_promise.watchers until it resolves */
-    struct vat_out resolve;     /* [L] */
-    uint32_t references;        /* [L] that the peer holds */
-    uint32_t next_free;         /* [L] */
-    bool resolved;              /* [L] a promise's Resolve is queued or sent */
+    struct object *object;    /* [L] one reference; NULL: free */
+    struct vat_connection *c; /* [I] */
+    struct list watch;        /* [L] in vat_promise.watchers until it resolves */
+    struct vat_out resolve;   /* [L] */
+    uint32_t references;      /* [L] that the peer holds */
+    uint32_t next_free;       /* [L] */
+    bool resolved;            /* [L] a promise's Resolve is queued or sent */
 };
 
 /* An object that lives with the peer. */
 struct vat_import {
     struct object object;
-    struct vat *vat;            /* [I] */
-    struct vat_connection *c;   /* [L] NULL: the connection is gone */
-    struct object *target;      /* [L] a promise that was resolved: what it is; one reference */
-    struct vat_out release;     /* [L] */
-    const char *reason;         /* [L] static text of why it is broken, or NULL */
-    uint32_t id;                /* [I] the peer's export */
-    uint32_t remote;            /* [L] references that the peer counts for us */
-    bool promise;               /* [L] a Resolve may come */
-    bool resolved;              /* [L] it came */
-    bool called;                /* [L] calls went out to it: a shorter way must wait for them (embargo) */
-    uint8_t exception;          /* [L] resolved without target: broken so */
+    struct vat *vat;          /* [I] */
+    struct vat_connection *c; /* [L] NULL: the connection is gone */
+    struct object *target;    /* [L] a promise that was resolved: what it is; one reference */
+    struct vat_out release;   /* [L] */
+    const char *reason;       /* [L] static text of why it is broken, or NULL */
+    uint32_t id;              /* [I] the peer's export */
+    uint32_t remote;          /* [L] references that the peer counts for us */
+    bool promise;             /* [L] a Resolve may come */
+    bool resolved;            /* [L] it came */
+    bool called;              /* [L] calls went out to it: a shorter way must wait for them (embargo) */
+    uint8_t exception;        /* [L] resolved without target: broken so */
 };
 
 enum vat_promise_state {
@@ -204,18 +204,18 @@ struct vat_promise {
     struct list calls;             /* [L] that wait */
     struct list ready;             /* [L] in vat->ready: calls can run */
     struct list watchers;          /* [L] vat_export.watch */
-    struct object *target;         /* [L] RESOLVED: one reference, NULL: the null capability. Embargoed: what it will be */
+    struct object *target; /* [L] RESOLVED: one reference, NULL: the null capability. Embargoed: what it will be */
     struct vat_connection *embargo; /* [L] WAITING for this connection's receiverLoopback */
-    struct vat_out disembargo;     /* [L] */
-    uint32_t embargo_import;       /* [L] the Disembargo's target: this import of ours, or ... */
-    uint32_t embargo_question;     /* [L] ... this question and `path` */
-    bool embargo_on_import;        /* [L] */
-    bool called;                   /* [L] PIPELINE: calls went out */
-    uint8_t state;                 /* [L] */
-    uint8_t path_count;            /* [I] */
-    uint8_t exception;             /* [L] BROKEN */
-    uint16_t path[VAT_PATH_MAX];   /* [I] */
-    char reason[CALL_REASON_MAX];  /* [L] BROKEN */
+    struct vat_out disembargo;      /* [L] */
+    uint32_t embargo_import;        /* [L] the Disembargo's target: this import of ours, or ... */
+    uint32_t embargo_question;      /* [L] ... this question and `path` */
+    bool embargo_on_import;         /* [L] */
+    bool called;                    /* [L] PIPELINE: calls went out */
+    uint8_t state;                  /* [L] */
+    uint8_t path_count;             /* [I] */
+    uint8_t exception;              /* [L] BROKEN */
+    uint16_t path[VAT_PATH_MAX];    /* [I] */
+    char reason[CALL_REASON_MAX];   /* [L] BROKEN */
 };
 
 /* ---- connections ---- */
@@ -237,66 +237,66 @@ struct vat_piece { /* lent to the stream */
 
 struct vat_connection {
     struct stream_client client;
-    struct vat *vat;               /* [I] */
-    struct stream *stream;         /* [L] NULL: none yet, or closed() came */
-    struct list node;              /* [L] in vat->free, vat->open or vat->closing */
-    struct list hungry;            /* [L] in vat->hungry: waits for a buffer or a call slot */
-    uint8_t state;                 /* [L] enum vat_state */
-    bool entered;                  /* [L] inside received(): sending waits for its end */
-    bool full;                     /* [L] the stream has ST_FULL: room() will come */
-    bool blocked;                  /* [L] bytes were left with the stream */
+    struct vat *vat;       /* [I] */
+    struct stream *stream; /* [L] NULL: none yet, or closed() came */
+    struct list node;      /* [L] in vat->free, vat->open or vat->closing */
+    struct list hungry;    /* [L] in vat->hungry: waits for a buffer or a call slot */
+    uint8_t state;         /* [L] enum vat_state */
+    bool entered;          /* [L] inside received(): sending waits for its end */
+    bool full;             /* [L] the stream has ST_FULL: room() will come */
+    bool blocked;          /* [L] bytes were left with the stream */
 
-    uint8_t head[VAT_HEAD_MAX];    /* [L] a frame's header so far */
-    uint32_t head_size;            /* [L] */
-    uint32_t body_bytes;           /* [L] of the message so far */
-    struct capnp_frame frame;      /* [L] valid when the header is whole */
-    bool framed;                   /* [L] it is */
-    struct vat_message *incoming;  /* [L] where the body goes */
+    uint8_t head[VAT_HEAD_MAX];   /* [L] a frame's header so far */
+    uint32_t head_size;           /* [L] */
+    uint32_t body_bytes;          /* [L] of the message so far */
+    struct capnp_frame frame;     /* [L] valid when the header is whole */
+    bool framed;                  /* [L] it is */
+    struct vat_message *incoming; /* [L] where the body goes */
 
-    struct list out;               /* [L] vat_out.node, oldest first */
+    struct list out;                    /* [L] vat_out.node, oldest first */
     struct vat_piece piece[VAT_PIECES]; /* [L] a ring */
     uint32_t piece_first, piece_count;  /* [L] */
-    uint32_t piece_returned;       /* [L] bytes of the first piece that sent() has named */
+    uint32_t piece_returned;            /* [L] bytes of the first piece that sent() has named */
     uint8_t control[VAT_CONTROL_BYTES]; /* [L] a ring: control messages are written here and lent from here */
-    uint32_t control_written;      /* [L] free-running */
-    uint32_t control_lent;         /* [L] free-running */
-    uint32_t control_returned;     /* [L] free-running */
+    uint32_t control_written;           /* [L] free-running */
+    uint32_t control_lent;              /* [L] free-running */
+    uint32_t control_returned;          /* [L] free-running */
 
-    struct vat_map answers;        /* [L] peer's question id -> vat_answer or tomb */
-    struct vat_map imports;        /* [L] peer's export id -> vat_import */
-    struct vat_map exported;       /* [L] object -> vat_export */
-    struct vat_export *export;     /* [L] options.exports of them, by id */
-    uint32_t export_free;          /* [L] */
-    uint32_t export_count;         /* [L] */
+    struct vat_map answers;         /* [L] peer's question id -> vat_answer or tomb */
+    struct vat_map imports;         /* [L] peer's export id -> vat_import */
+    struct vat_map exported;        /* [L] object -> vat_export */
+    struct vat_export *export;      /* [L] options.exports of them, by id */
+    uint32_t export_free;           /* [L] */
+    uint32_t export_count;          /* [L] */
     struct vat_question **question; /* [L] options.questions of them, by id; NULL: free */
-    uint32_t question_count;       /* [L] */
-    uint32_t question_hint;        /* [L] no id below it is free */
-    struct list live;              /* [L] vat_answer.node */
-    struct list embargoes;         /* [L] vat_promise.source_node */
-    uint32_t live_count;           /* [L] */
-    uint32_t running;              /* [L] of them not returned */
-    uint32_t held_bytes;           /* [L] of charged messages */
-    uint32_t reap_next;            /* [L] CLOSING: how far exports and questions are emptied */
-    uint64_t progress_ns;          /* [L] when bytes last moved, either way */
+    uint32_t question_count;        /* [L] */
+    uint32_t question_hint;         /* [L] no id below it is free */
+    struct list live;               /* [L] vat_answer.node */
+    struct list embargoes;          /* [L] vat_promise.source_node */
+    uint32_t live_count;            /* [L] */
+    uint32_t running;               /* [L] of them not returned */
+    uint32_t held_bytes;            /* [L] of charged messages */
+    uint32_t reap_next;             /* [L] CLOSING: how far exports and questions are emptied */
+    uint64_t progress_ns;           /* [L] when bytes last moved, either way */
 };
 
 struct vat {
-    struct vat_options options;    /* [I] */
-    struct object *bootstrap;      /* [I] */
+    struct vat_options options; /* [I] */
+    struct object *bootstrap;   /* [I] */
     struct vat_buffers buffers[VAT_SIZES];
     struct pool answer_pool, question_pool, import_pool, promise_pool;
     struct vat_connection *connection; /* [I] options.connections of them */
     struct list free, open, closing;   /* [L] vat_connection.node */
-    struct list hungry;            /* [L] vat_connection.hungry, served in order */
-    struct list ready;             /* [L] vat_promise.ready */
-    struct vat_promise **embargoed; /* [L] by index in promise_pool: those that wait for a receiverLoopback */
-    bool running_ready;            /* [L] */
-    struct work reap;              /* [L] */
-    struct work feed;              /* [L] resumes who is hungry */
-    struct timer stall;            /* [L] */
+    struct list hungry;                /* [L] vat_connection.hungry, served in order */
+    struct list ready;                 /* [L] vat_promise.ready */
+    struct vat_promise **embargoed;    /* [L] by index in promise_pool: those that wait for a receiverLoopback */
+    bool running_ready;                /* [L] */
+    struct work reap;                  /* [L] */
+    struct work feed;                  /* [L] resumes who is hungry */
+    struct timer stall;                /* [L] */
     uint64_t accepted, refused, aborted, calls; /* [L] */
-    uint64_t abort_log_ns;         /* [L] when an abort was last logged */
-    uint64_t aborts_unlogged;      /* [L] */
+    uint64_t abort_log_ns;                      /* [L] when an abort was last logged */
+    uint64_t aborts_unlogged;                   /* [L] */
 };
 
 /* vat.c */
@@ -357,10 +357,10 @@ void vat_answer_orphan(struct vat_answer *a) REQUIRES(LOOP);
 /* Where a promised answer leads: an object (borrowed), NULL the null capability, or a typed failure. */
 struct vat_found {
     struct object *object;
-    const char *reason;      /* not NULL: failed */
+    const char *reason; /* not NULL: failed */
     enum exception exception;
-    bool abort;              /* failed, and the peer broke the protocol */
-    bool owned;              /* `object` comes with a reference */
+    bool abort; /* failed, and the peer broke the protocol */
+    bool owned; /* `object` comes with a reference */
 };
 struct vat_found vat_answer_find(struct vat_connection *c, struct rpc_promised_answer_reader promised) REQUIRES(LOOP);
 struct vat_found vat_target_find(struct vat_connection *c, struct rpc_message_target_reader target) REQUIRES(LOOP);

@@ -13,7 +13,7 @@
 #define HEAD_BYTES ((sizeof(struct vat_message) + VAT_HEADER_BYTES + 7u) & ~7u)
 
 _Static_assert(HEAD_BYTES + 64 * 8 <= VAT_SMALL_BYTES, "64 words fit a small buffer, so every exception does");
-_Static_assert(MESSAGE_CAPS_MAX * (sizeof(struct object *) + sizeof(uint32_t)) <= VAT_SMALL_BYTES - HEAD_BYTES,
+_Static_assert(MESSAGE_CAPS_MAX *(sizeof(struct object *) + sizeof(uint32_t)) <= VAT_SMALL_BYTES - HEAD_BYTES,
                "a small buffer holds a capability table");
 _Static_assert(MESSAGE_WORDS_MAX * 8 + MESSAGE_SEGMENTS_MAX * sizeof(struct message_segment) + HEAD_BYTES <=
                    VAT_LARGE_BYTES,
@@ -166,10 +166,8 @@ struct vat_message *vat_message_for_frame(struct vat *vat, const struct capnp_fr
         return NULL;
     }
     ASSERT(frame->words + table <= m->word_count);
-    m->message = (struct message){.segment = m->segment,
-                                  .segment_max = VAT_SEGMENTS,
-                                  .caps = m->cap,
-                                  .cap_max = VAT_CAPS};
+    m->message =
+        (struct message){.segment = m->segment, .segment_max = VAT_SEGMENTS, .caps = m->cap, .cap_max = VAT_CAPS};
     m->export_id = m->cap_export;
     if (table > 0) {
         m->message.segment = (struct message_segment *)(void *)(m->words + frame->words);

@@ -226,8 +226,7 @@ static bool peers_own(struct object *object, const struct vat_connection *c)
     const struct vat_import *import = vat_import_of(object);
     const struct vat_promise *p = vat_promise_of(object);
 
-    return (import != NULL && import->c == c) ||
-           (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
+    return (import != NULL && import->c == c) || (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
 }
 
 void vat_resolve_after_embargo(struct vat_promise *p, struct vat_connection *c, struct object *target)

@@ -350,8 +350,7 @@ static void take_results(struct vat_question *q, struct vat_message *m, struct r
     if (!vat_caps_read(c, m, payload)) {
         return;
     }
-    struct payload content = {&m->message, ref.segment,
-                              (uint32_t)(ref.at - m->message.segment[ref.segment].words)};
+    struct payload content = {&m->message, ref.segment, (uint32_t)(ref.at - m->message.segment[ref.segment].words)};
     vat_question_results(q, content);
     if (m->message.malformed) {
         vat_abort(c, EXCEPTION_FAILED, "malformed results");
@@ -386,7 +385,7 @@ static void take_return(struct vat_question *q, struct vat_message *m, struct rp
     case RPC_RETURN_WHICH_TAKE_FROM_OTHER_QUESTION:
         take_from(q, rpc_return_get_take_from_other_question(answer));
         return;
-    case RPC_RETURN_WHICH_RESULTS_SENT_ELSEWHERE: /* never asked for */
+    case RPC_RETURN_WHICH_RESULTS_SENT_ELSEWHERE:  /* never asked for */
     case RPC_RETURN_WHICH_ACCEPT_FROM_THIRD_PARTY: /* never allowed */
         break;
     }

@@ -202,7 +202,8 @@ static void make_uuid(const struct blobs_volume *v, uint8_t uuid[16], uint64_t *
     seed.before = v->superblock.generation ^ v->superblock.sequence;
     memcpy(seed.id, v->disk->id, sizeof(seed.id));
     if (v->random != NULL) {
-        status_ignore(random_fill(v->random, seed.random, sizeof(seed.random)), "clocks alone make a name, if a poorer one");
+        status_ignore(random_fill(v->random, seed.random, sizeof(seed.random)),
+                      "clocks alone make a name, if a poorer one");
     }
     uint8_t digest[SHA256_BYTES];
     sha256_bytes(&seed, sizeof(seed), digest);

@@ -15,10 +15,10 @@
 #define LOG_BYTES 8192u /* of text in one answer of logs() */
 
 static struct svc_node_state {
-    struct object object;   /* static: lives as long as the image */
-    struct vat *vat;        /* [I] */
+    struct object object;      /* static: lives as long as the image */
+    struct vat *vat;           /* [I] */
     struct object **object_of; /* [I] by place in exposed_caps */
-    char log[LOG_BYTES];    /* [L] */
+    char log[LOG_BYTES];       /* [L] */
 } self;
 
 static void node_info(struct object *object, struct call *call, struct node_info_params_reader params)

@@ -8,11 +8,11 @@ _Noreturn void panic_assert(const char *file, int line, const char *what);
 /* Stops this machine with a reason. printf-like (core/fmt.h). Any room. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define ASSERT(x)                                       \
-    do {                                                \
-        if (__builtin_expect(!(x), 0)) {                \
-            panic_assert(__FILE_NAME__, __LINE__, #x);  \
-        }                                               \
+#define ASSERT(x)                                                                                                      \
+    do {                                                                                                               \
+        if (__builtin_expect(!(x), 0)) {                                                                               \
+            panic_assert(__FILE_NAME__, __LINE__, #x);                                                                 \
+        }                                                                                                              \
     } while (0)
 #define UNREACHABLE() panic_assert(__FILE_NAME__, __LINE__, "unreachable")
 
@@ -20,11 +20,11 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 #ifndef CONFIG_ASSERT_SLOW
 #define CONFIG_ASSERT_SLOW 0
 #endif
-#define ASSERT_SLOW(x)            \
-    do {                          \
-        if (CONFIG_ASSERT_SLOW) { \
-            ASSERT(x);            \
-        }                         \
+#define ASSERT_SLOW(x)                                                                                                 \
+    do {                                                                                                               \
+        if (CONFIG_ASSERT_SLOW) {                                                                                      \
+            ASSERT(x);                                                                                                 \
+        }                                                                                                              \
     } while (0)
 
 #ifndef __FILE_NAME__

@@ -18,10 +18,10 @@ typedef uint64_t cap_t;
 #define CAP_NONE 0ull
 
 enum cap_right {
-    CAP_CALL = 1u << 0, /* call methods */
-    CAP_COPY = 1u << 1, /* give a copy to another domain */
-    CAP_MOVE = 1u << 2, /* give itself away */
-    CAP_SERVE = 1u << 3, /* receive the calls of an endpoint (core/ring.h) */
+    CAP_CALL = 1u << 0,                       /* call methods */
+    CAP_COPY = 1u << 1,                       /* give a copy to another domain */
+    CAP_MOVE = 1u << 2,                       /* give itself away */
+    CAP_SERVE = 1u << 3,                      /* receive the calls of an endpoint (core/ring.h) */
     CAP_ALL = CAP_CALL | CAP_COPY | CAP_MOVE, /* what a client has; never CAP_SERVE */
 };
 
@@ -69,10 +69,10 @@ bool cap_table_clear(struct cap_table *table, unsigned most) REQUIRES(LOOP);
 
 /* What the profile grants; generated as caps.c. */
 struct initial_cap {
-    const char *domain;                 /* component that holds it */
-    const char *name;                   /* its name for it */
-    const char *provider;               /* "svc/echo.echo" */
-    struct object *(*provide)(void);    /* BOOT; NULL for grants that are not Cap'n Proto objects (C contracts) */
+    const char *domain;              /* component that holds it */
+    const char *name;                /* its name for it */
+    const char *provider;            /* "svc/echo.echo" */
+    struct object *(*provide)(void); /* BOOT; NULL for grants that are not Cap'n Proto objects (C contracts) */
 };
 extern const struct initial_cap initial_caps[];
 extern const unsigned initial_caps_count;

@@ -54,8 +54,8 @@ struct irq {
     struct list node;                /* [I] */
 };
 /* A message-signalled interrupt to this CPU: the address and data to program. ST_FULL: no vector left. */
-status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address, uint32_t *data)
-    REQUIRES(BOOT);
+status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
+                      uint32_t *data) REQUIRES(BOOT);
 /* A wired interrupt by its global number (GSI). edge, active-high when level is false; else level, active-low for PCI. */
 status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
                         bool active_low) REQUIRES(BOOT);
@@ -72,17 +72,18 @@ bool platform_mmio_device(unsigned i, struct device_window *window) REQUIRES(BOO
 
 /* PCI configuration space, by ECAM or legacy ports, whichever the machine has. ST_UNSUPPORTED: no PCI here.
  * offset is naturally aligned; size 1, 2 or 4. */
-status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value);
-status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
-    REQUIRES(BOOT);
+status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
+                         uint32_t *value);
+status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
+                          uint32_t value) REQUIRES(BOOT);
 unsigned pci_bus_count(void); /* 0: no PCI */
 /* The GSI that the pin (1 = INTA) of a PCI function reaches; false when unknown. */
 bool pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi) REQUIRES(BOOT);
 
 /* A line for the `devices` command. Kept by the caller for life. */
 struct device_note {
-    const char *driver;                 /* [I] component that drives it */
-    char text[64];                      /* [L] what it is and how it fares */
-    struct list node;                   /* [I] */
+    const char *driver; /* [I] component that drives it */
+    char text[64];      /* [L] what it is and how it fares */
+    struct list node;   /* [I] */
 };
 void device_note_add(struct device_note *note) REQUIRES(BOOT);

@@ -6,10 +6,10 @@
 #include "core/room.h"
 
 struct diag_command {
-    const char *name;  /* [I] one word */
-    const char *help;  /* [I] one line */
+    const char *name;                   /* [I] one word */
+    const char *help;                   /* [I] one line */
     void (*run)(int argc, char **argv); /* [I] LOOP */
-    struct list node;  /* [L] */
+    struct list node;                   /* [L] */
 };
 void diag_command_add(struct diag_command *command) REQUIRES(BOOT);
 /* To the console only, not into the log. */

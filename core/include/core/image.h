@@ -27,7 +27,7 @@ extern const unsigned char image_schema_start[], image_schema_end[];
 /* What remote sessions may reach by name: the profile's `expose` lines. */
 struct exposed {
     const char *name;
-    const char *interface;   /* display name, "Store" */
+    const char *interface; /* display name, "Store" */
     uint64_t interface_id;
     struct object *(*provide)(void); /* BOOT */
 };

@@ -12,14 +12,13 @@ enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 #define LOG_MAX LOG_INFO
 #endif
 
-void log_line(enum log_level level, const char *tag, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void log_line(enum log_level level, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-#define LOG_AT(level, ...)                          \
-    do {                                            \
-        if ((level) <= LOG_MAX) {                   \
-            log_line((level), LOG_TAG, __VA_ARGS__); \
-        }                                           \
+#define LOG_AT(level, ...)                                                                                             \
+    do {                                                                                                               \
+        if ((level) <= LOG_MAX) {                                                                                      \
+            log_line((level), LOG_TAG, __VA_ARGS__);                                                                   \
+        }                                                                                                              \
     } while (0)
 #define log_err(...) LOG_AT(LOG_ERR, __VA_ARGS__)
 #define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)

@@ -15,9 +15,9 @@
 
 /* Whose memory it is. One per component, generated; core and platform have their own. */
 struct ledger {
-    const char *name;     /* [I] "net/lwip" */
-    size_t taken_bytes;   /* [L] of the boot arena, for good */
-    struct list node;     /* [I] in the list that `mem` prints */
+    const char *name;      /* [I] "net/lwip" */
+    size_t taken_bytes;    /* [L] of the boot arena, for good */
+    struct list node;      /* [I] in the list that `mem` prints */
     size_t expected_bytes; /* [I] what component.conf's `memory` line says, generated; 0: it says nothing */
 };
 
@@ -35,24 +35,24 @@ void *boot_alloc_named(const char *what, size_t size, size_t align) REQUIRES(BOO
 void boot_seal(void) REQUIRES(BOOT);
 
 struct memory_usage {
-    size_t total_bytes;     /* of RAM that the machine reported usable */
-    size_t image_bytes;     /* text, data, bss, page tables, stacks */
-    size_t taken_bytes;     /* of the boot arena by all ledgers */
+    size_t total_bytes; /* of RAM that the machine reported usable */
+    size_t image_bytes; /* text, data, bss, page tables, stacks */
+    size_t taken_bytes; /* of the boot arena by all ledgers */
     size_t free_bytes;
 };
 void memory_usage(struct memory_usage *usage);
 
 /* Fixed-size items. Owned by one loop: no lock. */
 struct pool {
-    const char *name;       /* [I] */
-    uint32_t item_size;     /* [I] rounded up to 16 */
-    uint32_t count;         /* [I] */
-    uint32_t in_use;        /* [L] */
-    uint32_t in_use_max;    /* [L] high water */
-    uint64_t refused;       /* [L] times that it was empty */
-    void *free;             /* [L] singly linked through the items */
-    char *items;            /* [I] */
-    struct list node;       /* [I] in the list that `mem` prints */
+    const char *name;    /* [I] */
+    uint32_t item_size;  /* [I] rounded up to 16 */
+    uint32_t count;      /* [I] */
+    uint32_t in_use;     /* [L] */
+    uint32_t in_use_max; /* [L] high water */
+    uint64_t refused;    /* [L] times that it was empty */
+    void *free;          /* [L] singly linked through the items */
+    char *items;         /* [I] */
+    struct list node;    /* [I] in the list that `mem` prints */
 };
 void pool_init(struct pool *pool, const char *name, size_t item_size, size_t count) REQUIRES(BOOT);
 /* A zeroed item or NULL. */
@@ -65,4 +65,4 @@ struct arena;
 struct arena *arena_new(const char *name, size_t size) REQUIRES(BOOT);
 void *arena_alloc(struct arena *arena, size_t size) REQUIRES(LOOP); /* 16-aligned, not zeroed; NULL when full */
 void arena_free(struct arena *arena, void *p) REQUIRES(LOOP);       /* NULL is nothing */
-size_t arena_used(const struct arena *arena); /* bytes, headers included */
+size_t arena_used(const struct arena *arena);                       /* bytes, headers included */

@@ -22,14 +22,15 @@ struct message {
     struct message_segment *segment; /* [I] segment_max entries, lent by the owner */
     uint16_t segment_count;          /* [L] */
     uint16_t segment_max;            /* [I] */
-    struct object **caps;            /* [I] cap_max entries; each entry holds one reference, NULL is the null capability */
-    uint16_t cap_count;              /* [L] */
-    uint16_t cap_max;                /* [I] */
+    struct object **caps; /* [I] cap_max entries; each entry holds one reference, NULL is the null capability */
+    uint16_t cap_count;   /* [L] */
+    uint16_t cap_max;     /* [I] */
     /* Builders: appends a segment of at least `words` zeroed words; false when the owner has no more. May be NULL. */
     bool (*grow)(struct message *message, uint32_t words); /* [I] */
-    uint64_t read_limit_words; /* [L] readers: traversal budget that is left; every word looked at costs, so do empty elements */
-    bool failed;               /* [L] builders ran out of room: everything since was dropped */
-    bool malformed;            /* [L] readers met something that is no Cap'n Proto; what they returned was a default */
+    uint64_t
+        read_limit_words; /* [L] readers: traversal budget that is left; every word looked at costs, so do empty elements */
+    bool failed;          /* [L] builders ran out of room: everything since was dropped */
+    bool malformed;       /* [L] readers met something that is no Cap'n Proto; what they returned was a default */
 };
 
 /* Where a content pointer stands: word `word` of segment `segment`. */

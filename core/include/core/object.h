@@ -72,18 +72,18 @@ struct call_source { /* the asker's side */
 
 /* Keys: [I] fixed while out  [L] the owning loop only */
 struct call {
-    struct object *target;            /* [I] referenced while out */
-    uint64_t interface_id;            /* [I] */
-    uint16_t method_id;               /* [I] */
-    bool out;                         /* [L] between object_call and the return */
-    bool cancel_wanted;               /* [L] the asker no longer cares */
-    bool results_begun;               /* [L] */
-    struct payload params;            /* [I] */
-    struct payload results;           /* [L] valid when results_begun */
-    const struct call_source *source; /* [I] */
+    struct object *target;                /* [I] referenced while out */
+    uint64_t interface_id;                /* [I] */
+    uint16_t method_id;                   /* [I] */
+    bool out;                             /* [L] between object_call and the return */
+    bool cancel_wanted;                   /* [L] the asker no longer cares */
+    bool results_begun;                   /* [L] */
+    struct payload params;                /* [I] */
+    struct payload results;               /* [L] valid when results_begun */
+    const struct call_source *source;     /* [I] */
     void (*cancelled)(struct call *call); /* [L] the server's, or NULL */
-    void *server;                     /* [L] the server's own while it has the call */
-    struct list node;                 /* [L] the server's own: to queue the call */
+    void *server;                         /* [L] the server's own while it has the call */
+    struct list node;                     /* [L] the server's own: to queue the call */
 };
 
 /* Sends it. The asker has filled target (borrowed: a reference is taken), ids, params, source. May return before this

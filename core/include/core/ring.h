@@ -18,7 +18,8 @@ enum ring_op {
     RING_RETURN = 2,  /* answers the call that the RECV with the same user_data delivered; see below */
     RING_RELEASE = 3, /* drops `cap` */
     RING_RECV = 4,    /* takes the next call from an endpoint that this thread serves (CAP_SERVE) */
-    RING_CANCEL = 5,  /* of the CALL or RECV with the same user_data, which still completes, once. Has no completion itself */
+    RING_CANCEL =
+        5, /* of the CALL or RECV with the same user_data, which still completes, once. Has no completion itself */
 };
 
 /* Every entry but CANCEL makes exactly one completion, at once or later. An entry is taken only when its completion has a
@@ -36,20 +37,20 @@ enum ring_op {
  * RETURN: params are the results, as in CALL. With RING_FAILED in flags: method_id is the enum exception, and
  *         [params_offset, + params_words * 8) the reason, NUL padded. ST_STALE: no such call is waiting.
  */
-#define RING_FAILED 1u   /* flag of RETURN */
+#define RING_FAILED 1u    /* flag of RETURN */
 #define RING_CAPS_MAX 16u /* capabilities passed by one entry */
 
 struct ring_sqe {
     uint8_t op;
     uint8_t flags; /* 0, but for RETURN */
     uint16_t method_id;
-    uint32_t params_offset;     /* bytes into the message area; 8-aligned: a single-segment message */
+    uint32_t params_offset; /* bytes into the message area; 8-aligned: a single-segment message */
     uint32_t params_words;
-    uint32_t results_offset;    /* where results go, 8-aligned */
+    uint32_t results_offset; /* where results go, 8-aligned */
     uint32_t results_words_max;
-    uint32_t caps_count;        /* capabilities passed: first entries of area at caps_offset, cap_t each */
+    uint32_t caps_count; /* capabilities passed: first entries of area at caps_offset, cap_t each */
     uint32_t caps_offset;
-    uint32_t reserved[3];       /* 0 */
+    uint32_t reserved[3]; /* 0 */
     cap_t cap;
     uint64_t interface_id;
     uint64_t user_data;
@@ -58,12 +59,12 @@ _Static_assert(sizeof(struct ring_sqe) == 64, "one cache line");
 
 struct ring_cqe {
     uint64_t user_data;
-    int32_t status;         /* status_t */
-    uint16_t exception;     /* enum exception when `more` is not 0 and it was a CALL */
+    int32_t status;     /* status_t */
+    uint16_t exception; /* enum exception when `more` is not 0 and it was a CALL */
     uint16_t caps_count;
     uint32_t results_words;
-    uint32_t more;          /* CALL: length of the reason text; RECV: method and place of the content pointer */
-    uint64_t interface_id;  /* RECV */
+    uint32_t more;         /* CALL: length of the reason text; RECV: method and place of the content pointer */
+    uint64_t interface_id; /* RECV */
 };
 _Static_assert(sizeof(struct ring_cqe) == 32, "two a cache line");
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-typedef enum [[nodiscard]] status {
+typedef enum [[nodiscard]] status{
     ST_OK = 0,
     ST_AGAIN = -1,        /* not now; asking again later may succeed */
     ST_FULL = -2,         /* a fixed bound of ours is reached: shed load or report */

@@ -9,7 +9,8 @@
 
 struct thread_config {
     const char *name;
-    void (*entry)(struct ring_shared *ring, void *context); /* THREAD; begins with room_assert_thread(); its return ends it */
+    void (*entry)(struct ring_shared *ring,
+                  void *context); /* THREAD; begins with room_assert_thread(); its return ends it */
     void *context;
     size_t stack_bytes; /* a guard page stands below */
     uint32_t sq_size, cq_size, area_bytes;

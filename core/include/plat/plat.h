@@ -27,21 +27,21 @@ _Noreturn void core_panic_trap(const char *what, uintptr_t pc, uintptr_t frame);
 /* --- console -------------------------------------------------------------------------------------------------------- */
 /* Any room; waits for the UART, bounded. Lines end in "\n"; a platform whose line needs "\r\n" adds it. */
 void plat_console_write(const char *text, size_t size);
-size_t plat_console_read(char *text, size_t size);      /* what has come; 0: nothing */
+size_t plat_console_read(char *text, size_t size); /* what has come; 0: nothing */
 /* The interrupt vector that means "input has come", from here on. ST_UNSUPPORTED: poll-less console. BOOT. */
 status_t plat_console_irq(uint32_t *vector);
 
 /* --- time ----------------------------------------------------------------------------------------------------------- */
-uint64_t plat_clock_ns(void);                /* monotonic, since boot */
-uint64_t plat_wall_ns(void);                 /* RTC at boot + clock, 0 unknown */
-const char *plat_clock_source(void);         /* "tsc (cpuid)", "tsc (pm timer)", "kvmclock", "sim" */
-void plat_timer_arm(uint64_t deadline_ns);   /* one-shot; replaces the last; UINT64_MAX disarms */
+uint64_t plat_clock_ns(void);              /* monotonic, since boot */
+uint64_t plat_wall_ns(void);               /* RTC at boot + clock, 0 unknown */
+const char *plat_clock_source(void);       /* "tsc (cpuid)", "tsc (pm timer)", "kvmclock", "sim" */
+void plat_timer_arm(uint64_t deadline_ns); /* one-shot; replaces the last; UINT64_MAX disarms */
 
 /* --- CPUs ----------------------------------------------------------------------------------------------------------- */
 #define PLAT_CPUS_MAX 64u
-unsigned plat_cpu_count(void);   /* that the firmware tables name */
+unsigned plat_cpu_count(void); /* that the firmware tables name */
 unsigned plat_cpu_index(void);
-void *plat_cpu_local(void);      /* what this CPU was given with plat_cpu_local_set; NULL before */
+void *plat_cpu_local(void); /* what this CPU was given with plat_cpu_local_set; NULL before */
 void plat_cpu_local_set(void *p);
 void plat_irq_disable(void);
 void plat_irq_enable(void); /* what was pending is taken before it returns (no `sti; cli` with nothing between) */
@@ -67,8 +67,8 @@ struct plat_ram { /* usable, mapped read-write no-execute, not yet used by anyon
 };
 #define PLAT_RAM_MAX 32u
 unsigned plat_ram(struct plat_ram ram[PLAT_RAM_MAX]); /* BOOT */
-size_t plat_ram_total(void);      /* bytes that the firmware reported usable */
-size_t plat_image_bytes(void);    /* text + data + bss + tables + boot stacks */
+size_t plat_ram_total(void);                          /* bytes that the firmware reported usable */
+size_t plat_image_bytes(void);                        /* text + data + bss + tables + boot stacks */
 /* Makes one page inaccessible for good. BOOT. */
 void plat_guard_page(void *page);
 /* Device address of image or RAM memory. Asserts on others. */
@@ -84,8 +84,9 @@ void plat_mmio_write32(uintptr_t address, uint32_t value);
 
 /* --- interrupts and buses ------------------------------------------------------------------------------------------- */
 #define PLAT_VECTORS_MAX 192u
-status_t plat_irq_msi(uint32_t *vector, uint64_t *address, uint32_t *data);              /* ST_FULL */
-status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vector);   /* unmasked by plat_irq_mask(v, false) */
+status_t plat_irq_msi(uint32_t *vector, uint64_t *address, uint32_t *data); /* ST_FULL */
+status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low,
+                        uint32_t *vector); /* unmasked by plat_irq_mask(v, false) */
 void plat_irq_mask(uint32_t vector, bool masked);
 bool plat_mmio_device(unsigned i, uint64_t *address, size_t *size, uint32_t *gsi, bool *edge);
 unsigned plat_pci_buses(void);
@@ -98,12 +99,12 @@ bool plat_pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi);
 status_t plat_entropy(void *bytes, size_t size); /* RDSEED/RDRAND. ST_UNSUPPORTED, ST_AGAIN */
 const char *plat_cmdline(void);                  /* never NULL */
 const char *plat_name(void);                     /* "q35", "microvm", "sim" as found at run time */
-uintptr_t plat_image_base(void);                 /* where the image was placed: pc - base is what the ELF's symbols say */
+uintptr_t plat_image_base(void); /* where the image was placed: pc - base is what the ELF's symbols say */
 /* The link's build id (the GNU note's 20 bytes), NULL where there is none. */
 const unsigned char *plat_build_id(size_t *size);
 unsigned plat_backtrace(uintptr_t frame, uintptr_t *pcs, unsigned most); /* safe on a corrupt stack */
 enum plat_exit { PLAT_EXIT_CLEAN = 0, PLAT_EXIT_TEST_FAILED = 1, PLAT_EXIT_PANIC = 2 };
-_Noreturn void plat_exit(enum plat_exit code);   /* isa-debug-exit if there is one, else ACPI S5, else halt for ever */
+_Noreturn void plat_exit(enum plat_exit code); /* isa-debug-exit if there is one, else ACPI S5, else halt for ever */
 _Noreturn void plat_reboot(void);
 
 /* --- console commands that are the machine's: each prints with diag_print. LOOP -------------------------------------- */

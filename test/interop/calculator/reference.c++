@@ -10,23 +10,29 @@
 #include <thread>
 #include <unistd.h>
 
-namespace {
+namespace
+{
 
-class ValueImpl final: public Calculator::Value::Server {
-public:
-    explicit ValueImpl(double value): value(value) {}
-    kj::Promise<void> read(ReadContext context) override {
+class ValueImpl final : public Calculator::Value::Server
+{
+  public:
+    explicit ValueImpl(double value) : value(value)
+    {
+    }
+    kj::Promise<void> read(ReadContext context) override
+    {
         context.getResults().setValue(value);
         return kj::READY_NOW;
     }
 
-private:
+  private:
     double value;
 };
 
 using Expression = Calculator::Expression::Reader;
 
-kj::Promise<double> evaluate(Expression expression, kj::ArrayPtr<const double> params) {
+kj::Promise<double> evaluate(Expression expression, kj::ArrayPtr<const double> params)
+{
     switch (expression.which()) {
     case Calculator::Expression::LITERAL:
         return expression.getLiteral();
@@ -39,7 +45,10 @@ kj::Promise<double> evaluate(Expression expression, kj::ArrayPtr<const double> p
     case Calculator::Expression::CALL: {
         auto call = expression.getCall();
         auto function = call.getFunction();
-        auto promises = KJ_MAP(param, call.getParams()) { return evaluate(param, params); };
+        auto promises = KJ_MAP(param, call.getParams())
+        {
+            return evaluate(param, params);
+        };
         return kj::joinPromises(kj::mv(promises)).then([function](kj::Array<double> &&values) mutable {
             auto request = function.callRequest();
             request.setParams(values);
@@ -51,10 +60,14 @@ kj::Promise<double> evaluate(Expression expression, kj::ArrayPtr<const double> p
     KJ_FAIL_REQUIRE("unknown expression");
 }
 
-class OperatorImpl final: public Calculator::Function::Server {
-public:
-    explicit OperatorImpl(Calculator::Operator op): op(op) {}
-    kj::Promise<void> call(CallContext context) override {
+class OperatorImpl final : public Calculator::Function::Server
+{
+  public:
+    explicit OperatorImpl(Calculator::Operator op) : op(op)
+    {
+    }
+    kj::Promise<void> call(CallContext context) override
+    {
         auto params = context.getParams().getParams();
         KJ_REQUIRE(params.size() == 2, "wrong number of parameters");
         double a = params[0], b = params[1];
@@ -63,14 +76,19 @@ public:
         return kj::READY_NOW;
     }
 
-private:
+  private:
     Calculator::Operator op;
 };
 
-class FunctionImpl final: public Calculator::Function::Server {
-public:
-    FunctionImpl(uint32_t count, Expression body): count(count) { this->body.setRoot(body); }
-    kj::Promise<void> call(CallContext context) override {
+class FunctionImpl final : public Calculator::Function::Server
+{
+  public:
+    FunctionImpl(uint32_t count, Expression body) : count(count)
+    {
+        this->body.setRoot(body);
+    }
+    kj::Promise<void> call(CallContext context) override
+    {
         auto params = context.getParams().getParams();
         KJ_REQUIRE(params.size() == count, "wrong number of parameters");
         auto values = kj::heapArray<double>(params.begin(), params.end());
@@ -80,46 +98,54 @@ public:
         });
     }
 
-private:
+  private:
     uint32_t count;
     capnp::MallocMessageBuilder body;
 };
 
-class CalculatorImpl final: public Calculator::Server {
-public:
-    kj::Promise<void> evaluate(EvaluateContext context) override {
+class CalculatorImpl final : public Calculator::Server
+{
+  public:
+    kj::Promise<void> evaluate(EvaluateContext context) override
+    {
         return ::evaluate(context.getParams().getExpression(), nullptr).then([context](double value) mutable {
             context.getResults().setValue(kj::heap<ValueImpl>(value));
         });
     }
-    kj::Promise<void> defFunction(DefFunctionContext context) override {
+    kj::Promise<void> defFunction(DefFunctionContext context) override
+    {
         auto params = context.getParams();
         context.getResults().setFunction(kj::heap<FunctionImpl>(params.getParamCount(), params.getBody()));
         return kj::READY_NOW;
     }
-    kj::Promise<void> getOperator(GetOperatorContext context) override {
+    kj::Promise<void> getOperator(GetOperatorContext context) override
+    {
         context.getResults().setFunction(kj::heap<OperatorImpl>(context.getParams().getOperator()));
         return kj::READY_NOW;
     }
 };
 
-class PowerImpl final: public Calculator::Function::Server {
-public:
-    kj::Promise<void> call(CallContext context) override {
+class PowerImpl final : public Calculator::Function::Server
+{
+  public:
+    kj::Promise<void> call(CallContext context) override
+    {
         auto params = context.getParams().getParams();
         context.getResults().setValue(pow(params[0], params[1]));
         return kj::READY_NOW;
     }
 };
 
-Calculator::Function::Client operatorOf(Calculator::Client &calculator, Calculator::Operator op) {
+Calculator::Function::Client operatorOf(Calculator::Client &calculator, Calculator::Operator op)
+{
     auto request = calculator.getOperatorRequest();
     request.setOperator(op);
     return request.send().getFunction();
 }
 
 // Everything that goes out before anything has come back.
-void pipelined(Calculator::Client &calculator, kj::WaitScope &wait) {
+void pipelined(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     auto add = operatorOf(calculator, Calculator::Operator::ADD);
     auto multiply = operatorOf(calculator, Calculator::Operator::MULTIPLY);
     auto request = calculator.evaluateRequest();
@@ -143,7 +169,8 @@ void pipelined(Calculator::Client &calculator, kj::WaitScope &wait) {
     KJ_REQUIRE(five.wait(wait).getValue() == 29);
 }
 
-void nested(Calculator::Client &calculator, kj::WaitScope &wait) {
+void nested(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     auto request = calculator.evaluateRequest();
     auto subtract = request.getExpression().initCall();
     subtract.setFunction(operatorOf(calculator, Calculator::Operator::SUBTRACT));
@@ -157,7 +184,8 @@ void nested(Calculator::Client &calculator, kj::WaitScope &wait) {
     KJ_REQUIRE(request.send().getValue().readRequest().send().wait(wait).getValue() == 101);
 }
 
-void clientsFunction(Calculator::Client &calculator, kj::WaitScope &wait) {
+void clientsFunction(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     auto request = calculator.evaluateRequest();
     auto call = request.getExpression().initCall();
     call.setFunction(kj::heap<PowerImpl>());
@@ -168,7 +196,8 @@ void clientsFunction(Calculator::Client &calculator, kj::WaitScope &wait) {
 }
 
 // f(x, y) = x * 100 + y, and g(x) = f(x, x + 1), a function of a function.
-void defined(Calculator::Client &calculator, kj::WaitScope &wait) {
+void defined(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     auto add = operatorOf(calculator, Calculator::Operator::ADD);
     auto defF = calculator.defFunctionRequest();
     defF.setParamCount(2);
@@ -199,7 +228,8 @@ void defined(Calculator::Client &calculator, kj::WaitScope &wait) {
     KJ_REQUIRE(request.send().wait(wait).getValue() == 1213);
 }
 
-void failures(Calculator::Client &calculator, kj::WaitScope &wait) {
+void failures(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     auto request = calculator.evaluateRequest();
     request.getExpression().setParameter(3);
     auto promise = request.send();
@@ -209,7 +239,8 @@ void failures(Calculator::Client &calculator, kj::WaitScope &wait) {
     KJ_IF_MAYBE (exception, e) {
         KJ_REQUIRE(exception->getType() == kj::Exception::Type::FAILED);
         KJ_REQUIRE(exception->getDescription() == "remote exception: a parameter that the function has not, or an "
-                                                  "unknown kind of expression", exception->getDescription());
+                                                  "unknown kind of expression",
+                   exception->getDescription());
     } else {
         KJ_FAIL_REQUIRE("a parameter of no function was evaluated");
     }
@@ -228,7 +259,8 @@ void failures(Calculator::Client &calculator, kj::WaitScope &wait) {
     }
 }
 
-void many(Calculator::Client &calculator, kj::WaitScope &wait) {
+void many(Calculator::Client &calculator, kj::WaitScope &wait)
+{
     kj::Vector<capnp::RemotePromise<Calculator::GetOperatorResults>> promises;
     for (int i = 0; i < 150; i++) {
         auto request = calculator.getOperatorRequest();
@@ -244,7 +276,8 @@ void many(Calculator::Client &calculator, kj::WaitScope &wait) {
     }
 }
 
-int client(const char *port) {
+int client(const char *port)
+{
     capnp::EzRpcClient client(kj::str("127.0.0.1:", port));
     auto &wait = client.getWaitScope();
     {
@@ -260,7 +293,8 @@ int client(const char *port) {
     return 0;
 }
 
-int server() {
+int server()
+{
     capnp::EzRpcServer server(kj::heap<CalculatorImpl>(), "127.0.0.1", 0);
     auto &wait = server.getWaitScope();
     std::cout << server.getPort().wait(wait) << std::endl;
@@ -275,7 +309,8 @@ int server() {
 
 } // namespace
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc == 3 && kj::StringPtr(argv[1]) == "client") {
         return client(argv[2]);
     }

@@ -96,7 +96,7 @@ static void socket_abort(struct stream *stream)
 {
     socket_of(stream)->dead = true;
 }
-static const struct stream_ops socket_ops = {socket_send, socket_flush, socket_resume,
+static const struct stream_ops socket_ops = {socket_send,  socket_flush, socket_resume,
                                              socket_close, socket_close, socket_abort};
 
 static inline void socket_open(struct socket_stream *s, int fd, struct stream_client *client)
@@ -197,8 +197,9 @@ static inline void socket_turn(struct socket_stream *s, int ms)
     if (s->done) {
         return;
     }
-    struct pollfd p = {.fd = s->fd, .events = (short)((s->in_size < sizeof(s->in) && !s->paused ? POLLIN : 0) |
-                                                     (s->count > 0 ? POLLOUT : 0))};
+    struct pollfd p = {
+        .fd = s->fd,
+        .events = (short)((s->in_size < sizeof(s->in) && !s->paused ? POLLIN : 0) | (s->count > 0 ? POLLOUT : 0))};
     if (poll(&p, 1, list_empty(&posted) ? ms : 0) > 0 && (p.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         socket_read(s);
     }

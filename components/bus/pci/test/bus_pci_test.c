@@ -27,7 +27,8 @@ static struct place *find(uint16_t bus, uint8_t device, uint8_t function)
     return NULL;
 }
 
-status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value)
+status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
+                         uint32_t *value)
 {
     struct place *p = find(bus, device, function);
 
@@ -40,7 +41,8 @@ status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_
     return ST_OK;
 }
 
-status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
+status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
+                          uint32_t value)
 {
     struct place *p = find(bus, device, function);
 
@@ -85,7 +87,8 @@ void mmio_write32(const struct mmio *window, size_t offset, uint32_t value)
     memcpy(table + offset, &value, 4);
 }
 
-status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address, uint32_t *data)
+status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
+                      uint32_t *data)
 {
     (void)irq;
     (void)name;
@@ -99,7 +102,8 @@ status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct i
     return ST_OK;
 }
 
-status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level, bool low)
+status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
+                        bool low)
 {
     (void)irq;
     (void)name;
@@ -194,7 +198,7 @@ static void test_bars(void)
 {
     begin();
     struct place *p = add(0, 1, 0, 1);
-    p->space[4] = 3; /* decoding was on */
+    p->space[4] = 3;        /* decoding was on */
     put32(p, 0x10, 0xc001); /* I/O */
     p->bar_mask[0] = 0xffffffe0;
     put32(p, 0x14, 0xfebd0000); /* memory, 4 KiB */
@@ -274,7 +278,8 @@ static void test_msix(void)
     CHECK(pci_msix_open(f, 2, &irq, "x", NULL) == ST_OK);
     CHECK_EQ(mapped_address, 0xfebd0800);
     CHECK_EQ(p->space[0x53], 0xc0); /* on, and all masked meanwhile */
-    CHECK(table_word(2, 0) == 0xfee00000 && table_word(2, 4) == 1 && table_word(2, 8) == 0x40 && table_word(2, 12) == 0);
+    CHECK(table_word(2, 0) == 0xfee00000 && table_word(2, 4) == 1 && table_word(2, 8) == 0x40 &&
+          table_word(2, 12) == 0);
     CHECK(table_word(0, 12) == 1 && table_word(1, 12) == 1 && table_word(3, 12) == 1);
     CHECK(pci_msix_enable(f) == ST_OK);
     CHECK_EQ(p->space[0x53], 0x80);

@@ -82,7 +82,8 @@ static void test_what_it_is(void)
     config_put(CONFIG_BLK_SIZE, 4096, 4);
     config_put(CONFIG_PHYSICAL_EXPONENT, 2, 1);
     config_put(CONFIG_SIZE_MAX, 70000, 4);
-    CHECK(begin_with(BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_TOPOLOGY | BLK_F_RO | BLK_F_FLUSH) == ST_OK);
+    CHECK(begin_with(BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_TOPOLOGY | BLK_F_RO | BLK_F_FLUSH) ==
+          ST_OK);
     struct blkdev *disk = virtio_blk_provide_disk();
     CHECK_EQ(disk->sectors, 0x123456789);
     CHECK_EQ(disk->logical_bytes, 4096);

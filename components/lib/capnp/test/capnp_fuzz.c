@@ -28,7 +28,8 @@ static void read_data(struct capnp_data d)
 static void read_values(struct capnp_list l)
 {
     for (uint32_t i = 0; i < l.count && i < WORDS * 64; i++) {
-        sink += capnp_list_bool(l, i) + capnp_list_u8(l, i) + capnp_list_u16(l, i) + capnp_list_u32(l, i) + capnp_list_u64(l, i);
+        sink += capnp_list_bool(l, i) + capnp_list_u8(l, i) + capnp_list_u16(l, i) + capnp_list_u32(l, i) +
+                capnp_list_u64(l, i);
     }
 }
 static void read_defaults(struct test_defaults_reader r)

@@ -34,10 +34,10 @@ static void raw_free(struct raw *raw)
         free(raw->segment[i].words);
     }
 }
-#define RAW(raw, ...)                                                               \
-    do {                                                                            \
-        const uint64_t raw_words[] = {__VA_ARGS__};                                 \
-        raw_add(&(raw), raw_words, (uint32_t)(sizeof(raw_words) / 8));              \
+#define RAW(raw, ...)                                                                                                  \
+    do {                                                                                                               \
+        const uint64_t raw_words[] = {__VA_ARGS__};                                                                    \
+        raw_add(&(raw), raw_words, (uint32_t)(sizeof(raw_words) / 8));                                                 \
     } while (0)
 
 static uint64_t struct_to(int32_t offset, uint16_t data_words, uint16_t pointers)
@@ -471,7 +471,7 @@ static void test_segment_table_longer_than_message(void)
 
 /* Memory for a message that is full of an earlier one, and a grow that gives as many segments as a test allows. */
 static uint64_t pool[16][64];
-static uint32_t pool_words;  /* of each further segment */
+static uint32_t pool_words; /* of each further segment */
 static uint32_t pool_left;
 
 static bool grow(struct message *message, uint32_t words)
@@ -635,7 +635,8 @@ static void test_canonical(void)
     RAW(raw, far_to(false, 1, 0));
     RAW(raw, struct_to(0, 2, 3), 7, 0, list_to(3, CAPNP_STRUCT, 6), list_to(1, CAPNP_BYTE, 2), 0, 0x00000041,
         struct_to(2, 1, 2), 5, 0, 0, 0, 0, 0);
-    RAW(same, struct_to(0, 1, 2), 7, list_to(2, CAPNP_BYTE, 2), list_to(0, CAPNP_STRUCT, 2), struct_to(2, 1, 0), 5, 0, 0x41);
+    RAW(same, struct_to(0, 1, 2), 7, list_to(2, CAPNP_BYTE, 2), list_to(0, CAPNP_STRUCT, 2), struct_to(2, 1, 0), 5, 0,
+        0x41);
     same.segment[0].words[2] = list_to(1, CAPNP_STRUCT, 2);
     same.segment[0].words[3] = list_to(3, CAPNP_BYTE, 2);
     capnp_message_build(&message[0], &segment[0], room[0], 64, NULL, 0);
@@ -679,9 +680,12 @@ static void test_random_words(void)
         for (uint32_t s = 0; s < 2; s++) {
             for (uint32_t i = 0; i < count; i++) {
                 uint64_t r = test_random();
-                uint64_t any[] = {0, r, struct_to((int32_t)(r % 8) - 2, r >> 8 & 3, r >> 16 & 3),
+                uint64_t any[] = {0,
+                                  r,
+                                  struct_to((int32_t)(r % 8) - 2, r >> 8 & 3, r >> 16 & 3),
                                   list_to((int32_t)(r % 8) - 2, (enum capnp_element)(r >> 8 & 7), r >> 16 & 7),
-                                  far_to(r >> 8 & 1, r >> 9 & 1, r >> 16 & 15), (r >> 8 & 1) << 32 | WIRE_OTHER};
+                                  far_to(r >> 8 & 1, r >> 9 & 1, r >> 16 & 15),
+                                  (r >> 8 & 1) << 32 | WIRE_OTHER};
                 words[i] = any[test_random() % 6];
             }
             raw_add(&raw, words, count);

@@ -127,17 +127,19 @@ static void check_pointers(struct test_all_reader r)
 }
 static void test_pointers(void)
 {
-    for EACH_SIZE(i) {
-        build_pointers(test_all_init(build(&one, sizes[i])));
-        CHECK(!one.message.failed);
-        CHECK(test_all_check(capnp_root(&one.message)));
-        check_pointers(test_all_read(capnp_root(&one.message)));
-        /* And through a copy in other segments. */
-        test_all_set_all(test_all_init(build(&two, 3)), test_all_read(capnp_root(&one.message)));
-        CHECK(!two.message.failed);
-        CHECK(test_all_check(capnp_root(&two.message)));
-        check_pointers(test_all_get_all(test_all_read(capnp_root(&two.message))));
-    }
+    for
+        EACH_SIZE(i)
+        {
+            build_pointers(test_all_init(build(&one, sizes[i])));
+            CHECK(!one.message.failed);
+            CHECK(test_all_check(capnp_root(&one.message)));
+            check_pointers(test_all_read(capnp_root(&one.message)));
+            /* And through a copy in other segments. */
+            test_all_set_all(test_all_init(build(&two, 3)), test_all_read(capnp_root(&one.message)));
+            CHECK(!two.message.failed);
+            CHECK(test_all_check(capnp_root(&two.message)));
+            check_pointers(test_all_get_all(test_all_read(capnp_root(&two.message))));
+        }
 }
 static void test_list_setters_copy(void)
 {
@@ -347,23 +349,25 @@ static void test_bytes_become_structs(void)
 /* Going on with a struct that an older program began makes it larger, and loses nothing of it. */
 static void test_edit_enlarges(void)
 {
-    for EACH_SIZE(i) {
-        struct payload root = build(&one, sizes[i]);
-        struct test_old_builder old = test_old_init_at(test_all_slot_any(test_all_init(root)));
-        test_old_set_a(old, 41);
-        test_old_set_name(old, capnp_text("kept"));
-        struct capnp_slot slot = test_all_slot_any((struct test_all_builder){
-            capnp_edit_struct(capnp_payload_slot(root), 1, 1, NULL)});
-        struct test_new_builder b = {capnp_edit_struct(slot, 3, 7, NULL)};
-        test_new_set_b(b, 5);
-        test_new_set_more(b, capnp_text("added"));
-        CHECK(!one.message.failed);
-        struct test_new_reader r = test_new_of(test_all_get_any(test_all_read(root)));
-        CHECK_EQ(test_new_get_a(r), 41);
-        CHECK_EQ(test_new_get_b(r), 5);
-        CHECK_STR(test_new_get_name(r).text, "kept");
-        CHECK_STR(test_new_get_more(r).text, "added");
-    }
+    for
+        EACH_SIZE(i)
+        {
+            struct payload root = build(&one, sizes[i]);
+            struct test_old_builder old = test_old_init_at(test_all_slot_any(test_all_init(root)));
+            test_old_set_a(old, 41);
+            test_old_set_name(old, capnp_text("kept"));
+            struct capnp_slot slot =
+                test_all_slot_any((struct test_all_builder){capnp_edit_struct(capnp_payload_slot(root), 1, 1, NULL)});
+            struct test_new_builder b = {capnp_edit_struct(slot, 3, 7, NULL)};
+            test_new_set_b(b, 5);
+            test_new_set_more(b, capnp_text("added"));
+            CHECK(!one.message.failed);
+            struct test_new_reader r = test_new_of(test_all_get_any(test_all_read(root)));
+            CHECK_EQ(test_new_get_a(r), 41);
+            CHECK_EQ(test_new_get_b(r), 5);
+            CHECK_STR(test_new_get_name(r).text, "kept");
+            CHECK_STR(test_new_get_more(r).text, "added");
+        }
 }
 
 /* What is well formed, but not what the schema says. */
@@ -461,8 +465,11 @@ static void serve_push(struct object *self, struct call *call, struct test_adder
     (void)test_adder_push_results(call, 0);
     call_return(call);
 }
-static const struct test_adder_server_ops ops = {
-    .add = serve_add, .flip = serve_flip, .all = serve_all, .push = serve_push, .super_test_named = {.delete = serve_delete}};
+static const struct test_adder_server_ops ops = {.add = serve_add,
+                                                 .flip = serve_flip,
+                                                 .all = serve_all,
+                                                 .push = serve_push,
+                                                 .super_test_named = {.delete = serve_delete}};
 static const struct call_source source = {0};
 static struct call call;
 

@@ -46,7 +46,10 @@ static void random_words(void)
         uint64_t kind = test_random() % 4;
         for (uint64_t run = test_random() % 2 ? test_random() % 4 : test_random() % 400; run > 0 && i < WORDS; run--) {
             uint64_t r = test_random() | test_random();
-            words[i++] = kind == 0 ? 0 : kind == 1 ? r | 0x0101010101010101 : kind == 2 ? r & test_random() & test_random() : r % 7;
+            words[i++] = kind == 0   ? 0
+                         : kind == 1 ? r | 0x0101010101010101
+                         : kind == 2 ? r & test_random() & test_random()
+                                     : r % 7;
         }
     }
 }

@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     ASSERT(out <= ROOM && taken <= size);
     ASSERT(unpack_pieces(bytes, size, pieces) == out);
     ASSERT(memcmp(whole, pieces, out) == 0);
-    size_t count = out / 8, packed_size = capnp_pack((const uint64_t *)(const void *)whole, &count, packed, sizeof(packed));
+    size_t count = out / 8,
+           packed_size = capnp_pack((const uint64_t *)(const void *)whole, &count, packed, sizeof(packed));
     ASSERT(count == out / 8);
     ASSERT(capnp_unpack(&second, packed, &packed_size, again, ROOM) == count * 8);
     ASSERT(capnp_unpack_whole(&second) && memcmp(whole, again, count * 8) == 0);

@@ -176,7 +176,8 @@ static inline bool raw_next(void)
     REQUIRE(raw.in_size - raw.in_read >= frame.words * 8);
     memcpy(raw.words, raw.in + raw.in_read, frame.words * 8);
     raw.in_read += frame.words * 8;
-    raw.message = (struct message){.segment = raw.segment, .segment_max = MESSAGE_SEGMENTS_MAX, .caps = raw.caps, .cap_max = 8};
+    raw.message =
+        (struct message){.segment = raw.segment, .segment_max = MESSAGE_SEGMENTS_MAX, .caps = raw.caps, .cap_max = 8};
     REQUIRE(capnp_frame_message(&frame, raw.words, &raw.message) == ST_OK);
     return true;
 }

@@ -227,8 +227,7 @@ static void serve_call(struct object *self, struct call *call, struct thing_call
     o->asked = call;
     capnp_message_build(&o->message, &o->segment, o->words, 64, NULL, 0);
     o->message.read_limit_words = 4096;
-    struct thing_echo_params_builder echo =
-        thing_echo_begin(&o->call, thing, capnp_root(&o->message), &onward_source);
+    struct thing_echo_params_builder echo = thing_echo_begin(&o->call, thing, capnp_root(&o->message), &onward_source);
     thing_echo_params_set_text(echo, thing_call_params_get_text(params));
     object_call(thing, &o->call);
 }
@@ -309,10 +308,21 @@ static void serve_empty(struct object *self, struct call *call, struct thing_emp
 static void thing_call(struct object *self, struct call *call)
 {
     static const struct thing_server_ops ops = {
-        .echo = serve_echo, .hold = serve_hold, .make = serve_make, .call = serve_call,
-        .keep = serve_keep, .drop = serve_drop, .next = serve_next, .give = serve_give,
-        .give_later = serve_give_later, .promise = serve_promise, .fail = serve_fail, .bytes = serve_bytes,
-        .many = serve_many, .deep = serve_deep, .empty = serve_empty,
+        .echo = serve_echo,
+        .hold = serve_hold,
+        .make = serve_make,
+        .call = serve_call,
+        .keep = serve_keep,
+        .drop = serve_drop,
+        .next = serve_next,
+        .give = serve_give,
+        .give_later = serve_give_later,
+        .promise = serve_promise,
+        .fail = serve_fail,
+        .bytes = serve_bytes,
+        .many = serve_many,
+        .deep = serve_deep,
+        .empty = serve_empty,
     };
     room_assert_loop();
     thing_dispatch(&ops, self, call);
@@ -442,7 +452,8 @@ static inline struct object *pipelined(struct ask *a, uint16_t field)
 }
 static inline bool said(struct ask *a, const char *text)
 {
-    return a->done && !a->failed && capnp_text_equal(thing_echo_results_get_text(thing_echo_answer(&a->call)), capnp_text(text));
+    return a->done && !a->failed &&
+           capnp_text_equal(thing_echo_results_get_text(thing_echo_answer(&a->call)), capnp_text(text));
 }
 static inline bool numbered(struct ask *a, uint32_t number)
 {
@@ -476,5 +487,6 @@ static inline bool vat_empty(const struct vat *vat)
 {
     struct vat_usage u;
     vat_usage(vat, &u);
-    return u.connections + u.live + u.questions + u.exports + u.imports + u.promises + u.small + u.medium + u.large == 0;
+    return u.connections + u.live + u.questions + u.exports + u.imports + u.promises + u.small + u.medium + u.large ==
+           0;
 }

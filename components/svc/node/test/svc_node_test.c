@@ -17,7 +17,8 @@ const char *image_build_id(void)
     return "abc";
 }
 const unsigned char schema[100000] = {1, 2, 3};
-__asm__(".globl image_schema_start, image_schema_end\n.set image_schema_start, schema\n.set image_schema_end, schema + 100000\n");
+__asm__(".globl image_schema_start, image_schema_end\n.set image_schema_start, schema\n.set image_schema_end, schema + "
+        "100000\n");
 void memory_usage(struct memory_usage *usage)
 {
     *usage = (struct memory_usage){.total_bytes = 1000, .free_bytes = 400};
@@ -110,7 +111,9 @@ static void test_get_of_what_is_not_exposed(void)
 
 static void test_schema_in_pieces(void)
 {
-    static const struct { uint32_t offset, limit, size; } cases[] = {
+    static const struct {
+        uint32_t offset, limit, size;
+    } cases[] = {
         {0, 10, 10}, {0, UINT32_MAX, 65536}, {65536, 65536, 34464}, {100000, 5, 0}, {UINT32_MAX, UINT32_MAX, 0},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

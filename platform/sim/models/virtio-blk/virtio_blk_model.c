@@ -58,7 +58,8 @@ static bool transfer(struct disk *disk, const struct vm_chain *chain, const stru
     uint64_t count = bytes / SECTOR;
     uint8_t *copy;
 
-    if (bytes % SECTOR != 0 || header->sector > disk->config.capacity || count > disk->config.capacity - header->sector) {
+    if (bytes % SECTOR != 0 || header->sector > disk->config.capacity ||
+        count > disk->config.capacity - header->sector) {
         return false;
     }
     copy = malloc(bytes != 0 ? bytes : 1);
@@ -91,7 +92,8 @@ static uint8_t request_do(struct disk *disk, const struct vm_chain *chain, const
     case TYPE_FLUSH:
         return fdatasync(disk->fd) == 0 ? STATUS_OK : STATUS_IOERR;
     case TYPE_GET_ID:
-        vm_chain_write(chain, 0, disk->id, chain->in_bytes - 1 < sizeof disk->id ? chain->in_bytes - 1 : sizeof disk->id);
+        vm_chain_write(chain, 0, disk->id,
+                       chain->in_bytes - 1 < sizeof disk->id ? chain->in_bytes - 1 : sizeof disk->id);
         return STATUS_OK;
     default:
         return STATUS_UNSUPP;
@@ -150,7 +152,8 @@ static bool start(const char *argument, char *why, size_t why_size)
         snprintf(why, why_size, "it needs a file");
         return false;
     }
-    disk->device = (struct vm_device){.name = "virtio-blk", .type = 2, .queue_count = 1, .queue_size = 256, .notify = notify};
+    disk->device =
+        (struct vm_device){.name = "virtio-blk", .type = 2, .queue_count = 1, .queue_size = 256, .notify = notify};
     disk->device.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
     disk->device.config = &disk->config;
     disk->device.config_size = sizeof disk->config;

@@ -402,7 +402,8 @@ void vm_signal(struct vm_device *device, unsigned queue)
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------ */
 
-static size_t chain_copy(const struct vm_segment *segment, unsigned count, size_t offset, uint8_t *bytes, size_t size, bool in)
+static size_t chain_copy(const struct vm_segment *segment, unsigned count, size_t offset, uint8_t *bytes, size_t size,
+                         bool in)
 {
     size_t done = 0;
 

@@ -44,8 +44,9 @@ struct vm_device {
     uint16_t queue_size;
     const void *config; /* the device configuration, read only */
     size_t config_size;
-    void (*notify)(struct vm_device *device, unsigned queue); /* the driver rang; also for queues that are not of use now */
-    void (*reset)(struct vm_device *device);                  /* drop what is in the works. May be NULL */
+    void (*notify)(struct vm_device *device,
+                   unsigned queue);          /* the driver rang; also for queues that are not of use now */
+    void (*reset)(struct vm_device *device); /* drop what is in the works. May be NULL */
     /* the transport's */
     uint64_t agreed;
     uint32_t features_select, driver_features_select, queue_select;

@@ -56,7 +56,8 @@ static int dgram_open(const char *text, char *why, size_t why_size)
 
     if (comma == NULL || !unix_address(&local, text, (size_t)(comma - text)) ||
         !unix_address(&to, comma + 1, strlen(comma + 1))) {
-        snprintf(why, why_size, "write dgram:LOCAL,REMOTE with two paths of less than %zu characters", sizeof to.sun_path);
+        snprintf(why, why_size, "write dgram:LOCAL,REMOTE with two paths of less than %zu characters",
+                 sizeof to.sun_path);
         return -1;
     }
     unlink(local.sun_path); /* of a process that died; QEMU replaces it too */

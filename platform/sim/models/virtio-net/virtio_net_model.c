@@ -239,7 +239,8 @@ static bool start(const char *argument, char *why, size_t why_size)
     self.config.status = 1;
     self.config.mtu = 1500;
     mac_make(self.config.mac, argument);
-    self.device = (struct vm_device){.name = "virtio-net", .type = 1, .queue_count = 2, .queue_size = 256, .notify = notify};
+    self.device =
+        (struct vm_device){.name = "virtio-net", .type = 1, .queue_count = 2, .queue_size = 256, .notify = notify};
     self.device.features = F_CSUM | F_MTU | F_MAC | F_MRG_RXBUF | F_STATUS;
     self.device.config = &self.config;
     self.device.config_size = sizeof self.config;

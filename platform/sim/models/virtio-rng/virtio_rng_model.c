@@ -23,7 +23,8 @@ static void notify(struct vm_device *device, unsigned queue)
 
 static bool start(const char *argument, char *why, size_t why_size)
 {
-    static struct vm_device device = {.name = "virtio-rng", .type = 4, .queue_count = 1, .queue_size = 8, .notify = notify};
+    static struct vm_device device = {
+        .name = "virtio-rng", .type = 4, .queue_count = 1, .queue_size = 8, .notify = notify};
     static bool started;
 
     (void)argument;
