@@ -64,7 +64,7 @@ void blobs_state_set(struct blobs_volume *v, enum blobs_state state)
 }
 
 REQUIRES(LOOP)
-static void fail_all(struct list *ops, status_t status)
+static void answer_all(struct list *ops, status_t status)
 {
     for (struct list *node = list_pop_front(ops); node != NULL; node = list_pop_front(ops)) {
         struct blobs_op *op = CONTAINER_OF(node, struct blobs_op, node);
@@ -85,8 +85,8 @@ static void journal_failed(struct blobs_volume *v)
         log_err("%s", v->why);
         blobs_state_set(v, BLOBS_FOREIGN);
     }
-    fail_all(&v->group, ST_IO);
-    fail_all(&v->waiting, ST_IO);
+    answer_all(&v->group, ST_IO);
+    answer_all(&v->waiting, ST_IO);
 }
 
 static void journal_io_done(struct blobs_io *io, status_t status)
@@ -381,11 +381,7 @@ static void group_durable(struct blobs_volume *v)
     while (!list_empty(&v->group)) {
         list_push_back(&done, list_pop_front(&v->group));
     }
-    for (struct list *n = list_pop_front(&done); n != NULL; n = list_pop_front(&done)) {
-        struct blobs_op *op = CONTAINER_OF(n, struct blobs_op, node);
-        v->ops_done++;
-        op->done(op, ST_OK);
-    }
+    answer_all(&done, ST_OK);
     blobs_journal_kick(v);
 }
 

@@ -74,9 +74,9 @@ struct blobs_volume {
     uint32_t half;          /* [L] snapshot: the one being written */
     uint64_t generation;    /* [L] of the half being written or read */
 
-    struct list io_waiting;                       /* [L] requests beyond the disk's depth */
-    uint32_t io_out;                              /* [L] */
-    uint64_t groups_written, ops_done, snapshots; /* [L] counters */
+    struct list io_waiting;             /* [L] requests beyond the disk's depth */
+    uint32_t io_out;                    /* [L] */
+    uint64_t groups_written, snapshots; /* [L] counters */
 };
 
 /* BOOT. The volume is unmounted; blobs_mount() goes on from the loop. ST_UNSUPPORTED: a disk that cannot serve, logged. */
