@@ -14,6 +14,7 @@ component  lib/entropy
 component  lib/stream
 component  lib/tcp
 component  lib/capnp
+component  lib/store
 component  lib/crc32c
 component  bus/pci
 component  bus/virtio

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
+#include "lockstep.h"
 #include "sim_private.h"
 
 #define INPUT 1024u
@@ -63,7 +64,9 @@ static void history_add(const char *text, size_t size)
 
 void plat_console_write(const char *text, size_t size)
 {
-    if (!self.socket) {
+    if (lockstep_on()) {
+        lockstep_text(text, size);
+    } else if (!self.socket) {
         write_all(STDOUT_FILENO, text, size);
     } else if (self.input.fd >= 0) {
         ssize_t done = send(self.input.fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL); /* (1) */
@@ -94,6 +97,16 @@ static void input_ready(struct sim_fd *fd, short revents)
     }
 }
 
+void sim_console_input(const char *text, size_t size)
+{
+    size_t room = INPUT - self.read_count;
+
+    size = size < room ? size : room; /* a UART drops what it has no room for */
+    memcpy(self.read + self.read_count, text, size);
+    self.read_count += size;
+    sim_line_raise(self.line);
+}
+
 size_t plat_console_read(char *text, size_t size)
 {
     size_t count = self.read_count < size ? self.read_count : size;
@@ -109,7 +122,7 @@ status_t plat_console_irq(uint32_t *vector)
 {
     self.line = sim_line_new();
     status_t s = plat_irq_wired(self.line, false, false, vector);
-    if (s == ST_OK) {
+    if (s == ST_OK && !lockstep_on()) {
         sim_fd_add(&self.input);
         sim_fd_add(&self.listener);
     }
@@ -174,6 +187,9 @@ static void terminal_raw(void)
 void sim_console_init(void)
 {
     self.input = (struct sim_fd){.fd = -1, .events = POLLIN, .ready = input_ready};
+    if (lockstep_on()) {
+        return;
+    }
     if (strncmp(sim_options.console, "unix:", 5) == 0) {
         open_socket(sim_options.console + 5);
     } else if (strcmp(sim_options.console, "stdio") == 0) {

@@ -10,11 +10,14 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include "lockstep.h"
 #include "sim_private.h"
 
 #define LINES 64u
 #define GSI_FIRST 5u /* an arbitrary number, so that nobody takes 0 for granted */
 #define FDS_MAX 64u
+#define COST_IRQ_NS 20u /* what a machine of today needs for it */
+#define COST_TIMER_NS 100u
 #define CHANCE_NS 50000u /* how often a running thread's looks at the clock ask the host what has come */
 
 struct line {
@@ -126,11 +129,13 @@ static void deliver(void)
 
 void plat_timer_arm(uint64_t deadline_ns)
 {
+    sim_cost(COST_TIMER_NS);
     self.timer_ns = deadline_ns;
 }
 
 void plat_irq_enable(void)
 {
+    sim_cost(COST_IRQ_NS);
     sim_poll(0);
     deliver();
 }
@@ -213,7 +218,8 @@ static struct timespec until(uint64_t deadline_ns)
     return (struct timespec){.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000)};
 }
 
-void sim_poll(uint64_t deadline_ns)
+/* Waits on the host's descriptors. */
+static void host_poll(uint64_t deadline_ns)
 {
     struct pollfd polled[FDS_MAX];
     struct sim_fd *owner[FDS_MAX];
@@ -237,4 +243,13 @@ void sim_poll(uint64_t deadline_ns)
             owner[i]->ready(owner[i], polled[i].revents);
         }
     }
+}
+
+void sim_poll(uint64_t deadline_ns)
+{
+    if (lockstep_on()) {
+        lockstep_poll(deadline_ns);
+        return;
+    }
+    host_poll(deadline_ns);
 }

@@ -17,11 +17,17 @@
 #include <unistd.h>
 #include "core/assert.h"
 #include "core/diag.h"
+#include "lockstep.h"
 #include "sim_private.h"
+#include "sim_protocol.h"
 
 #define PAGE_BYTES 4096u
 #define MMIO_BASE 0xd0000000u
 #define MMIO_STRIDE 0x1000u
+#define RAM_BASE 0x200000000000u /* the same in every run: what hangs on an address repeats */
+#define COST_MMIO_NS 400u        /* an exit to the host */
+#define COST_CLOCK_NS 15u
+#define COST_LENT_SHIFT 4 /* 16 bytes a nanosecond */
 
 extern char __executable_start[], _end[]; /* the linker's: the image's first byte and the one behind its last */
 
@@ -34,14 +40,17 @@ static struct {
 
 void sim_die(const char *format, ...)
 {
+    char text[512];
     va_list args;
 
-    fflush(stdout);
-    fprintf(stderr, "sim: ");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "\n");
+    if (lockstep_on()) {
+        lockstep_end(SIM_BROKEN, PLAT_EXIT_PANIC, text);
+    }
+    fflush(stdout);
+    fprintf(stderr, "sim: %s\n", text);
     _exit(PLAT_EXIT_PANIC);
 }
 
@@ -49,7 +58,8 @@ void sim_die(const char *format, ...)
 
 void sim_memory_init(void)
 {
-    self.ram = mmap(NULL, sim_options.memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    self.ram = mmap((void *)RAM_BASE, sim_options.memory_bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     if (self.ram == MAP_FAILED) {
         sim_die("%zu bytes of memory: %s", sim_options.memory_bytes, strerror(errno));
     }
@@ -97,6 +107,7 @@ uint64_t plat_dma_of(const void *p)
 
 void *sim_dma(uint64_t address, size_t size)
 {
+    sim_cost(size >> COST_LENT_SHIFT);
     return guest_memory(address, size) ? (void *)address : NULL;
 }
 
@@ -149,6 +160,7 @@ static uint32_t mmio_read(uintptr_t address, unsigned size)
     struct sim_mmio *window = window_of(address, size);
 
     ASSERT(window != NULL);
+    sim_cost(COST_MMIO_NS);
     return window->read(window->device, address - window->address, size);
 }
 
@@ -157,6 +169,7 @@ static void mmio_write(uintptr_t address, unsigned size, uint32_t value)
     struct sim_mmio *window = window_of(address, size);
 
     ASSERT(window != NULL);
+    sim_cost(COST_MMIO_NS);
     window->write(window->device, address - window->address, size, value);
 }
 
@@ -229,6 +242,9 @@ uint64_t sim_clock_ns(void)
 {
     static uint64_t start;
 
+    if (lockstep_on()) {
+        return lockstep_clock_ns();
+    }
     if (start == 0) {
         start = host_ns(CLOCK_MONOTONIC);
     }
@@ -237,13 +253,14 @@ uint64_t sim_clock_ns(void)
 
 uint64_t plat_clock_ns(void)
 {
+    sim_cost(COST_CLOCK_NS);
     sim_chance();
     return sim_clock_ns();
 }
 
 uint64_t plat_wall_ns(void)
 {
-    return host_ns(CLOCK_REALTIME);
+    return lockstep_on() ? lockstep_wall_ns() : host_ns(CLOCK_REALTIME);
 }
 
 const char *plat_clock_source(void)
@@ -273,7 +290,7 @@ void plat_cpu_local_set(void *p)
 
 /* --- randomness, identity, end --------------------------------------------------------------------------------------- */
 
-void sim_random(void *bytes, size_t size)
+static void host_random(void *bytes, size_t size)
 {
     char *p = bytes;
 
@@ -287,9 +304,18 @@ void sim_random(void *bytes, size_t size)
     }
 }
 
+void sim_random(void *bytes, size_t size)
+{
+    if (lockstep_on()) {
+        lockstep_random(bytes, size);
+    } else {
+        host_random(bytes, size);
+    }
+}
+
 status_t plat_entropy(void *bytes, size_t size)
 {
-    if (!sim_options.entropy) {
+    if (lockstep_on() ? !lockstep_entropy() : !sim_options.entropy) {
         return ST_UNSUPPORTED;
     }
     sim_random(bytes, size);
@@ -372,11 +398,17 @@ unsigned plat_backtrace(uintptr_t frame, uintptr_t *pcs, unsigned most)
 
 void plat_exit(enum plat_exit code)
 {
+    if (lockstep_on()) {
+        lockstep_end(SIM_EXIT, code, "");
+    }
     exit((int)code);
 }
 
 void plat_reboot(void)
 {
+    if (lockstep_on()) {
+        lockstep_end(SIM_REBOOT, PLAT_EXIT_CLEAN, "");
+    }
     fflush(stdout);
     execv("/proc/self/exe", sim_options.argv);
     sim_die("reboot: %s", strerror(errno));

@@ -8,6 +8,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "core/image.h"
+#include "lockstep.h"
 #include "sim_private.h"
 #include "sim_sanitizer.h"
 
@@ -35,7 +36,7 @@ const char *__asan_default_options(void)
 
 static const char usage[] =
     "usage: %s [OPTION...]      this image as a process of this machine\n"
-    "  --disk FILE              a virtio-blk device with this file behind it\n"
+    "  --disk FILE              a virtio-blk device with this file behind it (sim: the coordinator)\n"
     "  --net dgram:LOCAL,REMOTE a virtio-net device; UNIX datagram sockets, as QEMU's -netdev dgram\n"
     "  --net udp:PORT,PORT      the same over UDP on 127.0.0.1: local port, remote port\n"
     "  --net tap:NAME           the same on a TAP interface of the host\n"
@@ -43,6 +44,7 @@ static const char usage[] =
     "  --console stdio|unix:PATH\n"
     "  --memory SIZE            e.g. 16M; otherwise what the profile says\n"
     "  --cmdline TEXT           the machine's command line\n"
+    "  --coordinator FD         run in lock-step: a socket to test/sim's coordinator; then --net sim, --disk sim:SIZE\n"
     "  --no-entropy             neither virtio-rng nor the CPU's random numbers\n"
     "models:";
 
@@ -101,6 +103,8 @@ static void option_value(const char *program, const char *option, char *value)
         device_option(program, value);
     } else if (strcmp(option, "--console") == 0) {
         sim_options.console = value;
+    } else if (strcmp(option, "--coordinator") == 0) {
+        lockstep_open(atoi(value));
     } else if (strcmp(option, "--cmdline") == 0) {
         sim_options.cmdline = value;
     } else if (strcmp(option, "--memory") == 0) {
@@ -210,5 +214,8 @@ int main(int argc, char **argv)
     sim_memory_init();
     sim_console_init();
     devices_start();
+    if (lockstep_on()) {
+        lockstep_begin();
+    }
     core_main();
 }

@@ -3,7 +3,8 @@
  *
  * A model is a piece of hardware made of C. The image's real driver talks to it through plat_mmio_*, DMA addresses and
  * interrupt vectors, exactly as on a machine; the model never sees core. Model code runs inside an MMIO access, inside
- * start(), or from the poll loop (a file descriptor of its own became ready); never anywhere else, never two at a time.
+ * start(), or from the poll loop (a file descriptor of its own became ready, the coordinator spoke to its port); never anywhere
+ * else, never two at a time.
  *
  *  (1) What the driver writes is an allegation to the model too: guest memory is reached by sim_dma() only.
  *  (2) A model must not call back into core. It raises its interrupt; the platform delivers it when the image lets
@@ -65,9 +66,28 @@ struct sim_fd {
 /* From here on the poll loop watches it. Kept. Descriptors must be non-blocking. */
 void sim_fd_add(struct sim_fd *fd);
 
-/* Monotonic nanoseconds since the process began: what plat_clock_ns() says. */
+/* --- the coordinator ------------------------------------------------------------------------------------------------- */
+
+struct sim_message; /* sim_protocol.h */
+
+/* What a model holds of its other half, in a lock-step run: the wire or the medium that the coordinator has. */
+struct sim_port {
+    /* [I] A message for this port came; `body` is borrowed. Runs where the poll loop's calls run. */
+    void (*arrived)(struct sim_port *port, const struct sim_message *message, const char *body);
+    uint16_t number; /* [I] filled by sim_port_add */
+};
+/* From here on it is connected. Kept. False: this is no lock-step run, or there are too many. */
+bool sim_port_add(struct sim_port *port);
+/* The message leaves with the image's batch, stamped with port and time. */
+void sim_port_send(const struct sim_port *port, struct sim_message message, const void *body);
+/* Lets so much time pass for what the image asked for. Nothing in a run in real time. */
+void sim_cost(uint64_t ns);
+
+/* --- time and chance ------------------------------------------------------------------------------------------------- */
+
+/* Monotonic nanoseconds since the process began, or the coordinator's time: what plat_clock_ns() says. */
 uint64_t sim_clock_ns(void);
-/* Fills from the host's randomness. */
+/* Fills from the host's randomness, or from the run's seed. */
 void sim_random(void *bytes, size_t size);
 /* Ends the process with a line on stderr and the exit code of a panic: the model found itself broken. printf-like. */
 _Noreturn void sim_die(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -22,6 +22,8 @@ extern struct sim_options sim_options;
 
 void sim_memory_init(void);
 void sim_console_init(void);
+/* What was typed, by a coordinator. */
+void sim_console_input(const char *text, size_t size);
 void sim_signals_init(void);
 
 /* A line of the controller that is no device's: gives its number. */

@@ -17,7 +17,7 @@
  *     bad-schema         the schema is cut in the middle
  *     window=N           more than N writes outstanding at once ends the process with status 9
  */
-#include "store/blobs/store.capnp.h"
+#include "lib/store/store.capnp.h"
 #include "svc/echo/echo.capnp.h"
 #include "svc/node/node.capnp.h"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # rules.mk: what the tests of the host command need besides capos: the mock node and the schemas that it hands out.
 
-MOCK_SCHEMAS := svc/node/node.capnp store/blobs/store.capnp svc/echo/echo.capnp
+MOCK_SCHEMAS := svc/node/node.capnp lib/store/store.capnp svc/echo/echo.capnp
 $(foreach s,$(filter-out $(HOST_SCHEMAS),$(MOCK_SCHEMAS)),$(eval $(call host_schema,$s,$(SRC)/components)))
 HOST_SCHEMAS += $(MOCK_SCHEMAS)
 

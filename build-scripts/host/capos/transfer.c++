@@ -15,7 +15,7 @@
 #include "json.h"
 #include "progress.h"
 #include "session.h"
-#include "store/blobs/store.capnp.h"
+#include "lib/store/store.capnp.h"
 #include "verbs.h"
 
 #include <deque>

@@ -254,10 +254,10 @@ static uint32_t reap_exports(struct vat_connection *c, uint32_t budget)
 {
     uint32_t done = 0;
 
-    for (uint32_t i = 0; done < budget && i < c->exported.size && c->exported.used > 0; i++) {
-        /* Removing may move another entry here: look again. */
-        while (done < budget && c->exported.entry[i].key != 0) {
-            vat_export_drop(c->exported.entry[i].value);
+    /* By id, not as the map has them: that order hangs on where objects lie, and the ids of the next life on it. */
+    for (uint32_t i = 0; done < budget && i < c->vat->options.exports && c->export_count > 0; i++) {
+        if (c->export[i].object != NULL) {
+            vat_export_drop(&c->export[i]);
             done++;
         }
     }

@@ -276,7 +276,7 @@ struct vat_connection {
     uint32_t live_count;            /* [L] */
     uint32_t running;               /* [L] of them not returned */
     uint32_t held_bytes;            /* [L] of charged messages */
-    uint32_t reap_next;             /* [L] CLOSING: how far exports and questions are emptied */
+    uint32_t reap_next;             /* [L] CLOSING: how far questions are emptied */
     uint64_t progress_ns;           /* [L] when bytes last moved, either way */
 };
 

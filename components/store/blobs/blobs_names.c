@@ -3,7 +3,7 @@
  */
 #include "blobs_service.h"
 #include "core/assert.h"
-#include "store/blobs/store.capnp.h"
+#include "lib/store/store.capnp.h"
 #include <string.h>
 
 #define LIST_MAX 100u /* entries of a page: with the longest names 35 KiB */

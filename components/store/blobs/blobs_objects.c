@@ -8,7 +8,7 @@
 #include "blobs_service.h"
 #include "config.h"
 #include "core/assert.h"
-#include "store/blobs/store.capnp.h"
+#include "lib/store/store.capnp.h"
 
 struct upload_object {
     struct object object;

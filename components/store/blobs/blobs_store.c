@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "lib/crc32c/crc32c.h"
-#include "store/blobs/store.capnp.h"
+#include "lib/store/store.capnp.h"
 #include <string.h>
 
 #define CONFIRM "erase everything"

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_blk_model.c: a virtio block device (virtio 1.2, 5.2) with a file behind it. FLUSH is fdatasync, so that what the
- * image was told is durable is so after the host's own power cut.
+ * virtio_blk_model.c: a virtio block device (virtio 1.2, 5.2) with a medium behind it.
  *
- * Requests are done at once, inside the driver's notification, in the order of the ring. The file is locked: two
- * processes never have the same disk.
+ *  (1) A request's data is copied between the driver's memory and the medium's when it begins (a write) or ends (a read);
+ *      requests end in the order that the medium likes, each once. What ends after a reset is dropped.
  */
 #include "models/virtio-blk/virtio_blk_model.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "models/virtio-mmio/virtio_mmio_model.h"
 
-#define SECTOR 512u
+#define QUEUE_SIZE 256u
 #define F_SEG_MAX (1ull << 2)
 #define F_RO (1ull << 5)
 #define F_BLK_SIZE (1ull << 6)
@@ -38,66 +32,120 @@ struct config { /* virtio 1.2, 5.2.4 */
 };
 _Static_assert(sizeof(struct config) == 32, "virtio 1.2, 5.2.4, up to the topology");
 
-struct disk {
-    struct vm_device device;
-    struct config config;
-    int fd;
-    char id[20];
-};
-
 struct header {
     uint32_t type, reserved;
     uint64_t sector;
 };
 
-/* Reads or writes every data segment at its place. In a read the last writable byte is the status and no data. */
-static bool transfer(struct disk *disk, const struct vm_chain *chain, const struct header *header)
-{
-    bool in = header->type == TYPE_IN;
-    uint32_t bytes = in ? chain->in_bytes - 1 : chain->out_bytes - (uint32_t)sizeof *header;
-    uint64_t count = bytes / SECTOR;
-    uint8_t *copy;
+/* One chain that is in the works. */
+struct work {
+    struct disk_request request;
+    struct vm_chain chain;
+    uint32_t type;
+    bool used;
+};
 
-    if (bytes % SECTOR != 0 || header->sector > disk->config.capacity ||
-        count > disk->config.capacity - header->sector) {
-        return false;
+struct disk {
+    struct vm_device device;
+    struct config config;
+    struct disk_medium *medium;
+    struct work work[QUEUE_SIZE]; /* by tag; a chain that is out has one, and there are no more chains */
+    bool batch;                   /* notify() runs, and will signal */
+    char id[20];
+};
+
+static void work_end(struct disk *disk, struct work *work, uint8_t status)
+{
+    uint32_t written = work->type == TYPE_OUT || work->type == TYPE_FLUSH ? 1 : work->chain.in_bytes;
+
+    vm_chain_write(&work->chain, work->chain.in_bytes - 1, &status, 1);
+    vm_push(&disk->device, 0, &work->chain, written);
+    free(work->request.bytes);
+    *work = (struct work){0};
+    if (!disk->batch) {
+        vm_signal(&disk->device, 0);
     }
-    copy = malloc(bytes != 0 ? bytes : 1);
-    if (copy == NULL) {
-        sim_die("virtio-blk: no memory for %u bytes", bytes);
-    }
-    off_t at = (off_t)(header->sector * SECTOR);
-    ssize_t done = 0;
-    if (in) {
-        done = pread(disk->fd, copy, bytes, at);
-        vm_chain_write(chain, 0, copy, bytes);
-    } else {
-        vm_chain_read(chain, sizeof *header, copy, bytes);
-        done = pwrite(disk->fd, copy, bytes, at);
-    }
-    free(copy);
-    return done == (ssize_t)bytes;
 }
 
-static uint8_t request_do(struct disk *disk, const struct vm_chain *chain, const struct header *header)
+void disk_done(struct disk_medium *medium, struct disk_request *request, bool ok)
+{
+    struct disk *disk = medium->model;
+    struct work *work = &disk->work[request->tag];
+
+    if (!vm_chain_alive(&disk->device, &work->chain)) { /* (1) */
+        free(request->bytes);
+        *work = (struct work){0};
+        return;
+    }
+    if (ok && work->type == TYPE_IN) {
+        vm_chain_write(&work->chain, 0, request->bytes, request->size);
+    }
+    work_end(disk, work, ok ? STATUS_OK : STATUS_IOERR);
+}
+
+/* In a read the last writable byte is the status and no data. */
+static void transfer(struct disk *disk, struct work *work, const struct header *header)
+{
+    bool in = header->type == TYPE_IN;
+    uint32_t bytes = in ? work->chain.in_bytes - 1 : work->chain.out_bytes - (uint32_t)sizeof *header;
+    uint64_t count = bytes / DISK_SECTOR;
+
+    if (bytes % DISK_SECTOR != 0 || header->sector > disk->config.capacity ||
+        count > disk->config.capacity - header->sector || (!in && disk->medium->read_only)) { /* 5.2.6.2 */
+        work_end(disk, work, STATUS_IOERR);
+        return;
+    }
+    work->request.work = in ? DISK_READ : DISK_WRITE;
+    work->request.sector = header->sector;
+    work->request.size = bytes;
+    work->request.bytes = malloc(bytes != 0 ? bytes : 1);
+    if (work->request.bytes == NULL) {
+        sim_die("virtio-blk: no memory for %u bytes", bytes);
+    }
+    if (!in) {
+        vm_chain_read(&work->chain, sizeof *header, work->request.bytes, bytes);
+    }
+    disk->medium->begin(disk->medium, &work->request);
+}
+
+static void identify(struct disk *disk, struct work *work)
+{
+    uint32_t room = work->chain.in_bytes - 1;
+
+    vm_chain_write(&work->chain, 0, disk->id, room < sizeof disk->id ? room : sizeof disk->id);
+    work_end(disk, work, STATUS_OK);
+}
+
+static void request_begin(struct disk *disk, struct work *work, const struct header *header)
 {
     switch (header->type) {
     case TYPE_IN:
-        return transfer(disk, chain, header) ? STATUS_OK : STATUS_IOERR;
     case TYPE_OUT:
-        if ((disk->device.features & F_RO) != 0) {
-            return STATUS_IOERR; /* 5.2.6.2 */
-        }
-        return transfer(disk, chain, header) ? STATUS_OK : STATUS_IOERR;
+        transfer(disk, work, header);
+        return;
     case TYPE_FLUSH:
-        return fdatasync(disk->fd) == 0 ? STATUS_OK : STATUS_IOERR;
+        work->request.work = DISK_FLUSH;
+        disk->medium->begin(disk->medium, &work->request);
+        return;
     case TYPE_GET_ID:
-        vm_chain_write(chain, 0, disk->id,
-                       chain->in_bytes - 1 < sizeof disk->id ? chain->in_bytes - 1 : sizeof disk->id);
-        return STATUS_OK;
+        identify(disk, work);
+        return;
     default:
-        return STATUS_UNSUPP;
+        work_end(disk, work, STATUS_UNSUPP);
+        return;
     }
+}
+
+static struct work *work_new(struct disk *disk)
+{
+    for (uint32_t i = 0; i < QUEUE_SIZE; i++) {
+        if (!disk->work[i].used) {
+            disk->work[i].used = true;
+            disk->work[i].request.tag = i;
+            return &disk->work[i];
+        }
+    }
+    return NULL; /* of before a reset, some are still with the medium */
 }
 
 static void notify(struct vm_device *device, unsigned queue)
@@ -105,42 +153,37 @@ static void notify(struct vm_device *device, unsigned queue)
     static struct vm_chain chain;
     struct disk *disk = (struct disk *)device; /* the first member */
 
+    disk->batch = true;
     while (vm_pop(device, queue, &chain)) {
         struct header header;
+        struct work *work = work_new(disk);
+        if (work == NULL) {
+            sim_die("virtio-blk: more requests than the queue has");
+        }
         if (vm_chain_read(&chain, 0, &header, sizeof header) != sizeof header || chain.in_bytes == 0) {
             sim_die("virtio-blk: a request without header or status (5.2.6)");
         }
-        uint8_t status = request_do(disk, &chain, &header);
-        vm_chain_write(&chain, chain.in_bytes - 1, &status, 1);
-        vm_push(device, queue, &chain, header.type == TYPE_OUT || header.type == TYPE_FLUSH ? 1 : chain.in_bytes);
+        work->chain = chain;
+        work->type = header.type;
+        request_begin(disk, work, &header);
     }
+    disk->batch = false;
     vm_signal(device, queue);
 }
 
-static bool file_open(struct disk *disk, const char *path, char *why, size_t why_size)
+void disk_changed(struct disk_medium *medium)
 {
-    struct stat about;
+    struct disk *disk = medium->model;
 
-    disk->fd = open(path, O_RDWR | O_CLOEXEC);
-    if (disk->fd < 0 && (errno == EACCES || errno == EROFS)) {
-        disk->fd = open(path, O_RDONLY | O_CLOEXEC);
-        disk->device.features |= F_RO;
-    }
-    if (disk->fd < 0 || fstat(disk->fd, &about) != 0) {
-        snprintf(why, why_size, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    if (flock(disk->fd, (disk->device.features & F_RO) != 0 ? LOCK_SH | LOCK_NB : LOCK_EX | LOCK_NB) != 0) {
-        snprintf(why, why_size, "%s is in use by another process", path);
-        return false;
-    }
-    off_t size = S_ISBLK(about.st_mode) ? lseek(disk->fd, 0, SEEK_END) : about.st_size;
-    disk->config.capacity = (uint64_t)size / SECTOR;
-    if (disk->config.capacity == 0) {
-        snprintf(why, why_size, "%s is empty; make it with: truncate -s 64M %s", path, path);
-        return false;
-    }
-    return true;
+    disk->config.capacity = medium->sectors;
+    disk->device.features = (disk->device.features & ~F_RO) | (medium->read_only ? F_RO : 0);
+    vm_config_changed(&disk->device);
+}
+
+static struct disk_medium *medium_open(const char *argument, char *why, size_t why_size)
+{
+    snprintf(why, why_size, "'sim' is for a lock-step run: --coordinator");
+    return strcmp(argument, "sim") == 0 ? disk_port_open() : disk_file_open(argument, why, why_size);
 }
 
 static bool start(const char *argument, char *why, size_t why_size)
@@ -148,22 +191,25 @@ static bool start(const char *argument, char *why, size_t why_size)
     static unsigned count;
     struct disk *disk = calloc(1, sizeof *disk);
 
-    if (disk == NULL || argument[0] == '\0') {
-        snprintf(why, why_size, "it needs a file");
+    if (disk == NULL) {
+        sim_die("virtio-blk: no memory");
+    }
+    disk->medium = medium_open(argument, why, why_size);
+    if (disk->medium == NULL) {
+        free(disk);
         return false;
     }
-    disk->device =
-        (struct vm_device){.name = "virtio-blk", .type = 2, .queue_count = 1, .queue_size = 256, .notify = notify};
+    disk->medium->model = disk;
+    disk->device = (struct vm_device){
+        .name = "virtio-blk", .type = 2, .queue_count = 1, .queue_size = QUEUE_SIZE, .notify = notify};
     disk->device.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
     disk->device.config = &disk->config;
     disk->device.config_size = sizeof disk->config;
     disk->config.seg_max = VM_SEGMENTS_MAX - 2;
-    disk->config.blk_size = SECTOR;
+    disk->config.blk_size = DISK_SECTOR;
     disk->config.physical_block_exp = 3; /* 4 KiB, as file systems write */
     snprintf(disk->id, sizeof disk->id, "sim-disk-%u", count++);
-    if (!file_open(disk, argument, why, why_size)) {
-        return false;
-    }
+    disk_changed(disk->medium);
     vm_device_add(&disk->device);
     return true;
 }

@@ -361,6 +361,11 @@ bool vm_pop(struct vm_device *device, unsigned queue, struct vm_chain *chain)
     return true;
 }
 
+bool vm_chain_alive(const struct vm_device *device, const struct vm_chain *chain)
+{
+    return chain->epoch == device->epoch;
+}
+
 void vm_unpop(struct vm_device *device, unsigned queue)
 {
     device->queue[queue].avail_seen--;
@@ -370,7 +375,7 @@ void vm_push(struct vm_device *device, unsigned queue, const struct vm_chain *ch
 {
     struct vm_queue *q = &device->queue[queue];
 
-    if (chain->epoch != device->epoch) {
+    if (!vm_chain_alive(device, chain)) {
         return; /* of before a reset */
     }
     uint32_t *entry = guest(device, q->device + 4 + 8ull * (q->used_next & (q->size - 1)), 8);

@@ -63,6 +63,8 @@ void vm_config_changed(struct vm_device *device);
 
 /* The next chain; false: none now, and the driver will ring when there is one. */
 bool vm_pop(struct vm_device *device, unsigned queue, struct vm_chain *chain);
+/* Whether it is still the driver's to get back: no reset came between. */
+bool vm_chain_alive(const struct vm_device *device, const struct vm_chain *chain);
 /* Puts the last popped chain back, to be popped again. */
 void vm_unpop(struct vm_device *device, unsigned queue);
 /* Finished, with so many bytes written. */

@@ -9,6 +9,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 #include "models/virtio-net/virtio_net_model.h"
 
+static struct sim_fd self = {.fd = -1};
 static struct sockaddr_storage remote; /* of the one socket; length 0: a TAP */
 static socklen_t remote_size;
 
@@ -97,7 +99,7 @@ static int tap_open(const char *name, char *why, size_t why_size)
     return fd;
 }
 
-int net_wire_open(const char *argument, char *why, size_t why_size)
+static int any_open(const char *argument, char *why, size_t why_size)
 {
     if (strncmp(argument, "dgram:", 6) == 0) {
         return dgram_open(argument + 6, why, why_size);
@@ -108,12 +110,14 @@ int net_wire_open(const char *argument, char *why, size_t why_size)
     if (strncmp(argument, "tap:", 4) == 0) {
         return tap_open(argument + 4, why, why_size);
     }
-    snprintf(why, why_size, "'%s' is no wire; write dgram:LOCAL,REMOTE, udp:PORT,PORT or tap:NAME", argument);
+    snprintf(why, why_size, "'%s' is no wire; write dgram:LOCAL,REMOTE, udp:PORT,PORT, tap:NAME or sim", argument);
     return -1;
 }
 
-static ssize_t frame_write(int fd, const void *frame, size_t size)
+static ssize_t frame_write(const void *frame, size_t size)
 {
+    int fd = self.fd;
+
     if (remote_size == 0) {
         return write(fd, frame, size);
     }
@@ -125,9 +129,37 @@ static ssize_t frame_write(int fd, const void *frame, size_t size)
     return n;
 }
 
-enum net_wire_result net_wire_send(int fd, const void *frame, size_t size)
+static enum net_wire_result wire_send(const void *frame, size_t size)
 {
-    ssize_t n = frame_write(fd, frame, size);
+    ssize_t n = frame_write(frame, size);
 
     return n < 0 && (errno == EAGAIN || errno == ENOBUFS) ? NET_WIRE_LATER : NET_WIRE_DONE;
+}
+
+static ssize_t wire_receive(void *frame, size_t size)
+{
+    return read(self.fd, frame, size);
+}
+
+static void wire_want(bool frame, bool room)
+{
+    self.events = (short)((frame ? POLLIN : 0) | (room ? POLLOUT : 0));
+}
+
+static void wire_ready(struct sim_fd *fd, short revents)
+{
+    (void)fd;
+    net_model_ready((revents & POLLIN) != 0, (revents & POLLOUT) != 0);
+}
+
+const struct net_wire *net_wire_open(const char *argument, char *why, size_t why_size)
+{
+    static const struct net_wire wire = {wire_send, wire_receive, wire_want};
+
+    self = (struct sim_fd){.fd = any_open(argument, why, why_size), .ready = wire_ready};
+    if (self.fd < 0) {
+        return NULL;
+    }
+    sim_fd_add(&self);
+    return &wire;
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_net_model.c: a virtio network device (virtio 1.2, 5.1) on a wire (net_wire.c).
+ * virtio_net_model.c: a virtio network device (virtio 1.2, 5.1) on a wire.
  *
  *  (1) Back-pressure both ways: a frame that finds no receive buffer waits here and the wire is not read; a frame that the
  *      wire does not take stays in the ring until the wire has room.
  *  (2) It offers transmit checksums, and does them, for the wire takes none that are unfinished.
  */
 #include "models/virtio-net/virtio_net_model.h"
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "models/virtio-mmio/virtio_mmio_model.h"
 
 #define F_CSUM (1ull << 0)
@@ -41,7 +38,7 @@ _Static_assert(sizeof(struct header) == 12, "virtio 1.2, 5.1.6");
 static struct net_model {
     struct vm_device device;
     struct config config;
-    struct sim_fd wire;
+    const struct net_wire *wire;
     uint8_t waiting[FRAME_MAX]; /* a frame from the wire */
     size_t waiting_size;        /* 0: none */
     bool tx_blocked;
@@ -50,7 +47,7 @@ static struct net_model {
 
 static void interest_update(void)
 {
-    self.wire.events = (short)((self.waiting_size == 0 ? POLLIN : 0) | (self.tx_blocked ? POLLOUT : 0));
+    self.wire->want(self.waiting_size == 0, self.tx_blocked);
 }
 
 /* --- to the wire ------------------------------------------------------------------------------------------------------- */
@@ -91,7 +88,7 @@ static enum net_wire_result frame_send(const struct vm_chain *chain)
     if ((header.flags & NEEDS_CSUM) != 0) {
         checksum_finish(frame, size, &header);
     }
-    return net_wire_send(self.wire.fd, frame, size);
+    return self.wire->send(frame, size);
 }
 
 static void tx_run(void)
@@ -161,7 +158,7 @@ static void rx_run(void)
 {
     for (unsigned i = 0; vm_running(&self.device) && i < 256; i++) {
         if (self.waiting_size == 0) {
-            ssize_t n = read(self.wire.fd, self.waiting, sizeof self.waiting);
+            ssize_t n = self.wire->receive(self.waiting, sizeof self.waiting);
             if (n <= 0) {
                 break;
             }
@@ -174,20 +171,30 @@ static void rx_run(void)
     vm_signal(&self.device, QUEUE_RX);
 }
 
-static void on_wire(struct sim_fd *fd, short revents)
+void net_model_ready(bool frame, bool room)
 {
-    (void)fd;
-    if ((revents & POLLOUT) != 0) {
+    if (room) {
         tx_run();
     }
     if (vm_running(&self.device)) {
         rx_run();
-    } else if ((revents & POLLIN) != 0) {
+    } else if (frame) {
         /* Nobody listens: what came is lost, as on a machine that boots. */
-        while (read(self.wire.fd, self.waiting, sizeof self.waiting) > 0) {
+        while (self.wire->receive(self.waiting, sizeof self.waiting) > 0) {
         }
     }
     interest_update();
+}
+
+void net_model_state(bool up, const uint8_t mac[6])
+{
+    static const uint8_t none[6];
+
+    if (memcmp(mac, none, sizeof none) != 0) {
+        memcpy(self.config.mac, mac, sizeof self.config.mac);
+    }
+    self.config.status = up ? 1 : 0;
+    vm_config_changed(&self.device);
 }
 
 static void notify(struct vm_device *device, unsigned queue)
@@ -231,8 +238,9 @@ static bool start(const char *argument, char *why, size_t why_size)
         snprintf(why, why_size, "a second network card is not supported yet");
         return false;
     }
-    self.wire.fd = net_wire_open(argument, why, why_size);
-    if (self.wire.fd < 0) {
+    snprintf(why, why_size, "'sim' is for a lock-step run: --coordinator");
+    self.wire = strcmp(argument, "sim") == 0 ? net_port_open() : net_wire_open(argument, why, why_size);
+    if (self.wire == NULL) {
         return false;
     }
     self.started = true;
@@ -246,9 +254,7 @@ static bool start(const char *argument, char *why, size_t why_size)
     self.device.config_size = sizeof self.config;
     self.device.reset = reset;
     vm_device_add(&self.device);
-    self.wire.ready = on_wire;
     interest_update();
-    sim_fd_add(&self.wire);
     return true;
 }
 

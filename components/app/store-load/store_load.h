@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * store_load.h: a workload on a store, for simulated and real fleets.
+ *
+ * What it says, for a checker that stands outside (test/sim/check_store.c), a line each, S the session, N its operation:
+ *
+ *      @ S N ? bind K B        it will make name K mean blob B      @ S N = bind K B P     done; before, K meant P (-1: nothing)
+ *      @ S N ? lookup K                                             @ S N = lookup K B     K meant B (-1: nothing)
+ *      @ S N ? remove K                                             @ S N = remove K R     R 1: it was there, 0: it was not
+ *      @ S N !                 refused: it had no effect            @ S N ~                nobody can know
+ *      @ done                  everything is done, and what was there at the end could be read whole
+ *      @ fail TEXT             a promise was broken before its eyes
+ *
+ * Blobs have numbers: what is in number B follows from B, so that whoever gets it back can tell whether it is whole.
+ */
+#pragma once
+#include "config.h"
+#include "core/loop.h"
+#include "core/object.h"
+#include "crypto/sha256/sha256.h"
+#include "lib/capnp/capnp.h"
+#include "rpc/vat/vat.h"
+
+#define CHUNK (8u * 1024u)
+#define ASK_WORDS (CHUNK / 8 + 64)
+#define ASK_CAPS 2u
+#define NO_BLOB (-1)
+
+struct session;
+
+/* A call and what is done when it has ended. */
+struct ask {
+    struct call call;
+    struct message params, results;
+    struct message_segment params_segment, results_segment;
+    struct object *params_caps[ASK_CAPS], *results_caps[ASK_CAPS];
+    uint64_t params_words[ASK_WORDS], results_words[ASK_WORDS];
+    void (*then)(struct session *s); /* NULL: no call is out */
+};
+
+/* Keys: all [L] */
+struct session {
+    unsigned number;
+    uint64_t random;
+    struct vat_connection *connection; /* NULL: none, or the store is this image's own */
+    struct object *node, *store, *names;
+    struct object *object; /* the upload or source of the operation */
+    struct ask ask;
+    enum exception why; /* the last call failed so */
+    bool failed;
+    struct timer timer; /* the next operation, or the end of this one's patience */
+    void (*next)(struct session *s);
+    unsigned op, ops;
+    int key, blob;
+    uint64_t at; /* bytes done */
+    bool audit;  /* all is done: only look */
+    struct sha256 hash;
+};
+
+/* store_load_ask.c */
+/* The ask's params, to be filled by the generated NAME_begin(). */
+struct payload load_ask_params(struct session *s);
+extern const struct call_source load_ask_source;
+/* Sends it; `then` runs once it has ended, with s->failed and s->why. Params' and results' capabilities live until then. */
+void load_ask_send(struct session *s, struct object *target, void (*then)(struct session *s)) REQUIRES(LOOP);
+
+/* store_load_blob.c: blob number `blob`, 0 to BLOBS - 1 */
+uint32_t load_blob_size(int blob);
+/* Bytes from `at` (a multiple of 8) on. */
+void load_blob_fill(int blob, uint64_t at, uint8_t *bytes, uint32_t size);
+const uint8_t *load_blob_digest(int blob);
+/* The blob of this digest; NO_BLOB: there is none such. */
+int load_blob_of(struct capnp_data digest);
+
+/* store_load_ops.c: begins one operation; it ends by load_op_ended(), or by load_session_lost(). */
+void load_op_begin(struct session *s) REQUIRES(LOOP);
+/* Looks up key s->key and reads what it means. */
+void load_op_look(struct session *s) REQUIRES(LOOP);
+
+/* store_load.c */
+uint64_t load_session_random(struct session *s);
+void load_session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A promise was broken. */
+void load_session_fail(const struct session *s, const char *what);
+void load_op_ended(struct session *s) REQUIRES(LOOP);
+/* The connection is of no use any more; a new one is made. */
+void load_session_lost(struct session *s) REQUIRES(LOOP);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, removes a name,
+ * gives an upload up half-way.
+ */
+#include <string.h>
+#include "lib/store/store.capnp.h"
+#include "store_load.h"
+
+static void drop(struct session *s) REQUIRES(LOOP)
+{
+    object_put(s->object);
+    s->object = NULL;
+}
+
+static struct capnp_text key_text(const struct session *s)
+{
+    static const char *const names[] = {"/a", "/a/b", "/c with a space", "/d", "/a/b/e", "/f"};
+    static char other[] = "/key/00";
+
+    if ((size_t)s->key < sizeof names / sizeof names[0]) {
+        return capnp_text(names[s->key]);
+    }
+    other[5] = (char)('0' + s->key / 10);
+    other[6] = (char)('0' + s->key % 10);
+    return capnp_text(other);
+}
+
+/* The call failed: true, and the operation is over. `effect`: the call might have changed something. */
+static bool gave_up(struct session *s, bool effect) REQUIRES(LOOP)
+{
+    if (!s->failed) {
+        return false;
+    }
+    drop(s);
+    if (s->why != EXCEPTION_DISCONNECTED) {
+        load_session_say(s, "!");
+        load_op_ended(s);
+        return true;
+    }
+    load_session_say(s, effect ? "~" : "!");
+    load_session_lost(s);
+    return true;
+}
+
+/* --- put and bind ---------------------------------------------------------------------------------------------------- */
+
+static void bound(struct session *s) REQUIRES(LOOP)
+{
+    struct capnp_data previous;
+
+    if (gave_up(s, true)) {
+        return;
+    }
+    previous = namespace_bind_results_get_previous(namespace_bind_answer(&s->ask.call));
+    if (previous.size != 0 && load_blob_of(previous) == NO_BLOB) {
+        load_session_fail(s, "bind gives a previous digest that nobody put");
+    }
+    load_session_say(s, "= bind %d %d %d", s->key, s->blob, previous.size != 0 ? load_blob_of(previous) : NO_BLOB);
+    load_op_ended(s);
+}
+
+static void finished(struct session *s) REQUIRES(LOOP)
+{
+    if (gave_up(s, false)) {
+        return;
+    }
+    if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->ask.call))) != s->blob) {
+        load_session_fail(s, "finish gives another digest than the blob's");
+    }
+    struct namespace_bind_params_builder p =
+        namespace_bind_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+    namespace_bind_params_set_name(p, key_text(s));
+    namespace_bind_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
+    drop(s);
+    load_ask_send(s, s->names, bound);
+}
+
+static void write_next(struct session *s) REQUIRES(LOOP)
+{
+    uint32_t size = load_blob_size(s->blob);
+
+    if (gave_up(s, false)) {
+        return;
+    }
+    if (s->at == size) {
+        (void)upload_finish_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+        load_ask_send(s, s->object, finished);
+        return;
+    }
+    uint32_t n = size - (uint32_t)s->at < CHUNK ? size - (uint32_t)s->at : CHUNK;
+    struct byte_sink_write_params_builder p =
+        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, n);
+    ASSERT(bytes.size == n);
+    load_blob_fill(s->blob, s->at, bytes.bytes, n);
+    s->at += n;
+    load_ask_send(s, s->object, write_next);
+}
+
+/* Half of it is enough: the rest never comes. */
+static void abandon(struct session *s) REQUIRES(LOOP)
+{
+    if (gave_up(s, false)) {
+        return;
+    }
+    drop(s);
+    load_session_say(s, "!");
+    load_op_ended(s);
+}
+
+static bool upload_given(struct session *s) REQUIRES(LOOP)
+{
+    if (gave_up(s, false)) {
+        return false;
+    }
+    struct object *upload = store_put_results_get_upload(store_put_answer(&s->ask.call));
+    if (upload == NULL) {
+        load_session_fail(s, "put gives no upload");
+        return false;
+    }
+    s->object = object_get(upload);
+    return true;
+}
+
+static void put_begun(struct session *s) REQUIRES(LOOP)
+{
+    if (upload_given(s)) {
+        write_next(s);
+    }
+}
+
+static void put_begun_in_vain(struct session *s) REQUIRES(LOOP)
+{
+    if (!upload_given(s)) {
+        return;
+    }
+    struct byte_sink_write_params_builder p =
+        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, load_blob_size(s->blob) < 64 ? 0 : 64);
+    load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
+    load_ask_send(s, s->object, abandon);
+}
+
+static void put(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
+{
+    s->blob = (int)(load_session_random(s) % STORE_LOAD_BLOBS);
+    s->at = 0;
+    load_session_say(s, "? bind %d %d", s->key, s->blob);
+    struct store_put_params_builder p = store_put_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
+    store_put_params_set_size(p, load_blob_size(s->blob));
+    load_ask_send(s, s->store, then);
+}
+
+/* --- look up and read ------------------------------------------------------------------------------------------------ */
+
+static void read_ended(struct session *s) REQUIRES(LOOP)
+{
+    uint8_t digest[SHA256_BYTES];
+
+    sha256_final(&s->hash, digest);
+    if (s->at != load_blob_size(s->blob) || memcmp(digest, load_blob_digest(s->blob), SHA256_BYTES) != 0) {
+        load_session_fail(s, "a blob comes back with other bytes");
+    }
+    drop(s);
+    load_op_ended(s);
+}
+
+/* What a lookup found may be gone when it is read, if others are at work; not in the audit. */
+static bool read_failed(struct session *s) REQUIRES(LOOP)
+{
+    if (!s->failed) {
+        return false;
+    }
+    drop(s);
+    if (s->why == EXCEPTION_DISCONNECTED) {
+        load_session_lost(s);
+        return true;
+    }
+    if (s->audit && s->why == EXCEPTION_FAILED) {
+        load_session_fail(s, "what a name means cannot be read");
+    }
+    load_op_ended(s);
+    return true;
+}
+
+static void read_next(struct session *s);
+
+static void read_more(struct session *s) REQUIRES(LOOP)
+{
+    struct byte_source_read_params_builder p =
+        byte_source_read_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+
+    byte_source_read_params_set_offset(p, s->at);
+    byte_source_read_params_set_limit(p, CHUNK);
+    load_ask_send(s, s->object, read_next);
+}
+
+static void read_next(struct session *s) REQUIRES(LOOP)
+{
+    struct capnp_data chunk;
+
+    if (read_failed(s)) {
+        return;
+    }
+    chunk = byte_source_read_results_get_chunk(byte_source_read_answer(&s->ask.call));
+    sha256_update(&s->hash, chunk.bytes, chunk.size);
+    s->at += chunk.size;
+    if (chunk.size == 0) {
+        read_ended(s);
+    } else {
+        read_more(s);
+    }
+}
+
+static void source_given(struct session *s) REQUIRES(LOOP)
+{
+    if (read_failed(s)) {
+        return;
+    }
+    struct object *source = store_get_results_get_blob(store_get_answer(&s->ask.call));
+    if (source == NULL) {
+        load_session_fail(s, "get gives no blob");
+        return;
+    }
+    s->object = object_get(source);
+    s->at = 0;
+    sha256_init(&s->hash);
+    read_more(s);
+}
+
+static void looked_up(struct session *s) REQUIRES(LOOP)
+{
+    if (gave_up(s, false)) {
+        return;
+    }
+    struct namespace_lookup_results_reader r = namespace_lookup_answer(&s->ask.call);
+    bool present = namespace_lookup_results_get_present(r);
+    s->blob = present ? load_blob_of(namespace_lookup_results_get_digest(r)) : NO_BLOB;
+    if (present && s->blob == NO_BLOB) {
+        load_session_fail(s, "lookup gives a digest that nobody put");
+        return;
+    }
+    load_session_say(s, "= lookup %d %d", s->key, s->blob);
+    if (!present) {
+        load_op_ended(s);
+        return;
+    }
+    struct store_get_params_builder p = store_get_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
+    store_get_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
+    load_ask_send(s, s->store, source_given);
+}
+
+void load_op_look(struct session *s)
+{
+    load_session_say(s, "? lookup %d", s->key);
+    struct namespace_lookup_params_builder p =
+        namespace_lookup_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+    namespace_lookup_params_set_name(p, key_text(s));
+    load_ask_send(s, s->names, looked_up);
+}
+
+/* --- remove ---------------------------------------------------------------------------------------------------------- */
+
+static void removed(struct session *s) REQUIRES(LOOP)
+{
+    if (gave_up(s, true)) {
+        return;
+    }
+    bool was = namespace_remove_results_get_removed(namespace_remove_answer(&s->ask.call));
+    load_session_say(s, "= remove %d %d", s->key, was);
+    load_op_ended(s);
+}
+
+static void remove_name(struct session *s) REQUIRES(LOOP)
+{
+    load_session_say(s, "? remove %d", s->key);
+    struct namespace_remove_params_builder p =
+        namespace_remove_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+    namespace_remove_params_set_name(p, key_text(s));
+    load_ask_send(s, s->names, removed);
+}
+
+void load_op_begin(struct session *s)
+{
+    s->failed = false;
+    s->key = (int)(load_session_random(s) % STORE_LOAD_KEYS);
+    switch (load_session_random(s) % 8) {
+    case 0:
+    case 1:
+    case 2:
+        put(s, put_begun);
+        return;
+    case 3:
+        put(s, put_begun_in_vain);
+        return;
+    case 4:
+        remove_name(s);
+        return;
+    default:
+        load_op_look(s);
+        return;
+    }
+}

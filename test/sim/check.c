@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * check.c: gives every checker its look. What holds for all nodes is here: no panic, and a workload that ends.
+ *
+ *  A workload says what it does in lines with '@': `@ done` when it is finished, `@ fail TEXT` when it saw a promise broken;
+ *  the rest is for the checker of that workload.
+ */
+#include "check.h"
+#include <string.h>
+#include "run.h"
+
+void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
+{
+    const char *said = strstr(line, "@ ");
+
+    (void)time_ns;
+    if (strncmp(line, "PANIC", 5) == 0) {
+        run_violation(run, "%s: %s", node->name, line);
+    }
+    if (said == NULL || !node->load) {
+        return;
+    }
+    if (strcmp(said, "@ done") == 0) {
+        run_node_done(run, node);
+    } else if (strncmp(said, "@ fail ", 7) == 0) {
+        run_violation(run, "%s: %s", node->name, said + 7);
+    }
+}
+
+void check_end(struct run *run)
+{
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (run->node[i].load && !run->node[i].done && run->violation[0] == '\0') {
+            run_violation(run, "%s: its workload did not end, though nothing went wrong any more", run->node[i].name);
+        }
+    }
+}

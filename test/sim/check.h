@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * check.h: what looks on from outside and says when a promise is broken. A checker sees the consoles of the nodes (what a
+ * workload did, line by line) and what the world did; never the memory of what it checks.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run;
+struct node;
+
+struct check {
+    void *store; /* check_store.c's */
+};
+
+/* A line of a console. */
+void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line);
+/* The run is over, all is calm. */
+void check_end(struct run *run);

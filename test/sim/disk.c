@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * disk.c: sectors in memory, twice: as the host reads them and as they would survive.
+ */
+#include "disk.h"
+#include <stdlib.h>
+#include <string.h>
+#include "node.h"
+#include "run.h"
+
+#define LATENCY_NS 40000u /* of a good disk; not below LOOKAHEAD_NS */
+#define JITTER_NS 60000u
+#define BLANK_MARK "capos blank disk v1\n" /* as `capos` writes it to a disk that it makes */
+_Static_assert(LATENCY_NS >= LOOKAHEAD_NS, "an answer may not come before what the node was let run to");
+
+/* A write that a cut may still lose. */
+struct write {
+    struct write *next;
+    uint64_t sector;
+    uint64_t end_ns; /* when it ended: a FLUSH from then on covers it */
+    uint32_t size;
+    char bytes[];
+};
+
+struct disk {
+    uint64_t sectors;
+    char *now;  /* as it reads */
+    char *safe; /* what no cut takes away */
+    struct write *first, **last;
+    struct random random;
+    struct disk_faults faults;
+};
+
+struct disk *disk_new(uint64_t sectors, struct random random)
+{
+    struct disk *disk = sim_alloc(sizeof *disk);
+
+    disk->sectors = sectors;
+    disk->now = sim_alloc(sectors * SECTOR);
+    disk->safe = sim_alloc(sectors * SECTOR);
+    disk->last = &disk->first;
+    disk->random = random;
+    memcpy(disk->safe, BLANK_MARK, sizeof BLANK_MARK - 1);
+    memcpy(disk->now, BLANK_MARK, sizeof BLANK_MARK - 1);
+    return disk;
+}
+
+void disk_free(struct disk *disk)
+{
+    while (disk->first != NULL) {
+        struct write *write = disk->first;
+        disk->first = write->next;
+        free(write);
+    }
+    free(disk->now);
+    free(disk->safe);
+    free(disk);
+}
+
+uint64_t disk_sectors(const struct disk *disk)
+{
+    return disk->sectors;
+}
+
+struct disk_faults *disk_faults(struct disk *disk)
+{
+    return &disk->faults;
+}
+
+static bool inside(const struct disk *disk, uint64_t sector, uint32_t size)
+{
+    return size % SECTOR == 0 && sector <= disk->sectors && size / SECTOR <= disk->sectors - sector;
+}
+
+static uint64_t end_time(struct disk *disk, uint64_t time_ns)
+{
+    uint64_t end = time_ns + LATENCY_NS + random_below(&disk->random, JITTER_NS);
+
+    if (random_chance(&disk->random, disk->faults.slow)) {
+        end += random_below(&disk->random, disk->faults.slow_ns_max);
+    }
+    return end;
+}
+
+static struct event *answer(const struct sim_message *message, uint64_t time_ns, size_t size)
+{
+    struct event *event = event_new(time_ns, ACT_NODE, size);
+
+    event->message.kind = SIM_DISK;
+    event->message.port = message->port;
+    event->message.a = message->a;
+    event->message.flags = SIM_DISK_OK;
+    return event;
+}
+
+/* --- reads ----------------------------------------------------------------------------------------------------------- */
+
+static void read_damage(struct disk *disk, uint64_t sector, uint32_t size, char *bytes)
+{
+    if (size > 0 && random_chance(&disk->random, disk->faults.rot)) {
+        uint64_t bit = random_below(&disk->random, (uint64_t)size * 8);
+        char turned = (char)(1 << bit % 8);
+        disk->now[sector * SECTOR + bit / 8] ^= turned;
+        disk->safe[sector * SECTOR + bit / 8] = disk->now[sector * SECTOR + bit / 8];
+        bytes[bit / 8] ^= turned;
+    }
+    if (random_chance(&disk->random, disk->faults.misdirect)) {
+        uint64_t other = random_below(&disk->random, disk->sectors - size / SECTOR + 1);
+        memcpy(bytes, disk->now + other * SECTOR, size);
+    }
+    if (random_chance(&disk->random, disk->faults.stale)) {
+        memcpy(bytes, disk->safe + sector * SECTOR, size);
+    }
+}
+
+static bool read_begin(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message,
+                       const char *body)
+{
+    uint32_t size;
+
+    if (message->size != sizeof size) {
+        return false;
+    }
+    memcpy(&size, body, sizeof size);
+    if (!inside(disk, message->b, size) || size > SIM_BODY_MAX) {
+        return false;
+    }
+    struct event *event = answer(message, end_time(disk, time_ns), size);
+    if (size > 0) {
+        memcpy(event->body, disk->now + message->b * SECTOR, size);
+        read_damage(disk, message->b, size, event->body);
+    }
+    node_tell(node, event);
+    return true;
+}
+
+/* --- writes ---------------------------------------------------------------------------------------------------------- */
+
+static bool write_begin(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message,
+                        const char *body)
+{
+    if (!inside(disk, message->b, message->size)) {
+        return false;
+    }
+    struct event *event = answer(message, end_time(disk, time_ns), 0);
+    if (random_chance(&disk->random, disk->faults.error)) {
+        event->message.flags = SIM_DISK_ERROR;
+        node_tell(node, event);
+        return true;
+    }
+    struct write *write = sim_alloc(sizeof *write + message->size);
+    write->sector = message->b;
+    write->size = message->size;
+    write->end_ns = event->time_ns;
+    memcpy(write->bytes, body, message->size);
+    memcpy(disk->now + message->b * SECTOR, body, message->size);
+    *disk->last = write;
+    disk->last = &write->next;
+    node_tell(node, event);
+    return true;
+}
+
+/* What had ended by then is safe. */
+static void flush(struct disk *disk, uint64_t time_ns)
+{
+    struct write **at = &disk->first;
+
+    while (*at != NULL) {
+        struct write *write = *at;
+        if (write->end_ns > time_ns) {
+            at = &write->next;
+            continue;
+        }
+        memcpy(disk->safe + write->sector * SECTOR, write->bytes, write->size);
+        *at = write->next;
+        free(write);
+    }
+    disk->last = at;
+}
+
+static void flush_begin(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message)
+{
+    struct event *event = answer(message, end_time(disk, time_ns), 0);
+
+    if (random_chance(&disk->random, disk->faults.error)) {
+        event->message.flags = SIM_DISK_ERROR;
+    } else if (!random_chance(&disk->random, disk->faults.lying_flush)) {
+        event->message.b = time_ns; /* disk_answered() makes it so, when it ends */
+        event->message.reserved = 1;
+    }
+    node_tell(node, event);
+}
+
+bool disk_command(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message,
+                  const char *body)
+{
+    switch (message->flags) {
+    case SIM_DISK_READ:
+        return read_begin(disk, node, time_ns, message, body);
+    case SIM_DISK_WRITE:
+        return write_begin(disk, node, time_ns, message, body);
+    case SIM_DISK_FLUSH:
+        flush_begin(disk, node, time_ns, message);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void disk_answered(struct disk *disk, const struct sim_message *message)
+{
+    if (message->reserved == 1) {
+        flush(disk, message->b);
+    }
+}
+
+/* --- the cut --------------------------------------------------------------------------------------------------------- */
+
+static void survive(struct disk *disk, const struct write *write)
+{
+    uint32_t grain = disk->faults.tear_grain;
+    bool torn = grain != 0 && random_below(&disk->random, 4) == 0;
+
+    if (!torn) {
+        if (random_below(&disk->random, 2) == 0) {
+            memcpy(disk->safe + write->sector * SECTOR, write->bytes, write->size);
+        }
+        return;
+    }
+    for (uint32_t at = 0; at < write->size; at += grain) {
+        uint32_t n = write->size - at < grain ? write->size - at : grain;
+        if (random_below(&disk->random, 2) == 0) {
+            memcpy(disk->safe + write->sector * SECTOR + at, write->bytes + at, n);
+        }
+    }
+}
+
+void disk_cut(struct disk *disk)
+{
+    while (disk->first != NULL) {
+        struct write *write = disk->first;
+        survive(disk, write);
+        memcpy(disk->now + write->sector * SECTOR, disk->safe + write->sector * SECTOR, write->size);
+        disk->first = write->next;
+        free(write);
+    }
+    disk->last = &disk->first;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * image.c: starting and forking the processes of images.
+ */
+#include "image.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "run.h"
+
+#define IMAGES_MAX 16u
+#define HANG_S 60 /* of real time: nothing that works comes near */
+
+static struct image images[IMAGES_MAX];
+static unsigned image_count;
+
+static void make_pair(int ends[2])
+{
+    struct timeval hang = {.tv_sec = HANG_S};
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 ||
+        setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof hang) != 0) {
+        sim_fail("socket: %s", strerror(errno));
+    }
+}
+
+static _Noreturn void become(const char *path, int fd, bool disk)
+{
+    char number[16];
+    const char *argv[10];
+    unsigned n = 0;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fcntl(fd, F_SETFD, 0) != 0) {
+        _exit(3);
+    }
+    signal(SIGCHLD, SIG_IGN); /* machines are its children; nobody waits for them */
+    snprintf(number, sizeof number, "%d", fd);
+    argv[n++] = path;
+    argv[n++] = "--coordinator";
+    argv[n++] = number;
+    argv[n++] = "--net";
+    argv[n++] = "sim";
+    if (disk) {
+        argv[n++] = "--disk";
+        argv[n++] = "sim";
+    }
+    argv[n] = NULL;
+    execv(path, (char *const *)(uintptr_t)argv);
+    fprintf(stderr, "sim: %s: %s; make it with: make %s\n", path, strerror(errno), path);
+    _exit(3);
+}
+
+struct image *image_get(const char *build, const char *profile, bool disk)
+{
+    char path[4096];
+    int ends[2];
+
+    for (unsigned i = 0; i < image_count; i++) {
+        if (strcmp(images[i].profile, profile) == 0 && images[i].disk == disk) {
+            return &images[i];
+        }
+    }
+    if (image_count == IMAGES_MAX) {
+        sim_fail("more than %u kinds of image", IMAGES_MAX);
+    }
+    struct image *image = &images[image_count++];
+    snprintf(image->profile, sizeof image->profile, "%s", profile);
+    snprintf(path, sizeof path, "%s/%s/%s.sim", build, profile, profile);
+    make_pair(ends);
+    image->disk = disk;
+    image->link.fd = ends[0];
+    image->pid = fork();
+    if (image->pid < 0) {
+        sim_fail("fork: %s", strerror(errno));
+    }
+    if (image->pid == 0) {
+        become(path, ends[1], disk);
+    }
+    close(ends[1]);
+    return image;
+}
+
+int image_fork_link(struct sim_link *link)
+{
+    struct sim_message message = {.kind = SIM_FORK};
+    const char *body;
+    int passed = -1;
+    int ends[2];
+
+    make_pair(ends);
+    bool told = sim_link_say(link, &message, NULL) && sim_link_send(link, ends[1]);
+    close(ends[1]);
+    if (!told || !sim_link_next(link, &message, &body, &passed) || message.kind != SIM_FORKED) {
+        close(ends[0]);
+        return -1;
+    }
+    return ends[0];
+}
+
+int image_fork(struct image *image)
+{
+    int fd = image_fork_link(&image->link);
+
+    if (fd < 0) {
+        sim_fail("%s: its process does not fork; what it said stands above", image->profile);
+    }
+    return fd;
+}
+
+void images_end(void)
+{
+    for (unsigned i = 0; i < image_count; i++) {
+        sim_link_end(&images[i].link);
+        (void)waitpid(images[i].pid, NULL, 0);
+    }
+    image_count = 0;
+}

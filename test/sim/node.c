@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * node.c: what a machine is told and what it says.
+ *
+ *  (1) What a machine says is not trusted: it may be broken, that is what is looked for. A time before the present, a port
+ *      that it lacks, a request that its disk cannot have are violations.
+ *  (2) A machine that ran up to free_ns sees what came meanwhile at free_ns: its interrupts were off.
+ */
+#include "node.h"
+#include <string.h>
+#include "hash.h"
+#include "record.h"
+#include "run.h"
+#include "wire.h"
+
+#define TELL_MAX 64u /* messages of a batch */
+
+uint64_t node_next(const struct node *node)
+{
+    if (!node->on) {
+        return NEVER;
+    }
+    uint64_t next = node->busy ? node->free_ns : node->timer_ns;
+    uint64_t first = queue_time(&node->queue);
+    next = first < next ? first : next;
+    return next < node->free_ns ? node->free_ns : next; /* (2) */
+}
+
+static void say(struct node *node, struct sim_message message, const void *body, uint64_t now_ns)
+{
+    message.time_ns = now_ns - node->boot_ns;
+    if (!sim_link_say(&node->link, &message, body)) {
+        sim_fail("no memory for a batch");
+    }
+}
+
+/* --- power ----------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mac_word(const uint8_t mac[6])
+{
+    uint64_t word = 0;
+
+    memcpy(&word, mac, 6);
+    return word;
+}
+
+void node_boot(struct node *node, uint64_t now_ns)
+{
+    struct run *run = node->run;
+    struct random stream = random_stream(run->seed, 'node', node->number * 65536u + node->boots);
+
+    node->link = (struct sim_link){.fd = image_fork(node->image)};
+    node->on = node->busy = true;
+    node->boot_ns = node->free_ns = now_ns;
+    node->timer_ns = NEVER;
+    node->lines = 0;
+    node->boots++;
+    say(node,
+        (struct sim_message){.kind = SIM_START,
+                             .flags = SIM_START_ENTROPY,
+                             .a = random_next(&stream),
+                             .b = 1700000000ull * NS_PER_S + now_ns},
+        NULL, now_ns);
+    say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_NET, .a = node->link_up, .b = mac_word(node->mac)},
+        NULL, now_ns);
+    if (node->disk != NULL) {
+        say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_DISK, .a = disk_sectors(node->disk)}, NULL,
+            now_ns);
+    }
+    record_note(run, node, "on");
+}
+
+void node_cut(struct node *node)
+{
+    if (!node->on) {
+        return;
+    }
+    sim_link_end(&node->link);
+    queue_clear(&node->queue);
+    node->on = node->busy = false;
+    node->line_size = 0;
+    record_note(node->run, node, "power cut");
+    if (node->disk != NULL) {
+        disk_cut(node->disk);
+    }
+}
+
+void node_plug(struct node *node, bool up, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, 0);
+
+    node->link_up = up;
+    record_note(node->run, node, up ? "cable in" : "cable out");
+    event->message.kind = SIM_STATE;
+    event->message.port = PORT_NET;
+    event->message.a = up;
+    node_tell(node, event);
+}
+
+void node_tell(struct node *node, struct event *event)
+{
+    if (node->on) {
+        queue_add(&node->queue, event);
+    } else {
+        event_free(event);
+    }
+}
+
+/* --- what it says ---------------------------------------------------------------------------------------------------- */
+
+/* The first line of a boot names the build, which is not the run's. */
+static void line_ended(struct node *node, uint64_t time_ns)
+{
+    struct run *run = node->run;
+
+    node->line[node->line_size] = '\0';
+    if (node->lines++ > 0) {
+        run_hash_bytes(run, node->line, node->line_size);
+    }
+    node->line_size = 0;
+    record_line(run, node, time_ns, node->line);
+    check_line(run, node, time_ns, node->line);
+}
+
+static void text_came(struct node *node, uint64_t time_ns, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n') {
+            line_ended(node, time_ns);
+        } else if (node->line_size < sizeof node->line - 1) {
+            node->line[node->line_size++] = text[i];
+        }
+    }
+}
+
+/* It is gone, by its own doing. */
+static void ended(struct node *node, const struct sim_message *message, const char *body)
+{
+    struct run *run = node->run;
+
+    if (message->kind == SIM_BROKEN) {
+        run_violation(run, "%s: %.*s", node->name, (int)message->size, body);
+    } else if (message->kind == SIM_EXIT && message->a != 0) {
+        run_violation(run, "%s: ended with code %lu", node->name, (unsigned long)message->a);
+    }
+    node_cut(node);
+    if (message->kind == SIM_REBOOT) {
+        world_act(run, run->now_ns + 100 * NS_PER_MS, ACT_BOOT, node->number, 0);
+    }
+}
+
+static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_message *message, const char *body)
+{
+    if (node->disk == NULL || message->port != PORT_DISK || !disk_command(node->disk, node, time_ns, message, body)) {
+        run_violation(node->run, "%s: a request that its disk cannot have: sector %lu, %u bytes", node->name,
+                      (unsigned long)message->b, message->size);
+    }
+}
+
+/* One message. True when the batch is over. */
+static bool take(struct node *node, const struct sim_message *message, const char *body)
+{
+    struct run *run = node->run;
+    uint64_t time_ns = node->boot_ns + message->time_ns;
+
+    if (time_ns < run->now_ns) { /* (1) */
+        run_violation(run, "%s: its clock went back by %lu ns", node->name, (unsigned long)(run->now_ns - time_ns));
+        return true;
+    }
+    run_hash(run, time_ns);
+    run_hash(run, message->kind | (uint64_t)message->flags << 16);
+    node->free_ns = time_ns;
+    switch (message->kind) {
+    case SIM_FRAME:
+        run_hash_bytes(run, body, message->size);
+        wire_send(run, node, time_ns, body, message->size);
+        return false;
+    case SIM_DISK:
+        run_hash(run, message->b);
+        run_hash_bytes(run, body, message->size);
+        disk_asked(node, time_ns, message, body);
+        return false;
+    case SIM_TEXT:
+        text_came(node, time_ns, body, message->size);
+        return false;
+    case SIM_IDLE:
+        node->busy = false;
+        node->timer_ns = message->a == UINT64_MAX ? NEVER : node->boot_ns + message->a;
+        return true;
+    case SIM_BUSY:
+        node->busy = true;
+        return true;
+    default:
+        ended(node, message, body);
+        return true;
+    }
+}
+
+/* --- what it is told ------------------------------------------------------------------------------------------------- */
+
+static void tell_due(struct node *node, uint64_t now_ns)
+{
+    struct run *run = node->run;
+
+    for (unsigned i = 0; i < TELL_MAX && queue_time(&node->queue) <= now_ns; i++) {
+        struct event *event = queue_take(&node->queue);
+        run_hash(run, event->message.kind | (uint64_t)event->message.flags << 16);
+        run_hash_bytes(run, event->body, event->message.size);
+        if (event->message.kind == SIM_DISK) {
+            disk_answered(node->disk, &event->message);
+        }
+        say(node, event->message, event->body, now_ns);
+        event_free(event);
+        run->event_count++;
+    }
+}
+
+void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns)
+{
+    struct run *run = node->run;
+    struct sim_message message;
+    const char *body;
+    int passed = -1;
+
+    run_hash(run, now_ns);
+    run_hash(run, node->number);
+    run->event_count += node->timer_ns <= now_ns && !node->busy;
+    tell_due(node, now_ns);
+    uint64_t next = queue_time(&node->queue);
+    next = next < until_ns ? next : until_ns;
+    say(node, (struct sim_message){.kind = SIM_GO, .a = next - node->boot_ns}, NULL, now_ns);
+    if (!sim_link_send(&node->link, -1)) {
+        run_violation(run, "%s: its process is gone", node->name);
+        node_cut(node);
+        return;
+    }
+    do {
+        if (!sim_link_next(&node->link, &message, &body, &passed)) {
+            run_violation(run, "%s: its process is gone, or did not come back", node->name);
+            node_cut(node);
+            return;
+        }
+    } while (!take(node, &message, body));
+    uint64_t ran_ns = node->free_ns - now_ns;
+    node->turn_max_ns = ran_ns > node->turn_max_ns ? ran_ns : node->turn_max_ns;
+}

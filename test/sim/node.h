@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * node.h: one machine of the fleet.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "disk.h"
+#include "image.h"
+#include "queue.h"
+
+struct run;
+
+enum { PORT_NET = 0, PORT_DISK = 1 };
+
+struct node {
+    struct run *run;
+    unsigned number;
+    char name[32];
+    struct image *image;
+    struct disk *disk; /* NULL: none */
+    uint8_t mac[6];
+    bool load;      /* a workload runs on it, and says when it is done */
+    bool done;      /* it said so */
+    bool on;        /* has power */
+    bool busy;      /* would go on at free_ns */
+    bool link_up;   /* its cable is in */
+    unsigned boots; /* how often it was switched on */
+    struct sim_link link;
+    struct queue queue;   /* what will reach it */
+    uint64_t boot_ns;     /* when its clock was 0 */
+    uint64_t free_ns;     /* it has run up to here */
+    uint64_t timer_ns;    /* when its timer fires; NEVER */
+    uint64_t turn_max_ns; /* the longest that it ran at a time */
+    char line[1024];      /* of its console, not yet ended */
+    size_t line_size;
+    unsigned lines; /* since it was switched on */
+};
+
+/* When anything concerns it next; NEVER. */
+uint64_t node_next(const struct node *node);
+/* It is that time: tells it, and takes what it does. `until`: it may run on to there unasked. */
+void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns);
+/* Power. A node that was cut has lost all but what is on its disk. */
+void node_boot(struct node *node, uint64_t now_ns);
+void node_cut(struct node *node);
+/* Its cable. */
+void node_plug(struct node *node, bool up, uint64_t now_ns);
+/* A message for one of its ports reaches it at this time. Takes the event over. */
+void node_tell(struct node *node, struct event *event);

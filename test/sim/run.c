@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * run.c: the order of events.
+ *
+ *      boot all -> faults happen -> calm: all is mended, faults are over -> workloads must end -> checkers look back
+ */
+#include "run.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hash.h"
+#include "record.h"
+
+#define FAULTS_FROM_NS (300 * NS_PER_MS)
+#define CALM_NS (5 * NS_PER_S)  /* when faults end */
+#define END_NS (120 * NS_PER_S) /* by then every workload has ended */
+
+void *sim_alloc(size_t size)
+{
+    void *memory = calloc(1, size > 0 ? size : 1);
+
+    if (memory == NULL) {
+        sim_fail("no memory for %zu bytes", size);
+    }
+    return memory;
+}
+
+void sim_fail(const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "sim: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    exit(3);
+}
+
+void run_violation(struct run *run, const char *format, ...)
+{
+    va_list args;
+
+    run->over = true;
+    if (run->violation[0] != '\0') {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(run->violation, sizeof run->violation, format, args);
+    va_end(args);
+}
+
+void run_hash(struct run *run, uint64_t word)
+{
+    run->hash = hash_word(run->hash, word);
+}
+
+void run_hash_bytes(struct run *run, const void *bytes, size_t size)
+{
+    run->hash = hash_bytes(run->hash, bytes, size);
+}
+
+/* --- the world ------------------------------------------------------------------------------------------------------- */
+
+void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint64_t b)
+{
+    struct event *event = event_new(time_ns, act, 0);
+
+    event->message.a = a;
+    event->message.b = b;
+    queue_add(&run->world, event);
+}
+
+static void calm(struct run *run)
+{
+    run->calm = true;
+    faults_end(run);
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (!run->node[i].on) {
+            node_boot(&run->node[i], run->now_ns);
+        }
+        if (!run->node[i].link_up) {
+            node_plug(&run->node[i], true, run->now_ns);
+        }
+    }
+    record_note(run, NULL, "calm: no more faults");
+}
+
+static void fault_fired(struct run *run, enum fault fault)
+{
+    run->faults.fired[fault]++;
+}
+
+static void disturb(struct run *run, const struct event *event)
+{
+    struct node *node = &run->node[event->message.a % run->node_count];
+
+    switch (event->act) {
+    case ACT_CUT:
+        fault_fired(run, FAULT_CUT);
+        node_cut(node);
+        return;
+    case ACT_LINK:
+        fault_fired(run, FAULT_LINK);
+        node_plug(node, event->message.b == 1, run->now_ns);
+        return;
+    case ACT_PARTITION:
+        fault_fired(run, FAULT_PARTITION);
+        run->wire.split = (uint32_t)event->message.a;
+        record_note(run, NULL, "partition");
+        return;
+    default:
+        run->wire.split = 0;
+        record_note(run, NULL, "heal");
+        return;
+    }
+}
+
+static void act(struct run *run, const struct event *event)
+{
+    struct node *node = &run->node[event->message.a % run->node_count];
+
+    run_hash(run, event->act);
+    run->event_count++;
+    if (event->act == ACT_BOOT) {
+        if (!node->on) {
+            node_boot(node, run->now_ns);
+        }
+    } else if (event->act == ACT_CALM) {
+        calm(run);
+    } else if (event->act == ACT_END) {
+        run->over = true;
+    } else if (!run->calm) {
+        disturb(run, event);
+    }
+}
+
+/* --- the order ------------------------------------------------------------------------------------------------------- */
+
+void run_node_done(struct run *run, struct node *node)
+{
+    node->done = true;
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (run->node[i].load && !run->node[i].done) {
+            return;
+        }
+    }
+    run->over = true;
+}
+
+static struct node *node_first(struct run *run)
+{
+    struct node *first = &run->node[0];
+
+    for (unsigned i = 1; i < run->node_count; i++) {
+        if (node_next(&run->node[i]) < node_next(first)) {
+            first = &run->node[i];
+        }
+    }
+    return first;
+}
+
+/* Whatever comes first; the world before a node of the same time. */
+static void step(struct run *run)
+{
+    struct node *node = node_first(run);
+    uint64_t time_ns = node_next(node);
+
+    if (queue_time(&run->world) <= time_ns) {
+        struct event *event = queue_take(&run->world);
+        run->now_ns = event->time_ns > run->now_ns ? event->time_ns : run->now_ns;
+        act(run, event);
+        event_free(event);
+        return;
+    }
+    run->now_ns = time_ns;
+    uint64_t until_ns = time_ns + LOOKAHEAD_NS;
+    uint64_t world_ns = queue_time(&run->world);
+    node_step(node, time_ns, world_ns < until_ns ? world_ns : until_ns);
+}
+
+bool run_all(struct run *run)
+{
+    run->wire.random = random_stream(run->seed, 'wire', 0);
+    world_act(run, CALM_NS, ACT_CALM, 0, 0);
+    world_act(run, END_NS, ACT_END, 0, 0);
+    faults_begin(run, FAULTS_FROM_NS, CALM_NS);
+    for (unsigned i = 0; i < run->node_count; i++) {
+        node_boot(&run->node[i], 0);
+    }
+    while (!run->over) {
+        step(run);
+    }
+    check_end(run);
+    return run->violation[0] == '\0';
+}

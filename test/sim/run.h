@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * run.h: one run of a fleet from one seed: its clock, its order of events, its fingerprint, its end.
+ *
+ *   main.c      what is asked for                    fleet.c     which nodes there are
+ *   run.c       the order of events                  node.c      one machine: powered, stepped, cut
+ *   queue.c     what will happen                     image.c     processes that wait to become a machine
+ *   wire.c      the switch between the nodes         disk.c      sectors, and what a cut leaves of them
+ *   dhcp.c      their addresses                      faults.c    what goes wrong, drawn from the seed
+ *   record.c    what happened, for people            check_*.c   what must never happen
+ *
+ *  (1) The run's clock never goes back. A node is stepped at the earliest time at which anything concerns it; what it does
+ *      then carries a time at or after that, and reaches others LOOKAHEAD_NS later at the earliest. So no node can be told of
+ *      something that came before what it already did.
+ *  (2) Nothing here depends on the host: not on its clock, its memory's addresses, its scheduling.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "check.h"
+#include "faults.h"
+#include "node.h"
+#include "queue.h"
+#include "random.h"
+#include "wire.h"
+
+#define NODES_MAX 16u
+#define LOOKAHEAD_NS 20000u /* no frame is faster */
+#define NS_PER_S 1000000000ull
+#define NS_PER_MS 1000000ull
+
+/* What the world does at a time of its own choosing. */
+enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_CALM, ACT_END };
+
+struct run {
+    uint64_t seed;
+    uint64_t now_ns;
+    uint64_t hash;
+    uint64_t event_count; /* messages that reached a node, and acts of the world */
+    struct faults faults;
+    struct wire wire;
+    struct queue world;
+    struct node node[NODES_MAX];
+    unsigned node_count;
+    struct check check;
+    struct record *record; /* or NULL: nobody wants to read it */
+    bool calm;             /* faults are over: whoever was cut is back, and all must work again */
+    bool over;
+    char violation[512]; /* empty: every promise was kept */
+};
+
+/* Memory, cleared; ends the program where there is none. */
+void *sim_alloc(size_t size);
+/* The simulator itself cannot go on: says so and exits with 3. */
+_Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Everything until the end. False: a promise was broken (run->violation). */
+bool run_all(struct run *run);
+/* A promise was broken: the run ends with this text. Only the first counts. */
+void run_violation(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For the fingerprint. */
+void run_hash(struct run *run, uint64_t word);
+void run_hash_bytes(struct run *run, const void *bytes, size_t size);
+/* A node's workload says that it has done what it had to do. */
+void run_node_done(struct run *run, struct node *node);
+/* The world will do this at that time. */
+void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint64_t b);
