@@ -6,13 +6,13 @@
  */
 #include "check.h"
 #include <string.h>
+#include "check_store.h"
 #include "run.h"
 
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
 {
     const char *said = strstr(line, "@ ");
 
-    (void)time_ns;
     if (strncmp(line, "PANIC", 5) == 0) {
         run_violation(run, "%s: %s", node->name, line);
     }
@@ -23,6 +23,8 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
         run_node_done(run, node);
     } else if (strncmp(said, "@ fail ", 7) == 0) {
         run_violation(run, "%s: %s", node->name, said + 7);
+    } else {
+        check_store_line(run, node, time_ns, said + 2);
     }
 }
 
@@ -33,4 +35,5 @@ void check_end(struct run *run)
             run_violation(run, "%s: its workload did not end, though nothing went wrong any more", run->node[i].name);
         }
     }
+    check_store_end(run);
 }

@@ -10,7 +10,8 @@ struct run;
 struct node;
 
 struct check {
-    void *store; /* check_store.c's */
+    void *store;        /* check_store.c's */
+    unsigned undecided; /* histories that were too wide to search whole */
 };
 
 /* A line of a console. */

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * check_store.c: the search for an order.
+ *
+ *  A name is a register: bind writes it and tells what was there, lookup reads it, remove empties it and tells whether anything
+ *  was there. The history of one name is walked in the order of time with the set of all states that could be: the value, and
+ *  which of the operations under way have already had their effect. When an operation ends, every state in which it has not
+ *  had its effect yet is carried on by all orders of operations under way that let it; what has no such order is dropped.
+ *  No state left: no order explains what was seen.
+ *
+ *  (1) An operation whose outcome nobody knows is under way until the end: it may have its effect at any time, or never.
+ *  (2) What was refused had no effect; it is not looked at. An effect of it shows as a value that nobody wrote.
+ */
+#include "check_store.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "run.h"
+
+#define KEYS_MAX 64
+#define UNDER_WAY_MAX 64u /* of one name at a time, those of (1) included */
+#define STATES_MAX 200000u
+#define NOTHING (-1)
+
+enum kind { BIND, LOOKUP, REMOVE };
+enum outcome { UNDER_WAY, DONE, REFUSED, UNKNOWN };
+
+struct op {
+    unsigned node, session, number;
+    enum kind kind;
+    enum outcome outcome;
+    int key, blob, seen; /* bind: written, previous; lookup: -, found; remove: -, whether it was there */
+    uint64_t from_ns, to_ns;
+};
+
+struct history {
+    struct op *op;
+    size_t count, size;
+};
+
+/* --- collecting ------------------------------------------------------------------------------------------------------ */
+
+static struct history *history_of(struct run *run)
+{
+    if (run->check.store == NULL) {
+        run->check.store = sim_alloc(sizeof(struct history));
+    }
+    return run->check.store;
+}
+
+static struct op *op_find(struct history *history, unsigned node, unsigned session, unsigned number)
+{
+    for (size_t i = history->count; i > 0; i--) {
+        struct op *op = &history->op[i - 1];
+        if (op->node == node && op->session == session && op->number == number && op->outcome == UNDER_WAY) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+static struct op *op_new(struct history *history)
+{
+    if (history->count == history->size) {
+        history->size = history->size * 2 + 256;
+        history->op = realloc(history->op, history->size * sizeof *history->op);
+        if (history->op == NULL) {
+            sim_fail("no memory for the history");
+        }
+    }
+    history->op[history->count] = (struct op){0};
+    return &history->op[history->count++];
+}
+
+static bool kind_of(const char *word, enum kind *kind)
+{
+    static const char *const words[] = {[BIND] = "bind", [LOOKUP] = "lookup", [REMOVE] = "remove"};
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *kind = (enum kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void op_begins(struct run *run, struct op op, const char *rest)
+{
+    char word[16] = "";
+
+    op.blob = NOTHING;
+    if (sscanf(rest, "%15s %d %d", word, &op.key, &op.blob) < 2 || !kind_of(word, &op.kind) || op.key < 0 ||
+        op.key >= KEYS_MAX) {
+        run_violation(run, "a workload says what no checker understands: %s", rest);
+        return;
+    }
+    *op_new(history_of(run)) = op;
+}
+
+static void op_ends(struct op *op, char how, const char *rest, uint64_t time_ns)
+{
+    int ignored;
+
+    op->to_ns = time_ns;
+    op->outcome = how == '=' ? DONE : how == '!' ? REFUSED : UNKNOWN;
+    if (how == '=' && op->kind == BIND) {
+        (void)sscanf(rest, "%*s %d %d %d", &ignored, &ignored, &op->seen);
+    } else if (how == '=') {
+        (void)sscanf(rest, "%*s %d %d", &ignored, &op->seen);
+    }
+}
+
+void check_store_line(struct run *run, const struct node *node, uint64_t time_ns, const char *said)
+{
+    struct op op = {.node = node->number, .from_ns = time_ns};
+    char how;
+    int rest = 0;
+
+    if (sscanf(said, "%u %u %c %n", &op.session, &op.number, &how, &rest) != 3) {
+        return; /* not this checker's */
+    }
+    if (how == '?') {
+        op_begins(run, op, said + rest);
+        return;
+    }
+    struct op *begun = op_find(history_of(run), op.node, op.session, op.number);
+    if (begun != NULL) {
+        op_ends(begun, how, said + rest, time_ns);
+    }
+}
+
+/* --- one name -------------------------------------------------------------------------------------------------------- */
+
+struct state {
+    uint64_t had; /* bit by place in under_way: had its effect */
+    int value;
+};
+
+struct states {
+    struct state *state;
+    size_t count;
+};
+
+struct search {
+    const struct op *under_way[UNDER_WAY_MAX]; /* NULL: a free place */
+    struct states now, next;
+    uint32_t *table; /* of next: place + 1 by hash, so that no state is there twice */
+    size_t table_size;
+    size_t *taken; /* by place in next: where in the table it stands */
+};
+
+static void states_clear(struct search *search)
+{
+    for (size_t i = 0; i < search->next.count; i++) {
+        search->table[search->taken[i]] = 0;
+    }
+    search->next.count = 0;
+}
+
+/* False: there are too many to go on. */
+static bool states_add(struct search *search, struct state state)
+{
+    size_t at = (size_t)random_mix(state.had * 31 + (uint64_t)state.value);
+
+    for (;; at++) {
+        at &= search->table_size - 1;
+        uint32_t place = search->table[at];
+        if (place == 0) {
+            break;
+        }
+        const struct state *there = &search->next.state[place - 1];
+        if (there->had == state.had && there->value == state.value) {
+            return true;
+        }
+    }
+    if (search->next.count == STATES_MAX) {
+        return false;
+    }
+    search->taken[search->next.count] = at;
+    search->next.state[search->next.count++] = state;
+    search->table[at] = (uint32_t)search->next.count;
+    return true;
+}
+
+static bool explains(const struct op *op, int value)
+{
+    if (op->outcome != DONE) {
+        return true; /* (1) */
+    }
+    return op->kind == REMOVE ? (op->seen != 0) == (value != NOTHING) : op->seen == value;
+}
+
+static int value_after(const struct op *op, int value)
+{
+    return op->kind == BIND ? op->blob : op->kind == REMOVE ? NOTHING : value;
+}
+
+/* All states that can follow from those in `next`, by effects of what is under way. False: too many. */
+static bool carry_on(struct search *search)
+{
+    for (size_t i = 0; i < search->next.count; i++) { /* grows while it is walked */
+        struct state from = search->next.state[i];
+        for (unsigned place = 0; place < UNDER_WAY_MAX; place++) {
+            const struct op *op = search->under_way[place];
+            if (op == NULL || (from.had >> place & 1) != 0 || !explains(op, from.value)) {
+                continue;
+            }
+            if (!states_add(search, (struct state){from.had | 1ull << place, value_after(op, from.value)})) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static unsigned place_of(const struct search *search, const struct op *op)
+{
+    unsigned place = 0;
+
+    while (place < UNDER_WAY_MAX && search->under_way[place] != op) {
+        place++;
+    }
+    return place;
+}
+
+/* The operation has ended: only states in which it had its effect remain. False: too many. */
+static bool op_over(struct search *search, const struct op *op)
+{
+    unsigned place = place_of(search, op);
+    size_t kept = 0;
+
+    states_clear(search);
+    for (size_t i = 0; i < search->now.count; i++) {
+        if (!states_add(search, search->now.state[i])) {
+            return false;
+        }
+    }
+    if (!carry_on(search)) {
+        return false;
+    }
+    for (size_t i = 0; i < search->next.count; i++) {
+        struct state state = search->next.state[i];
+        if ((state.had >> place & 1) != 0) {
+            state.had &= ~(1ull << place);
+            search->now.state[kept++] = state;
+        }
+    }
+    search->now.count = kept;
+    search->under_way[place] = NULL;
+    return true;
+}
+
+struct moment {
+    uint64_t time_ns;
+    bool end;
+    const struct op *op;
+};
+
+/* Ends before beginnings of the same time: then one came after the other. */
+static int moment_order(const void *a, const void *b)
+{
+    const struct moment *x = a;
+    const struct moment *y = b;
+
+    if (x->time_ns != y->time_ns) {
+        return x->time_ns < y->time_ns ? -1 : 1;
+    }
+    return (int)y->end - (int)x->end;
+}
+
+static size_t moments_of(const struct history *history, int key, struct moment *moments)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < history->count; i++) {
+        const struct op *op = &history->op[i];
+        if (op->key != key || op->outcome == REFUSED || (op->outcome != DONE && op->kind == LOOKUP)) {
+            continue;
+        }
+        moments[count++] = (struct moment){op->from_ns, false, op};
+        if (op->outcome == DONE) {
+            moments[count++] = (struct moment){op->to_ns, true, op};
+        }
+    }
+    qsort(moments, count, sizeof *moments, moment_order);
+    return count;
+}
+
+static void cannot_be(struct run *run, const struct op *op)
+{
+    static const char *const words[] = {[BIND] = "bind", [LOOKUP] = "lookup", [REMOVE] = "remove"};
+
+    run_violation(run, "%s: session %u, operation %u: %s of name %d saw %d, which no order of what happened explains",
+                  run->node[op->node].name, op->session, op->number, words[op->kind], op->key, op->seen);
+}
+
+/* False: there was too much under way to tell. */
+static bool key_check(struct run *run, struct search *search, const struct moment *moments, size_t count)
+{
+    memset(search->under_way, 0, sizeof search->under_way);
+    search->now.state[0] = (struct state){0, NOTHING};
+    search->now.count = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (!moments[i].end) {
+            unsigned place = place_of(search, NULL);
+            if (place == UNDER_WAY_MAX) {
+                return false;
+            }
+            search->under_way[place] = moments[i].op;
+            continue;
+        }
+        if (!op_over(search, moments[i].op)) {
+            return false;
+        }
+        if (search->now.count == 0) {
+            cannot_be(run, moments[i].op);
+            return true;
+        }
+    }
+    return true;
+}
+
+static void search_begin(struct search *search)
+{
+    search->table_size = 1u << 19;
+    search->table = sim_alloc(search->table_size * sizeof *search->table);
+    search->taken = sim_alloc(STATES_MAX * sizeof *search->taken);
+    search->now.state = sim_alloc(STATES_MAX * sizeof *search->now.state);
+    search->next.state = sim_alloc(STATES_MAX * sizeof *search->next.state);
+}
+
+void check_store_end(struct run *run)
+{
+    struct history *history = history_of(run);
+    struct moment *moments = sim_alloc(2 * history->count * sizeof *moments);
+    struct search search = {0};
+
+    search_begin(&search);
+    for (int key = 0; key < KEYS_MAX && run->violation[0] == '\0'; key++) {
+        size_t count = moments_of(history, key, moments);
+        if (!key_check(run, &search, moments, count)) {
+            run->check.undecided++;
+        }
+    }
+    free(search.table);
+    free(search.taken);
+    free(search.now.state);
+    free(search.next.state);
+    free(moments);
+}
