@@ -9,6 +9,32 @@
 #include "check_store.h"
 #include "run.h"
 
+static void store_line(struct run *run, const struct node *node, uint64_t time_ns, const char *said)
+{
+    if (run->check.store == NULL) {
+        run->check.store = history_new();
+    }
+    if (!history_line(run->check.store, node->number, time_ns, said)) {
+        run_violation(run, "%s: says what no checker understands: %s", node->name, said);
+    }
+}
+
+static void store_end(struct run *run)
+{
+    char why[256] = "";
+
+    if (run->check.store == NULL) {
+        return;
+    }
+    enum verdict verdict = history_check(run->check.store, why, sizeof why);
+    run->check.undecided = verdict == VERDICT_UNDECIDED;
+    if (verdict == VERDICT_BROKEN) {
+        run_violation(run, "%s", why);
+    }
+    history_free(run->check.store);
+    run->check.store = NULL;
+}
+
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
 {
     const char *said = strstr(line, "@ ");
@@ -24,7 +50,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     } else if (strncmp(said, "@ fail ", 7) == 0) {
         run_violation(run, "%s: %s", node->name, said + 7);
     } else {
-        check_store_line(run, node, time_ns, said + 2);
+        store_line(run, node, time_ns, said + 2);
     }
 }
 
@@ -35,5 +61,5 @@ void check_end(struct run *run)
             run_violation(run, "%s: its workload did not end, though nothing went wrong any more", run->node[i].name);
         }
     }
-    check_store_end(run);
+    store_end(run);
 }

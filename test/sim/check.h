@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct history;
 struct run;
 struct node;
 
 struct check {
-    void *store;        /* check_store.c's */
-    unsigned undecided; /* histories that were too wide to search whole */
+    struct history *store; /* what workloads said of a store */
+    bool undecided;        /* it was too wide to search whole */
 };
 
 /* A line of a console. */

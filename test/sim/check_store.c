@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "run.h"
+#include "random.h"
+#include "util.h"
 
 #define KEYS_MAX 64
 #define UNDER_WAY_MAX 64u /* of one name at a time, those of (1) included */
@@ -38,14 +39,6 @@ struct history {
 };
 
 /* --- collecting ------------------------------------------------------------------------------------------------------ */
-
-static struct history *history_of(struct run *run)
-{
-    if (run->check.store == NULL) {
-        run->check.store = sim_alloc(sizeof(struct history));
-    }
-    return run->check.store;
-}
 
 static struct op *op_find(struct history *history, unsigned node, unsigned session, unsigned number)
 {
@@ -84,17 +77,17 @@ static bool kind_of(const char *word, enum kind *kind)
     return false;
 }
 
-static void op_begins(struct run *run, struct op op, const char *rest)
+static bool op_begins(struct history *history, struct op op, const char *rest)
 {
     char word[16] = "";
 
     op.blob = NOTHING;
     if (sscanf(rest, "%15s %d %d", word, &op.key, &op.blob) < 2 || !kind_of(word, &op.kind) || op.key < 0 ||
         op.key >= KEYS_MAX) {
-        run_violation(run, "a workload says what no checker understands: %s", rest);
-        return;
+        return false;
     }
-    *op_new(history_of(run)) = op;
+    *op_new(history) = op;
+    return true;
 }
 
 static void op_ends(struct op *op, char how, const char *rest, uint64_t time_ns)
@@ -110,23 +103,34 @@ static void op_ends(struct op *op, char how, const char *rest, uint64_t time_ns)
     }
 }
 
-void check_store_line(struct run *run, const struct node *node, uint64_t time_ns, const char *said)
+bool history_line(struct history *history, unsigned node, uint64_t time_ns, const char *said)
 {
-    struct op op = {.node = node->number, .from_ns = time_ns};
+    struct op op = {.node = node, .from_ns = time_ns};
     char how;
     int rest = 0;
 
     if (sscanf(said, "%u %u %c %n", &op.session, &op.number, &how, &rest) != 3) {
-        return; /* not this checker's */
+        return true; /* not this checker's */
     }
     if (how == '?') {
-        op_begins(run, op, said + rest);
-        return;
+        return op_begins(history, op, said + rest);
     }
-    struct op *begun = op_find(history_of(run), op.node, op.session, op.number);
+    struct op *begun = op_find(history, op.node, op.session, op.number);
     if (begun != NULL) {
         op_ends(begun, how, said + rest, time_ns);
     }
+    return begun != NULL;
+}
+
+struct history *history_new(void)
+{
+    return sim_alloc(sizeof(struct history));
+}
+
+void history_free(struct history *history)
+{
+    free(history->op);
+    free(history);
 }
 
 /* --- one name -------------------------------------------------------------------------------------------------------- */
@@ -286,16 +290,17 @@ static size_t moments_of(const struct history *history, int key, struct moment *
     return count;
 }
 
-static void cannot_be(struct run *run, const struct op *op)
+static void cannot_be(const struct op *op, char *why, size_t why_size)
 {
     static const char *const words[] = {[BIND] = "bind", [LOOKUP] = "lookup", [REMOVE] = "remove"};
 
-    run_violation(run, "%s: session %u, operation %u: %s of name %d saw %d, which no order of what happened explains",
-                  run->node[op->node].name, op->session, op->number, words[op->kind], op->key, op->seen);
+    snprintf(why, why_size,
+             "node %u, session %u, operation %u: %s of name %d saw %d, which no order of what happened explains",
+             op->node, op->session, op->number, words[op->kind], op->key, op->seen);
 }
 
-/* False: there was too much under way to tell. */
-static bool key_check(struct run *run, struct search *search, const struct moment *moments, size_t count)
+static enum verdict key_check(struct search *search, const struct moment *moments, size_t count, char *why,
+                              size_t why_size)
 {
     memset(search->under_way, 0, sizeof search->under_way);
     search->now.state[0] = (struct state){0, NOTHING};
@@ -304,20 +309,20 @@ static bool key_check(struct run *run, struct search *search, const struct momen
         if (!moments[i].end) {
             unsigned place = place_of(search, NULL);
             if (place == UNDER_WAY_MAX) {
-                return false;
+                return VERDICT_UNDECIDED;
             }
             search->under_way[place] = moments[i].op;
             continue;
         }
         if (!op_over(search, moments[i].op)) {
-            return false;
+            return VERDICT_UNDECIDED;
         }
         if (search->now.count == 0) {
-            cannot_be(run, moments[i].op);
-            return true;
+            cannot_be(moments[i].op, why, why_size);
+            return VERDICT_BROKEN;
         }
     }
-    return true;
+    return VERDICT_KEPT;
 }
 
 static void search_begin(struct search *search)
@@ -329,22 +334,28 @@ static void search_begin(struct search *search)
     search->next.state = sim_alloc(STATES_MAX * sizeof *search->next.state);
 }
 
-void check_store_end(struct run *run)
+/* Large, and the same for all searches: made once. */
+static struct search *search_get(void)
 {
-    struct history *history = history_of(run);
-    struct moment *moments = sim_alloc(2 * history->count * sizeof *moments);
-    struct search search = {0};
+    static struct search search;
 
-    search_begin(&search);
-    for (int key = 0; key < KEYS_MAX && run->violation[0] == '\0'; key++) {
-        size_t count = moments_of(history, key, moments);
-        if (!key_check(run, &search, moments, count)) {
-            run->check.undecided++;
-        }
+    if (search.table == NULL) {
+        search_begin(&search);
     }
-    free(search.table);
-    free(search.taken);
-    free(search.now.state);
-    free(search.next.state);
+    return &search;
+}
+
+enum verdict history_check(const struct history *history, char *why, size_t why_size)
+{
+    struct moment *moments = sim_alloc(2 * history->count * sizeof *moments);
+    struct search *search = search_get();
+    enum verdict verdict = VERDICT_KEPT;
+
+    for (int key = 0; key < KEYS_MAX && verdict != VERDICT_BROKEN; key++) {
+        size_t count = moments_of(history, key, moments);
+        enum verdict of_key = key_check(search, moments, count, why, why_size);
+        verdict = of_key == VERDICT_KEPT ? verdict : of_key;
+    }
     free(moments);
+    return verdict;
 }

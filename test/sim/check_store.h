@@ -3,12 +3,21 @@
  * Wing 1990), name by name. The lines that it reads are described in components/app/store-load/store_load.h.
  */
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct run;
-struct node;
+struct history;
 
-/* What follows "@ " in a line of a workload's console. */
-void check_store_line(struct run *run, const struct node *node, uint64_t time_ns, const char *said);
-/* Looks at the whole history. */
-void check_store_end(struct run *run);
+enum verdict {
+    VERDICT_KEPT,
+    VERDICT_BROKEN,
+    VERDICT_UNDECIDED, /* too much was under way at a time to try all orders */
+};
+
+struct history *history_new(void);
+void history_free(struct history *history);
+/* What follows "@ " in a line of a workload's console. False: it makes no sense. */
+bool history_line(struct history *history, unsigned node, uint64_t time_ns, const char *said);
+/* BROKEN: `why` says what no order explains. */
+enum verdict history_check(const struct history *history, char *why, size_t why_size);

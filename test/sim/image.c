@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "run.h"
+#include "util.h"
 
 #define IMAGES_MAX 16u
 #define HANG_S 60 /* of real time: nothing that works comes near */

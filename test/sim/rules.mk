@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# rules.mk: the simulator's coordinator, build/sim/sim.
+# rules.mk: the simulator's programs: build/sim/sim, the coordinator, and build/sim/explore, the crash explorer.
 SIM_SRC := $(SRC)/test/sim
-SIM_OBJECTS := $(patsubst $(SIM_SRC)/%.c,build/sim/%.o,$(wildcard $(SIM_SRC)/*.c)) build/sim/sim_link.o
 SIM_FLAGS := -std=gnu2x -O2 -g -D_GNU_SOURCE -Wno-multichar $(WARN) -I$(SIM_SRC) -I$(SRC)/platform/sim
+sim_objects = $(patsubst $(SIM_SRC)/%.c,build/sim/%.o,$1) build/sim/sim_link.o
+SIM_OBJECTS := $(call sim_objects,$(wildcard $(SIM_SRC)/*.c))
+EXPLORE_OBJECTS := $(call sim_objects,$(wildcard $(SIM_SRC)/crash/*.c) $(SIM_SRC)/image.c $(SIM_SRC)/util.c $(SIM_SRC)/check_store.c)
 
 build/sim/%.o: $(SIM_SRC)/%.c $(CONFIGURED)
 	@$(STEP) CC $@ $(CC) $(SIM_FLAGS) -MMD -MP -c -o $@ $<
@@ -10,5 +12,7 @@ build/sim/sim_link.o: $(SRC)/platform/sim/sim_link.c $(CONFIGURED)
 	@$(STEP) CC $@ $(CC) $(SIM_FLAGS) -MMD -MP -c -o $@ $<
 build/sim/sim: $(SIM_OBJECTS)
 	@$(STEP) LINK $@ $(CC) -o $@ $^
-CHECK_NEEDS += $(call want,build/sim/sim,sim)
-DEPENDENCIES += $(SIM_OBJECTS:.o=.d)
+build/sim/explore: $(EXPLORE_OBJECTS)
+	@$(STEP) LINK $@ $(CC) -o $@ $^
+CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim)
+DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d)

@@ -6,7 +6,6 @@
 #include "run.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "hash.h"
 #include "record.h"
@@ -14,28 +13,6 @@
 #define FAULTS_FROM_NS (300 * NS_PER_MS)
 #define CALM_NS (5 * NS_PER_S)  /* when faults end */
 #define END_NS (120 * NS_PER_S) /* by then every workload has ended */
-
-void *sim_alloc(size_t size)
-{
-    void *memory = calloc(1, size > 0 ? size : 1);
-
-    if (memory == NULL) {
-        sim_fail("no memory for %zu bytes", size);
-    }
-    return memory;
-}
-
-void sim_fail(const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "sim: ");
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\n");
-    exit(3);
-}
 
 void run_violation(struct run *run, const char *format, ...)
 {

@@ -21,6 +21,7 @@
 #include "node.h"
 #include "queue.h"
 #include "random.h"
+#include "util.h"
 #include "wire.h"
 
 #define NODES_MAX 16u
@@ -47,11 +48,6 @@ struct run {
     bool over;
     char violation[512]; /* empty: every promise was kept */
 };
-
-/* Memory, cleared; ends the program where there is none. */
-void *sim_alloc(size_t size);
-/* The simulator itself cannot go on: says so and exits with 3. */
-_Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Everything until the end. False: a promise was broken (run->violation). */
 bool run_all(struct run *run);

@@ -213,6 +213,10 @@ static void connect(struct session *s)
         connect_remote(s);
         return;
     }
+    if (!ready_reached()) { /* the store is not mounted */
+        later(s, connect, NS_PER_MS);
+        return;
+    }
     s->store = object_get(self.store);
     s->names = object_get(self.names);
     op_next(s);

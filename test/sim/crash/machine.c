@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * machine.c: stepping one image.
+ */
+#include "machine.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "util.h"
+
+#define NEVER UINT64_MAX
+#define DISK_NS 20000u
+#define WAITING_MAX (sizeof((struct machine *)0)->waiting / sizeof(struct sim_message))
+
+static void say(struct machine *machine, struct sim_message message, const void *body)
+{
+    message.time_ns = machine->now_ns;
+    if (!sim_link_say(&machine->link, &message, body)) {
+        sim_fail("no memory for a batch");
+    }
+}
+
+static void broken(struct machine *machine, const char *what, const char *text, size_t size)
+{
+    if (machine->why[0] == '\0') {
+        snprintf(machine->why, sizeof machine->why, "%s%.*s", what, (int)size, text);
+    }
+}
+
+/* --- the disk -------------------------------------------------------------------------------------------------------- */
+
+static bool inside(uint64_t sector, uint32_t size)
+{
+    return size % SECTOR == 0 && sector <= VIEW_BYTES / SECTOR && size <= VIEW_BYTES - sector * SECTOR;
+}
+
+static void answer(struct machine *machine, const struct sim_message *asked, const char *body)
+{
+    struct sim_message reply = {.kind = SIM_DISK, .port = asked->port, .a = asked->a, .flags = SIM_DISK_OK};
+    uint32_t size;
+
+    if (asked->flags == SIM_DISK_READ) {
+        memcpy(&size, body, sizeof size);
+        if (!inside(asked->b, size)) {
+            broken(machine, "reads beyond its disk", "", 0);
+            return;
+        }
+        char *bytes = sim_alloc(size);
+        view_read(machine->disk, asked->b * SECTOR, bytes, size);
+        reply.size = size;
+        say(machine, reply, bytes);
+        free(bytes);
+        return;
+    }
+    if (asked->flags == SIM_DISK_WRITE) {
+        if (!inside(asked->b, asked->size)) {
+            broken(machine, "writes beyond its disk", "", 0);
+            return;
+        }
+        view_write(machine->disk, asked->b * SECTOR, body, asked->size);
+    }
+    say(machine, reply, NULL);
+}
+
+static void answer_all(struct machine *machine)
+{
+    machine->now_ns += machine->waiting_count > 0 ? DISK_NS : 0;
+    for (unsigned i = 0; i < machine->waiting_count; i++) {
+        answer(machine, &machine->waiting[i], machine->waiting_body[i]);
+        free(machine->waiting_body[i]);
+    }
+    machine->waiting_count = 0;
+}
+
+static void disk_asked(struct machine *machine, const struct sim_message *message, const char *body)
+{
+    static const enum step_kind kinds[] = {[SIM_DISK_WRITE] = STEP_WRITE, [SIM_DISK_FLUSH] = STEP_FLUSH};
+
+    if (machine->waiting_count == WAITING_MAX || message->flags > SIM_DISK_FLUSH) {
+        broken(machine, "asks too much of its disk", "", 0);
+        return;
+    }
+    if (message->flags != SIM_DISK_READ && machine->journal != NULL) {
+        struct step step = {.kind = kinds[message->flags],
+                            .batch = machine->batch,
+                            .sector = message->b,
+                            .size = message->flags == SIM_DISK_WRITE ? message->size : 0};
+        journal_add(machine->journal, step, body);
+    }
+    char *kept = sim_alloc(message->size + 8u);
+    memcpy(kept, body, message->size);
+    machine->waiting[machine->waiting_count] = *message;
+    machine->waiting_body[machine->waiting_count++] = kept;
+}
+
+/* --- its console ----------------------------------------------------------------------------------------------------- */
+
+static void line_ended(struct machine *machine)
+{
+    const char *said;
+
+    machine->line[machine->line_size] = '\0';
+    said = strstr(machine->line, "@ ");
+    if (strncmp(machine->line, "PANIC", 5) == 0 || (said != NULL && strncmp(said, "@ fail", 6) == 0)) {
+        broken(machine, "", machine->line, machine->line_size);
+    }
+    machine->said_done |= said != NULL && strcmp(said, "@ done") == 0;
+    if (said != NULL && machine->journal != NULL) {
+        struct step step = {.kind = STEP_LINE, .batch = machine->batch, .size = (uint32_t)strlen(said + 2)};
+        journal_add(machine->journal, step, said + 2);
+    }
+    machine->line_size = 0;
+}
+
+static void text_came(struct machine *machine, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n') {
+            line_ended(machine);
+        } else if (machine->line_size < sizeof machine->line - 1) {
+            machine->line[machine->line_size++] = text[i];
+        }
+    }
+}
+
+/* --- stepping -------------------------------------------------------------------------------------------------------- */
+
+/* True when its batch is over. */
+static bool take(struct machine *machine, const struct sim_message *message, const char *body)
+{
+    machine->now_ns = message->time_ns > machine->now_ns ? message->time_ns : machine->now_ns;
+    switch (message->kind) {
+    case SIM_DISK:
+        disk_asked(machine, message, body);
+        return false;
+    case SIM_TEXT:
+        text_came(machine, body, message->size);
+        return false;
+    case SIM_FRAME:
+        return false; /* nobody is there */
+    case SIM_IDLE:
+        machine->timer_ns = message->a;
+        return true;
+    case SIM_BUSY:
+        machine->timer_ns = 0;
+        return true;
+    case SIM_BROKEN:
+        broken(machine, "", body, message->size);
+        return true;
+    default:
+        broken(machine, "it ended by itself", "", 0);
+        return true;
+    }
+}
+
+/* Tells it what there is, and takes what it does until it waits again. */
+static void exchange(struct machine *machine)
+{
+    struct sim_message message;
+    const char *body;
+    int passed = -1;
+
+    answer_all(machine);
+    say(machine, (struct sim_message){.kind = SIM_GO, .a = NEVER}, NULL);
+    machine->batch++;
+    machine->steps++;
+    bool there = sim_link_send(&machine->link, -1);
+    do {
+        there = there && sim_link_next(&machine->link, &message, &body, &passed);
+    } while (there && !take(machine, &message, body));
+    if (!there) {
+        broken(machine, "its process is gone", "", 0);
+    }
+}
+
+void machine_start(struct machine *machine, struct image *image, uint64_t seed)
+{
+    *machine = (struct machine){.link = {.fd = image_fork(image)}};
+    say(machine, (struct sim_message){.kind = SIM_START, .flags = SIM_START_ENTROPY, .a = seed, .b = 1}, NULL);
+    say(machine, (struct sim_message){.kind = SIM_STATE, .port = 0, .a = 1}, NULL);
+    say(machine, (struct sim_message){.kind = SIM_STATE, .port = 1, .a = VIEW_BYTES / SECTOR}, NULL);
+    while (machine->waiting_count == 0 && machine->why[0] == '\0') {
+        exchange(machine);
+    }
+}
+
+bool machine_copy(struct machine *copy, struct machine *machine)
+{
+    int fd = image_fork_link(&machine->link);
+
+    if (fd < 0) {
+        return false;
+    }
+    *copy = *machine;
+    copy->link = (struct sim_link){.fd = fd};
+    for (unsigned i = 0; i < copy->waiting_count; i++) {
+        copy->waiting_body[i] = sim_alloc(machine->waiting[i].size + 8u);
+        memcpy(copy->waiting_body[i], machine->waiting_body[i], machine->waiting[i].size);
+    }
+    return true;
+}
+
+enum machine_end machine_run(struct machine *machine, uint64_t steps_max)
+{
+    for (uint64_t i = 0; i < steps_max; i++) {
+        if (machine->why[0] != '\0') {
+            return MACHINE_BROKEN;
+        }
+        if (machine->said_done) {
+            return MACHINE_DONE;
+        }
+        if (machine->waiting_count == 0 && machine->timer_ns == NEVER) {
+            break;
+        }
+        if (machine->waiting_count == 0 && machine->timer_ns > machine->now_ns) {
+            machine->now_ns = machine->timer_ns;
+        }
+        exchange(machine);
+    }
+    snprintf(machine->why, sizeof machine->why, "it does not come to its end");
+    return MACHINE_STUCK;
+}
+
+void machine_end(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->waiting_count; i++) {
+        free(machine->waiting_body[i]);
+    }
+    machine->waiting_count = 0;
+    sim_link_end(&machine->link);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * main.c: the crash explorer. It records what short sequences of operations do to the disk, cuts the power after every
+ * step of it, makes every disk that such a cut may leave, lets a fork of a waiting image recover from each, and asks whether
+ * what is then there can be explained by what had been acknowledged.
+ *
+ *  (1) Up to EXHAUSTIVE open writes all subsets are tried; above that, samples. Torn writes are samples always.
+ *  (2) A disk that was tried with the same acknowledgements is not tried again.
+ *  (3) Recovery writes too: it is cut in the same way, DEPTH deep, some of its states drawn.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "check_store.h"
+#include "hash.h"
+#include "machine.h"
+#include "random.h"
+#include "util.h"
+
+#define BLANK_MARK "capos blank disk v1\n"
+#define EXHAUSTIVE 12u
+#define SAMPLES 256u /* of subsets, when there are more open writes */
+#define TORN 2u      /* samples for each open write */
+#define DEPTH 3u
+#define DEEPER 16u /* one in so many states has its recovery cut */
+#define STEPS_MAX 20000u
+#define SEQUENCES_MAX 65536u
+#define SEEN_SIZE (1u << 22)
+
+struct wanted {
+    const char *build, *image;
+    uint64_t first_seed, seeds, states, job, jobs;
+};
+
+static struct {
+    struct wanted wanted;
+    struct machine audit;             /* stands before its first look at the disk */
+    uint64_t sequence[SEQUENCES_MAX]; /* hashes of those explored */
+    unsigned sequence_count;
+    uint64_t *seen; /* hashes of states (2) */
+    uint64_t states, again, cuts;
+    struct random random;
+    struct view blank;
+} self;
+
+struct place { /* of a state, so that it can be found again */
+    uint64_t seed;
+    size_t cut;
+    unsigned depth;
+};
+
+/* --- one state ------------------------------------------------------------------------------------------------------- */
+
+static void lines_take(struct history *history, const struct journal *journal, size_t cut, unsigned node,
+                       uint64_t *time)
+{
+    for (size_t i = 0; i < cut; i++) {
+        if (journal->step[i].kind == STEP_LINE) {
+            (void)history_line(history, node, ++*time, journal->step[i].bytes);
+        }
+    }
+}
+
+static _Noreturn void found(const struct place *place, const char *why)
+{
+    printf("broken: %s\n", why);
+    printf("at: build/sim/explore --image %s --first-seed %lu --seeds 1: cut after step %zu, depth %u, state %lu\n",
+           self.wanted.image, (unsigned long)place->seed, place->cut, place->depth, (unsigned long)self.states);
+    exit(1);
+}
+
+static void explain(const struct place *place, const struct journal *journal, size_t cut, const struct journal *audit)
+{
+    struct history *history = history_new();
+    char why[256] = "";
+    uint64_t time = 0;
+
+    lines_take(history, journal, cut, 0, &time);
+    lines_take(history, audit, audit->count, 1, &time);
+    if (history_check(history, why, sizeof why) != VERDICT_KEPT) {
+        found(place, why);
+    }
+    history_free(history);
+}
+
+static bool seen_before(uint64_t hash)
+{
+    hash |= hash == 0;
+    for (uint64_t at = hash;; at++) {
+        uint64_t *there = &self.seen[at & (SEEN_SIZE - 1)];
+        if (*there == hash) {
+            return true;
+        }
+        if (*there == 0) {
+            *there = hash;
+            return false;
+        }
+    }
+}
+
+static bool enough(void)
+{
+    return self.states >= self.wanted.states || self.states >= SEEN_SIZE / 2;
+}
+
+static void recover_deeper(struct place place, const struct view *disk, const struct journal *journal, size_t cut,
+                           const struct journal *recovery);
+
+/* `disk` is what the cut left. Recovers from a copy of it. */
+static void try_state(const struct place *place, const struct view *disk, const struct journal *journal, size_t cut)
+{
+    struct machine machine;
+    struct journal recovery = {0};
+
+    if (enough()) {
+        return;
+    }
+    if (!machine_copy(&machine, &self.audit)) {
+        sim_fail("the waiting image does not fork");
+    }
+    self.states++;
+    struct view working;
+    view_of(&working, disk);
+    machine.disk = &working;
+    machine.journal = &recovery;
+    if (machine_run(&machine, STEPS_MAX) != MACHINE_DONE) {
+        found(place, machine.why);
+    }
+    explain(place, journal, cut, &recovery);
+    machine_end(&machine);
+    view_free(&working);
+    if (place->depth + 1 < DEPTH && random_below(&self.random, DEEPER) == 0) {
+        recover_deeper(*place, disk, journal, cut, &recovery);
+    }
+    journal_free(&recovery);
+}
+
+/* --- the disks that a cut may leave ---------------------------------------------------------------------------------- */
+
+struct outcomes {
+    struct place place;
+    const struct journal *journal; /* whose lines are known, up to cut */
+    size_t cut;
+    const struct crash *crash;
+    uint64_t known; /* what is acknowledged, as a number */
+};
+
+/* `write` has come as far as some sector; that one may hold anything. */
+static void tear(const struct step *write, struct view *disk)
+{
+    uint32_t sectors = write->size / SECTOR;
+    uint32_t whole = (uint32_t)random_below(&self.random, sectors);
+
+    crash_apply(disk, write, whole * SECTOR);
+    if (random_below(&self.random, 4) == 0) {
+        char garbage[SECTOR];
+        for (uint32_t i = 0; i < SECTOR; i++) {
+            garbage[i] = (char)random_next(&self.random);
+        }
+        view_write(disk, (write->sector + whole) * SECTOR, garbage, SECTOR);
+    }
+}
+
+/* The open writes of `mask` are there, `torn` (or none, when it is too high) in part. */
+static void try_outcome(const struct outcomes *o, uint64_t mask, unsigned torn)
+{
+    const struct crash *crash = o->crash;
+
+    struct view disk;
+
+    view_of(&disk, &crash->safe);
+    for (unsigned i = 0; i < crash->open_count; i++) {
+        if (i == torn) {
+            tear(crash->open[i], &disk);
+        } else if ((mask >> i & 1) != 0) {
+            crash_apply(&disk, crash->open[i], crash->open[i]->size);
+        }
+    }
+    if (seen_before(hash_word(o->known, disk.sum))) {
+        self.again++;
+    } else {
+        try_state(&o->place, &disk, o->journal, o->cut);
+    }
+    view_free(&disk);
+}
+
+static void try_outcomes(const struct outcomes *o)
+{
+    unsigned n = o->crash->open_count;
+
+    if (n <= EXHAUSTIVE) {
+        for (uint64_t mask = 0; mask < 1ull << n && !enough(); mask++) {
+            try_outcome(o, mask, n);
+        }
+    } else {
+        for (unsigned i = 0; i < SAMPLES && !enough(); i++) {
+            try_outcome(o, random_next(&self.random), n);
+        }
+    }
+    for (unsigned i = 0; i < n * TORN && !enough(); i++) {
+        if (o->crash->open[i % n]->size > SECTOR) {
+            try_outcome(o, random_next(&self.random), i % n);
+        }
+    }
+}
+
+/* What was acknowledged up to the cut, as a number. */
+static uint64_t known_hash(const struct journal *journal, size_t cut)
+{
+    uint64_t hash = 1;
+
+    for (size_t i = 0; i < cut; i++) {
+        if (journal->step[i].kind == STEP_LINE) {
+            hash = hash_bytes(hash, journal->step[i].bytes, journal->step[i].size);
+        }
+    }
+    return hash;
+}
+
+static void cut_here(const struct place *place, const struct view *base, const struct journal *journal, size_t cut,
+                     const struct journal *known, size_t known_cut)
+{
+    struct crash crash;
+    struct outcomes o = {
+        .place = *place, .journal = known, .cut = known_cut, .crash = &crash, .known = known_hash(known, known_cut)};
+
+    self.cuts++;
+    crash_at(&crash, base, journal, cut);
+    try_outcomes(&o);
+    crash_free(&crash);
+}
+
+/* (3) One cut of the recovery's own writes. */
+static void recover_deeper(struct place place, const struct view *disk, const struct journal *journal, size_t cut,
+                           const struct journal *recovery)
+{
+    size_t at = 1 + (size_t)random_below(&self.random, recovery->count);
+
+    if (recovery->count == 0) {
+        return;
+    }
+    place.depth++;
+    cut_here(&place, disk, recovery, at, journal, cut);
+}
+
+/* --- sequences ------------------------------------------------------------------------------------------------------- */
+
+/* What the operations were, before the audit began. */
+static uint64_t sequence_of(const struct journal *journal)
+{
+    return known_hash(journal, journal->count);
+}
+
+/* True when nobody has explored it, and it is this job's. */
+static bool sequence_is_new(uint64_t sequence)
+{
+    for (unsigned i = 0; i < self.sequence_count; i++) {
+        if (self.sequence[i] == sequence) {
+            return false;
+        }
+    }
+    if (self.sequence_count == SEQUENCES_MAX) {
+        sim_fail("more sequences than can be told apart");
+    }
+    self.sequence[self.sequence_count++] = sequence;
+    return sequence % self.wanted.jobs == self.wanted.job;
+}
+
+static void explore_seed(struct image *image, uint64_t seed)
+{
+    struct machine machine;
+    struct journal journal = {0};
+    struct place place = {.seed = seed};
+    struct view disk;
+
+    self.random = random_stream(seed, 'expl', 0);
+    machine_start(&machine, image, seed);
+    view_of(&disk, &self.blank);
+    machine.disk = &disk;
+    machine.journal = &journal;
+    if (machine_run(&machine, STEPS_MAX) != MACHINE_DONE) {
+        found(&place, machine.why);
+    }
+    machine_end(&machine);
+    if (sequence_is_new(sequence_of(&journal))) {
+        for (size_t cut = 1; cut <= journal.count && !enough(); cut++) {
+            place.cut = cut;
+            cut_here(&place, &self.blank, &journal, cut, &journal, cut);
+        }
+    }
+    view_free(&disk);
+    journal_free(&journal);
+}
+
+/* --- the command ----------------------------------------------------------------------------------------------------- */
+
+static const char usage[] =
+    "usage: explore [OPTION...]   cuts the power in short sequences of a store's operations, everywhere, in every way\n"
+    "  --build DIR       where the images were built (default: build)\n"
+    "  --image NAME      whose sequences: crash (two operations, the default) or crash-long (twelve)\n"
+    "  --first-seed N    of the sequences (default 1)\n"
+    "  --seeds N         how many seeds to draw sequences from (default 400)\n"
+    "  --states N        stop after so many crash states (default 50000)\n"
+    "  --job I/N         only every N-th sequence, from the I-th on\n"
+    "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the explorer could not go on\n";
+
+static _Noreturn void refuse(void)
+{
+    fputs(usage, stderr);
+    exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 0);
+
+    if (*text == '\0' || *end != '\0') {
+        refuse();
+    }
+    return value;
+}
+
+static void option(struct wanted *wanted, int letter)
+{
+    switch (letter) {
+    case 'b':
+        wanted->build = optarg;
+        return;
+    case 'i':
+        wanted->image = optarg;
+        return;
+    case 'f':
+        wanted->first_seed = number(optarg);
+        return;
+    case 's':
+        wanted->seeds = number(optarg);
+        return;
+    case 'n':
+        wanted->states = number(optarg);
+        return;
+    case 'j':
+        if (sscanf(optarg, "%lu/%lu", &wanted->job, &wanted->jobs) == 2 && wanted->job < wanted->jobs) {
+            return;
+        }
+        refuse();
+    default:
+        refuse();
+    }
+}
+
+static void parse(struct wanted *wanted, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"build", 1, NULL, 'b'},  {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
+        {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    int letter;
+
+    *wanted =
+        (struct wanted){.build = "build", .image = "crash", .first_seed = 1, .seeds = 400, .states = 50000, .jobs = 1};
+    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        option(wanted, letter);
+    }
+    if (optind != argc) {
+        refuse();
+    }
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    parse(&self.wanted, argc, argv);
+    double start = seconds();
+    struct image *image = image_get(self.wanted.build, self.wanted.image, true);
+
+    self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
+    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true), 1);
+    view_blank(&self.blank);
+    view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
+    for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
+        explore_seed(image, self.wanted.first_seed + i);
+    }
+    double took = seconds() - start;
+    images_end();
+    printf(
+        "%lu crash states of %lu cuts in %u sequences, every promise kept; %lu were the same as before; %.3f ms each\n",
+        (unsigned long)self.states, (unsigned long)self.cuts, self.sequence_count, (unsigned long)self.again,
+        took * 1000 / (double)(self.states + 1));
+    return 0;
+}

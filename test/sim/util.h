@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * util.h: memory that is there, and the end when the simulator itself cannot go on.
+ */
+#pragma once
+#include <stddef.h>
+
+/* Memory, cleared; ends the program where there is none. */
+void *sim_alloc(size_t size);
+/* Says so and exits with 3. */
+_Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
