@@ -69,7 +69,7 @@ function c_option(name, option, macro,    k, v, i, n, part, s) {
     for (i = 1; i <= n; i++) { s = s "#define " macro "_" upper(part[i]) " " (i - 1) "\n" }
     return s "#define " macro " " macro "_" upper(v)
 }
-function c_number(n) { return sprintf("%.0f", n) (n > 2147483647 ? "ull" : "") }
+function c_number(n) { return n < 0 ? "(" sprintf("%.0f", n) ")" : sprintf("%.0f", n) (n > 2147483647 ? "ull" : "") }
 
 # --- rules for make ------------------------------------------------------------------------------------------------------
 
@@ -356,7 +356,8 @@ function emit_picture_options(f,    i, j, n, part, any) {
 
 # --- manifest.txt: the BootPackage of build-scripts/schema/boot.capnp, as text --------------------------------------------
 
-function quoted(s) { gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s); return "\"" s "\"" }
+# "\\\\&" is a backslash and what was matched, to every awk.
+function quoted(s) { gsub(/[\\"]/, "\\\\&", s); return "\"" s "\"" }
 function emit_manifest(    f, i, j, n, part, s) {
     f = out "/manifest.txt"
     print "(profile = " quoted(head["profile"]) ", summary = " quoted(head["summary"]) ", version = " quoted(version) ", platform = " quoted(head["platform"]) "," > f

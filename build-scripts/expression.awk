@@ -6,10 +6,12 @@ function evaluate(component, text,    r) {
     expression_error = ""
     expression_left = text
     expression_component = component
+    expression_depth = 0
     r = expression_sum()
-    if (expression_error == "" && expression_left != "") { expression_error = "cannot read '" expression_left "'" }
+    if (expression_error == "" && expression_left != "") { expression_error = expression_unread() }
     return r
 }
+function expression_unread() { return "cannot read '" substr(expression_left, 1, 1) "'" }
 function expression_take(pattern,    token) {
     if (!match(expression_left, "^(" pattern ")")) { return "" }
     token = substr(expression_left, 1, RLENGTH)
@@ -34,16 +36,22 @@ function expression_product(    r, sign, d) {
 }
 function expression_atom(    token, r) {
     if (expression_take("[(]") != "") {
+        if (++expression_depth > 16) { expression_error = "more than 16 ( inside each other"; expression_left = ""; return 0 }
         r = expression_sum()
-        if (expression_take("[)]") == "" && expression_error == "") { expression_error = "a ( is not closed" }
+        expression_depth--
+        if (expression_take("[)]") == "" && expression_error == "") { expression_error = expression_left == "" ? "a ( is not closed" : expression_unread() }
         return r
     }
     token = expression_take("[0-9]+[KMG]?")
-    if (token != "") { return bytes_of(token) }
+    if (token != "") {
+        r = bytes_of(token)
+        if (r < 0 && expression_error == "") { expression_error = "'" token "' is no size" }
+        return r
+    }
     token = expression_take("[a-z][a-z0-9_]*")
     if (token != "" && ((expression_component, token) in option_kind)) { return option_number(expression_component, token) }
     if (expression_error == "") {
-        expression_error = token != "" ? "'" token "' is no option; there are: " list_or_none(options[expression_component]) : "cannot read '" expression_left "'"
+        expression_error = token != "" ? "'" token "' is no option; there are: " list_or_none(options[expression_component]) : expression_unread()
     }
     expression_left = ""
     return 0

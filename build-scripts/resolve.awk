@@ -19,6 +19,9 @@ BEGIN {
                 "cflags cflags_library fpu start bus insecure test"
     profile_keys = "profile summary platform memory status component core wire grant expose port insecure budget"
     option_kinds = "int pow2 size bool enum text ip"
+    line_max = 1000
+    size_max = 1099511627776
+    sets = ENVIRON["CAPOS_SETS"]
 }
 
 # --- words ---------------------------------------------------------------------------------------------------------------
@@ -36,7 +39,7 @@ function words_of(line,    c, word, quoted, inside, i) {
             quoted = 1
         } else if (c == "#") {
             break
-        } else if (c == " " || c == "\t") {
+        } else if (c == " ") {
             if (word != "" || quoted) { w[++nw] = word; word = ""; quoted = 0 }
         } else {
             word = word c
@@ -48,18 +51,19 @@ function words_of(line,    c, word, quoted, inside, i) {
 
 function where_now() { return shown(FILENAME) ":" FNR }
 function shown(path) { return index(path, top "/") == 1 ? substr(path, length(top) + 2) : path }
-function refuse_at(place, message) { printf "%s: %s\n", place, message > "/dev/stderr"; bad = 1 }
+function refuse_at(place, message) { print place ": " message > "/dev/stderr"; bad = 1 }
 function refuse(message) { refuse_at(where_now(), message) }
 function upper(s) { gsub(/[^A-Za-z0-9]/, "_", s); return toupper(s) }
 function identifier(s) { gsub(/[^A-Za-z0-9]/, "_", s); return s }
 function flat(c) { sub(/\//, "-", c); return c }
 function room(c) { return substr(c, 1, index(c, "/") - 1) }
 function rank_of(c) { return c == "core" ? 0 : rank[room(c)] }
-function has_word(list, word) { return index(" " list " ", " " word " ") > 0 }
+# A word may be any text that a profile quotes, also an empty one or one with blanks: those are in no list.
+function has_word(list, word) { return word != "" && word !~ / / && index(" " list " ", " " word " ") > 0 }
 function list_or_none(list) { sub(/^ /, "", list); return list == "" ? "nothing" : list }
 function pow2(v) { while (v > 1 && v % 2 == 0) { v /= 2 } return v == 1 }
-function is_name(s) { return s ~ /^[a-z][a-z0-9_-]*$/ }
-function is_component_name(s) { return s ~ /^[a-z]+\/[a-z][a-z0-9-]*$/ }
+function is_name(s) { return s ~ /^[a-z][a-z0-9_-]*$/ && length(s) <= 64 }
+function is_component_name(s) { return s ~ /^[a-z]+\/[a-z][a-z0-9-]*$/ && length(s) <= 64 }
 function contract_type(s) { sub(/\.v[0-9]+$/, "", s); gsub(/-/, "_", s); return s }
 # "rpc/vat.listen" -> part[1] = component, part[2] = name.
 function endpoint(s, part,    at) {
@@ -109,10 +113,12 @@ FNR == 1 {
         sub(/.*\//, "", platform_name)
         platforms = add_word(platforms, platform_name)
     }
-    if (kind == "profile") { profile_file = FILENAME }
 }
 {
     sub(/\r$/, "")
+    gsub(/\t/, " ")
+    if ($0 ~ /[^ -~]/) { refuse("this line holds a character that is not printable ASCII; write it without"); next }
+    if (length($0) > line_max) { refuse("this line is longer than " line_max " characters"); next }
     if (!words_of($0)) { refuse("a \" is not closed on this line"); next }
     if (nw == 0) { next }
 }
@@ -140,11 +146,10 @@ function conf_line(    k) {
     else if (k == "option") { conf_option() }
     else if (k == "memory") { conf_memory() }
     else if (k == "schema" || k == "source") { conf_files(k) }
-    else if (k == "library") { library[c] = library[c] " " rest_prefixed(w[2]) ; libraries[c] = add_word(libraries[c], w[2]) }
-    else if (k == "include") { include[c] = include[c] " " rest_prefixed(w[2]); libraries[c] = add_word(libraries[c], w[2]) }
-    else if (k == "cflags" || k == "cflags_library") { flags[c, k] = flags[c, k] " " raw_rest() }
+    else if (k == "library" || k == "include") { conf_library(k) }
+    else if (k == "cflags" || k == "cflags_library") { conf_flags(k) }
     else if (k == "fpu" || k == "start") { conf_yes_no(k) }
-    else if (k == "bus") { buses[c] = rest(2); buses_at[c] = where_now() }
+    else if (k == "bus") { buses[c] = rest(2) }
     else if (k == "insecure") { insecure_reason[c] = w[2] }
     else if (k == "test") { conf_test() }
 }
@@ -160,9 +165,27 @@ function rest(from,    i, s) { for (i = from; i <= nw; i++) { s = s (s == "" ? "
 function rest_prefixed(name,    i, s) { for (i = 3; i <= nw; i++) { s = s (s == "" ? "" : " ") name ":" w[i] } return s }
 function add_word(list, word) { return has_word(list, word) ? list : list " " word }
 
+# Flags reach a shell through make, so they hold nothing that either of the two would expand.
+function conf_flags(k) {
+    if ($0 ~ /[^-A-Za-z0-9_ \t=.,:+"#\/]/) { refuse("flags may hold letters, digits and - _ = . , : + / \" only"); return }
+    flags[c, k] = flags[c, k] " " raw_rest()
+}
+# library NAME FILE...    include NAME FOLDER...
+function conf_library(k,    i) {
+    if (nw < 3) { refuse("write: " k " NAME " (k == "library" ? "FILE.c ..." : "FOLDER ...")); return }
+    if (!has_word(locked, w[2])) { refuse("deps.lock has no library '" w[2] "'; it has: " list_or_none(locked)); return }
+    for (i = 3; i <= nw; i++) { if (!is_plain_path(w[i])) { refuse("'" w[i] "' is no path that a make rule can hold"); return } }
+    if (k == "library") { library[c] = library[c] " " rest_prefixed(w[2]) } else { include[c] = include[c] " " rest_prefixed(w[2]) }
+    libraries[c] = add_word(libraries[c], w[2])
+}
+# Relative, below its folder, and without a character that make or a shell reads as its own.
+function is_plain_path(s) { return s ~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$/ }
+
 function conf_component(    d) {
     d = FILENAME
     sub(/\/[^\/]*$/, "", d)
+    if (nw != 2) { refuse("write: component ROOM/NAME"); return }
+    if (w[2] == "core" && FILENAME !~ /\/core\.conf$/) { refuse("'core' is described in core/core.conf and nowhere else"); return }
     if (w[2] != "core" && !is_component_name(w[2])) { refuse("component name '" w[2] "' is not ROOM/NAME in lower case"); return }
     if (w[2] != "core" && !(room(w[2]) in rank)) { refuse("unknown room '" room(w[2]) "'; rooms are: lib bus drv crypto net store rpc http svc app"); return }
     if (c != "") { refuse("a second 'component' line in one file"); return }
@@ -187,6 +210,7 @@ function conf_prefix(    i) {
 }
 function conf_needs(    i) {
     for (i = 2; i <= nw; i++) {
+        if (!is_component_name(w[i])) { refuse("'" w[i] "' is no component; write: needs ROOM/NAME ..."); continue }
         needs[c] = add_word(needs[c], w[i])
         needs_at[c, w[i]] = where_now()
     }
@@ -197,9 +221,10 @@ function conf_endpoint(k,    name) {
     if (nw < 4 || w[3] != ":") { refuse("write: " k " NAME : CONTRACT.vN"); return }
     if (!is_name(name)) { refuse("'" name "' is no name: lower case, digits, - and _"); return }
     if (w[4] !~ /^[a-z][a-z0-9_-]*\.v[0-9]+$/) { refuse("'" w[4] "' is no contract; write NAME.vN, as in netdev.v1"); return }
-    if ((c, name) in endpoint_kind) { refuse("'" name "' is already the name of a " endpoint_kind[c, name] " of '" c "'"); return }
+    if ((c, identifier(name)) in endpoint_named) { refuse("'" name "' is already the name of a " endpoint_named[c, identifier(name)] " of '" c "'"); return }
     if (nw > 4 && !conf_endpoint_tail(k, name)) { refuse("unexpected '" rest(5) "' after the contract"); return }
     endpoint_kind[c, name] = k
+    endpoint_named[c, identifier(name)] = k
     type[c, name] = w[4]
     names[c, k] = names[c, k] " " name
     declared_at[c, name] = where_now()
@@ -207,7 +232,7 @@ function conf_endpoint(k,    name) {
 function conf_endpoint_tail(k, name) {
     if ((k == "slot" || k == "holds") && nw == 5 && w[5] == "optional") { optional[c, name] = 1; return 1 }
     if (k == "provides" && nw == 5 && w[4] == "object.v1" && w[5] ~ /^[A-Z][A-Za-z0-9]*$/) { interface[c, name] = w[5]; return 1 }
-    if (k == "grants" && nw == 6 && w[5] == "scope") { scope_form[c, name] = w[6]; return 1 }
+    if (k == "grants" && nw == 6 && w[5] == "scope" && w[6] ~ /^[A-Za-z0-9 .:\/_-]+$/) { scope_form[c, name] = w[6]; return 1 }
     return 0
 }
 function conf_memory(    s) {
@@ -218,9 +243,20 @@ function conf_memory(    s) {
 }
 function conf_files(k,    i) {
     for (i = 2; i <= nw; i++) {
-        if (!exists(dir[c] "/" w[i])) { not_there(k " '" w[i] "' is not there; the folder is " shown(dir[c])); continue }
+        if (!is_file_of(k, w[i])) { continue }
+        if ((c, object_name(w[i])) in object_of) { refuse("'" w[i] "' and '" object_of[c, object_name(w[i])] "' would be the same object"); continue }
+        object_of[c, object_name(w[i])] = w[i]
         files[c, k] = files[c, k] (files[c, k] == "" ? "" : " ") w[i]
     }
+}
+# Two sources of one object name overwrite each other. A schema has a name of its own.
+function object_name(file) { gsub(/\//, "-", file); sub(/\.[cS]$/, "", file); return file }
+# True for a file of the component's folder with the right ending; otherwise says why not, or keeps it for check_files().
+function is_file_of(k, file) {
+    if (!is_plain_path(file)) { refuse("'" file "' is no path that a make rule can hold"); return 0 }
+    if (k == "schema" ? file !~ /\.capnp$/ : file !~ /\.[cS]$/) { refuse(k " '" file "' does not end in " (k == "schema" ? ".capnp" : ".c or .S")); return 0 }
+    if (!exists(dir[c] "/" file)) { not_there(k " '" file "' is not there; the folder is " shown(dir[c])); return 0 }
+    return 1
 }
 # A missing file matters to who uses the component, and is told then.
 function not_there(message) {
@@ -236,14 +272,14 @@ function conf_yes_no(k) {
 # Schemas that only tests use: no image gets them.
 function conf_test_schema(    i) {
     for (i = 3; i <= nw; i++) {
-        if (!exists(dir[c] "/" w[i])) { not_there("test schema '" w[i] "' is not there; the folder is " shown(dir[c])); continue }
+        if (!is_file_of("schema", w[i])) { continue }
         if (mode == "tests") { files[c, "schema"] = files[c, "schema"] (files[c, "schema"] == "" ? "" : " ") w[i] }
     }
 }
 function conf_test(    i) {
     if (w[2] == "schema") { conf_test_schema(); return }
     if (w[2] != "unit" && w[2] != "fuzz") { refuse("test kind '" w[2] "' is not unit, fuzz or schema"); return }
-    for (i = 3; i <= nw; i++) { if (!exists(dir[c] "/" w[i])) { not_there("test '" w[i] "' is not there; the folder is " shown(dir[c])); return } }
+    for (i = 3; i <= nw; i++) { if (!is_file_of("test", w[i])) { return } }
     if (nw < 3) { refuse("write: test " w[2] " FILE.c [SOURCES]"); return }
     ntests++
     test_component[ntests] = c; test_kind[ntests] = w[2]; test_file[ntests] = w[3]; test_extra[ntests] = rest(4)
@@ -254,18 +290,45 @@ function conf_option(    name, k, at) {
     name = w[2]; k = w[3]
     if (!is_name(name)) { refuse("option '" name "' is no name: lower case, digits, - and _"); return }
     if (!has_word(option_kinds, k)) { refuse("unknown option kind '" k "'; kinds are: " option_kinds); return }
-    if ((c, name) in option_kind) { refuse("option '" name "' is declared twice"); return }
+    if ((c, upper(name)) in option_macro) { refuse("option '" name "' is declared twice"); return }
     at = k == "bool" || k == "ip" ? 4 : k == "enum" || k == "text" ? 5 : 6
     if (nw < at) { refuse("option '" name "' of kind " k " needs " (k == "enum" ? "A|B|C DEFAULT" : k == "text" ? "MAXLEN DEFAULT" : at == 4 ? "a default" : "LOW HIGH DEFAULT")); return }
+    if (!option_limits(name, k, at)) { return }
     option_kind[c, name] = k
+    option_macro[c, upper(name)] = name
     options[c] = options[c] " " name
-    if (k == "enum") { choices[c, name] = w[4] }
-    else if (k == "text") { longest[c, name] = w[4] + 0 }
-    else if (at == 6) { low[c, name] = w[4]; high[c, name] = w[5] }
     option_text[c, name] = w[at + 1]
     default_value[c, name] = w[at]
     option_set(c, name, w[at], where_now(), "the default of ")
 }
+
+# What stands between the kind and the default.
+function option_limits(name, k, at) {
+    if (k == "enum") {
+        if (w[4] !~ /^[a-z][a-z0-9_-]*(\|[a-z][a-z0-9_-]*)*$/) { refuse("option '" name "': write its choices as a|b|c, in lower case"); return 0 }
+        choices[c, name] = w[4]
+        return choices_differ(name, w[4])
+    }
+    if (k == "text") {
+        if (w[4] !~ /^[0-9]+$/ || w[4] + 0 > line_max) { refuse("option '" name "': MAXLEN is a number up to " line_max); return 0 }
+        longest[c, name] = w[4] + 0
+    }
+    if (at != 6) { return 1 }
+    if (k == "size" ? bytes_of(w[4]) < 0 || bytes_of(w[5]) < 0 : !is_number(w[4]) || !is_number(w[5])) { refuse("option '" name "': LOW and HIGH are no " (k == "size" ? "sizes" : "whole numbers")); return 0 }
+    low[c, name] = w[4]
+    high[c, name] = w[5]
+    return 1
+}
+# Each choice becomes a macro of its own.
+function choices_differ(name, list,    i, n, part, seen) {
+    n = split(list, part, "|")
+    for (i = 1; i <= n; i++) {
+        if (upper(part[i]) in seen) { refuse("option '" name "': choice '" part[i] "' stands there twice"); return 0 }
+        seen[upper(part[i])] = 1
+    }
+    return 1
+}
+function is_number(v) { return v ~ /^(0|-?[1-9][0-9]*)$/ && length(v) <= 15 }
 
 # --- options -------------------------------------------------------------------------------------------------------------
 
@@ -284,7 +347,7 @@ function option_set(c, name, v, place, who,    k, error) {
     return 1
 }
 function number_error(c, name, v, k) {
-    if (v !~ /^-?[0-9]+$/ || length(v) > 15) { return " is not a whole number" }
+    if (!is_number(v)) { return " is not a whole number" }
     if (v + 0 < low[c, name] + 0 || v + 0 > high[c, name] + 0) { return " is outside " low[c, name] ".." high[c, name] }
     if (k == "pow2" && !pow2(v + 0)) { return " is not a power of two" }
     return ""
@@ -309,19 +372,19 @@ function ip_value(v,    part, n, i, r) {
     if (n != 4) { return -1 }
     r = 0
     for (i = 1; i <= 4; i++) {
-        if (part[i] !~ /^[0-9]+$/ || length(part[i]) > 3 || part[i] > 255) { return -1 }
+        if (part[i] !~ /^(0|[1-9][0-9]*)$/ || length(part[i]) > 3 || part[i] + 0 > 255) { return -1 }
         r = r * 256 + part[i]
     }
     return r
 }
-# "64K" -> 65536; -1: no size.
+# "64K" -> 65536; -1: no size. The largest is 1T, so that every size is exact in awk, C and Cap'n Proto.
 function bytes_of(v,    n) {
-    if (v !~ /^[0-9]+[KMG]?$/) { return -1 }
+    if (v !~ /^(0|[1-9][0-9]*)[KMG]?$/ || length(v) > 14) { return -1 }
     n = v + 0
     if (v ~ /K$/) { n *= 1024 }
     if (v ~ /M$/) { n *= 1048576 }
     if (v ~ /G$/) { n *= 1073741824 }
-    return n
+    return n <= size_max ? n : -1
 }
 function option_number(c, name,    k) {
     k = option_kind[c, name]
@@ -350,11 +413,12 @@ function profile_head(k) {
     head[k] = w[2]
     if (nw > 2) { refuse("unexpected '" rest(3) "' after " k (k == "summary" ? "; put the text into \"...\"" : "")) }
     if (k == "status" && w[2] != "supported" && w[2] != "experiment") { refuse("status is 'supported' or 'experiment', not '" w[2] "'") }
-    if (k == "memory" && bytes_of(w[2]) < 0) { refuse("memory '" w[2] "' is no size; write 16M"); head[k] = "16M" }
-    if (k == "platform" && !has_word(platforms, w[2])) { refuse("no platform '" w[2] "'; there are:" platforms); head[k] = "" }
+    if (k == "memory" && bytes_of(w[2]) < 1048576) { refuse("memory '" w[2] "' is no size from 1M on; write 16M"); head[k] = "16M" }
+    if (k == "platform" && !has_word(platforms, w[2])) { refuse("no platform '" w[2] "'; there are: " platforms); head[k] = "" }
     if (k == "profile" && !is_name(w[2])) { refuse("profile name '" w[2] "' may hold lower case, digits, - and _ only") }
-    if (k == "profile" && shown(FILENAME) !~ ("(^|/)" w[2] "\\.profile$")) { refuse("profile '" w[2] "' is in a file of another name") }
+    else if (k == "profile" && base_name(FILENAME) != w[2] ".profile") { refuse("profile '" w[2] "' is in a file of another name") }
 }
+function base_name(path) { sub(/.*\//, "", path); return path }
 function profile_component(name) {
     if (!(name in dir) || name == "core") { refuse("no component '" name "'" nearest(name, components)); return }
     if (name in used_at) { refuse("component '" name "' is named twice; first at line " used_at[name]); return }
@@ -403,20 +467,27 @@ function profile_expose() {
     exposed_name[nexposed] = w[2]; exposed_to[nexposed] = q[1]; exposed_what[nexposed] = q[2]
 }
 function profile_port() {
-    if (nw != 3 || w[2] !~ /^[0-9]+$/ || !is_name(w[3])) { refuse("write: port NUMBER NAME, as in: port 7000 rpc"); return }
+    if (nw != 3 || !is_number(w[2]) || !is_name(w[3])) { refuse("write: port NUMBER NAME, as in: port 7000 rpc"); return }
     if (w[2] + 0 < 1 || w[2] + 0 > 65535) { refuse("port " w[2] " is outside 1..65535"); return }
     if (w[2] in port_line) { refuse("port " w[2] " stands here twice; first at line " port_line[w[2]]); return }
     port_line[w[2]] = FNR
     nports++
     port_number[nports] = w[2]; port_name[nports] = w[3]
 }
-function profile_insecure(    i) { for (i = 2; i <= nw; i++) { waived_line[w[i]] = FNR; waived[++nwaived] = w[i] } }
+function profile_insecure(    i) {
+    for (i = 2; i <= nw; i++) {
+        if (w[i] in waived_line) { refuse("insecure '" w[i] "' stands here twice; first at line " waived_line[w[i]]); continue }
+        waived_line[w[i]] = FNR
+        waived[++nwaived] = w[i]
+    }
+}
 function profile_budget(    i, eq, name) {
     for (i = 2; i <= nw; i++) {
         eq = index(w[i], "=")
         name = substr(w[i], 1, eq - 1)
         if (name != "text" && name != "data" && name != "elf") { refuse("budget of '" name "'; there are: text data elf"); continue }
         if (bytes_of(substr(w[i], eq + 1)) < 0) { refuse("budget '" w[i] "' is no size; write text=512K"); continue }
+        if (name in budget) { refuse("budget '" name "' is given twice"); continue }
         budget[name] = bytes_of(substr(w[i], eq + 1))
     }
 }
@@ -471,6 +542,7 @@ function check_sets(    i, n, part, eq, full, p) {
     n = split(sets, part, "\n")
     for (i = 1; i <= n; i++) {
         if (part[i] == "") { continue }
+        if (part[i] ~ /[^ -~]/) { refuse_at("--set COMPONENT.OPTION=VALUE", "it holds a character that is not printable ASCII"); continue }
         eq = index(part[i], "=")
         full = substr(part[i], 1, eq - 1)
         if (!eq || !endpoint(full, p)) { refuse_at("--set " part[i], "write: --set COMPONENT.OPTION=VALUE"); continue }
@@ -483,7 +555,9 @@ function check_head(    i, n, key) {
     for (i = 1; i <= n; i++) {
         if (!(key[i] in head)) { refuse_at(at_line(1), "no '" key[i] "' line; add: " key[i] "  " (key[i] == "profile" ? "NAME" : key[i] == "summary" ? "\"...\"" : key[i] == "platform" ? "kvm-q35" : key[i] == "memory" ? "16M" : "experiment")) }
     }
-    if (platform_override != "") { head["platform"] = platform_override }
+    if (platform_override == "") { return }
+    if (!has_word(platforms, platform_override)) { refuse_at("--platform=" platform_override, "no such platform; there are: " platforms); return }
+    head["platform"] = platform_override
 }
 function check_needs(    i, j, n, part) {
     for (i = 1; i <= nused; i++) {
@@ -562,13 +636,13 @@ function scope_error(form, scope,    n, i, alternative, port) {
         if (alternative[i] !~ /PORT$/) { return "" }
         port = scope
         sub(/.*[\/:]/, "", port)
-        return port ~ /^[0-9]+$/ && port + 0 >= 1 && port + 0 <= 65535 ? "" : "needs a port in 1..65535, not '" port "'"
+        return is_number(port) && port + 0 >= 1 && port + 0 <= 65535 ? "" : "needs a port in 1..65535, not '" port "'"
     }
     return "needs a scope of the form " form ", not '" scope "'"
 }
 function scope_pattern(form) {
     gsub(/\./, "[.]", form)
-    gsub(/[A-Z][A-Z]*/, "[^/: ][^/: ]*", form)
+    gsub(/[A-Z][A-Z]*/, "[A-Za-z0-9._-][A-Za-z0-9._-]*", form)
     return form
 }
 function check_exposed(    i) {
@@ -616,6 +690,7 @@ function check_memory(    i, name, sum, r) {
         memory_bytes[name] = 0
         if (memory_of[name] == "") { continue }
         r = evaluate(name, memory_of[name])
+        if (expression_error == "" && (r < 0 || r > size_max)) { expression_error = "comes to " sprintf("%.0f", r) " bytes" }
         if (expression_error != "") { refuse_at(memory_at[name], "memory: " expression_error); continue }
         memory_bytes[name] = r
         sum += r
@@ -672,5 +747,5 @@ function refuse_cycle(    i, at, seen, path, j, n, part) {
     }
     path = substr(path, index(path " ", " " at " ") + 1)
     gsub(/ /, " -> ", path)
-    refuse_at(at_line(used_at[at]), "wires form a cycle, so nothing of it can start first: " path " -> " at)
+    refuse_at(mode == "tests" ? defined_at[at] : at_line(used_at[at]), "wires form a cycle, so nothing of it can start first: " path " -> " at)
 }

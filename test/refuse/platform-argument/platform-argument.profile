@@ -1,0 +1,5 @@
+profile   platform-argument
+summary   "must be refused"
+platform  kvm-q35
+memory    16M
+status    experiment
