@@ -46,11 +46,9 @@ static unsigned request_type(const uint8_t *frame, size_t size)
     return 0;
 }
 
-/* RFC 1071 */
-static uint32_t checksum(const uint8_t *bytes, size_t size)
+/* RFC 1071, over an even number of bytes, on top of what was summed before. */
+static uint32_t checksum(uint32_t sum, const uint8_t *bytes, size_t size)
 {
-    uint32_t sum = 0;
-
     for (size_t i = 0; i < size; i += 2) {
         sum += get16(bytes + i);
     }
@@ -107,9 +105,11 @@ void dhcp_frame(struct run *run, struct node *from, uint64_t time_ns, const char
     ip[9] = 17;
     put32(ip + 12, SERVER);
     put32(ip + 16, 0xffffffffu);
-    put16(ip + 10, checksum(ip, IP));
+    put16(ip + 10, checksum(0, ip, IP));
     put16(ip + IP, 67);
     put16(ip + IP + 2, 68);
-    put16(ip + IP + 4, (uint32_t)(UDP + payload)); /* no checksum: RFC 768 allows it */
+    put16(ip + IP + 4, (uint32_t)(UDP + payload));
+    /* With its pseudo header (RFC 768). It may be left out, but then a bit that turns on the way gives another address. */
+    put16(ip + IP + 6, checksum(17 + (uint32_t)(UDP + payload), ip + 12, 8 + UDP + (payload + 1) / 2 * 2));
     wire_deliver(run, from, time_ns, (const char *)reply, ETHERNET + IP + UDP + payload);
 }

@@ -71,12 +71,13 @@ static bool inside(const struct disk *disk, uint64_t sector, uint32_t size)
     return size % SECTOR == 0 && sector <= disk->sectors && size / SECTOR <= disk->sectors - sector;
 }
 
-static uint64_t end_time(struct disk *disk, uint64_t time_ns)
+static uint64_t end_time(struct disk *disk, const struct node *node, uint64_t time_ns)
 {
     uint64_t end = time_ns + LATENCY_NS + random_below(&disk->random, JITTER_NS);
 
     if (random_chance(&disk->random, disk->faults.slow)) {
         end += random_below(&disk->random, disk->faults.slow_ns_max);
+        node->run->faults.fired[FAULT_SLOW_DISK]++;
     }
     return end;
 }
@@ -124,7 +125,7 @@ static bool read_begin(struct disk *disk, struct node *node, uint64_t time_ns, c
     if (!inside(disk, message->b, size) || size > SIM_BODY_MAX) {
         return false;
     }
-    struct event *event = answer(message, end_time(disk, time_ns), size);
+    struct event *event = answer(message, end_time(disk, node, time_ns), size);
     if (size > 0) {
         memcpy(event->body, disk->now + message->b * SECTOR, size);
         read_damage(disk, message->b, size, event->body);
@@ -141,7 +142,7 @@ static bool write_begin(struct disk *disk, struct node *node, uint64_t time_ns, 
     if (!inside(disk, message->b, message->size)) {
         return false;
     }
-    struct event *event = answer(message, end_time(disk, time_ns), 0);
+    struct event *event = answer(message, end_time(disk, node, time_ns), 0);
     if (random_chance(&disk->random, disk->faults.error)) {
         event->message.flags = SIM_DISK_ERROR;
         node_tell(node, event);
@@ -179,7 +180,7 @@ static void flush(struct disk *disk, uint64_t time_ns)
 
 static void flush_begin(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message)
 {
-    struct event *event = answer(message, end_time(disk, time_ns), 0);
+    struct event *event = answer(message, end_time(disk, node, time_ns), 0);
 
     if (random_chance(&disk->random, disk->faults.error)) {
         event->message.flags = SIM_DISK_ERROR;
@@ -215,7 +216,8 @@ void disk_answered(struct disk *disk, const struct sim_message *message)
 
 /* --- the cut --------------------------------------------------------------------------------------------------------- */
 
-static void survive(struct disk *disk, const struct write *write)
+/* True: it is torn. */
+static bool survive(struct disk *disk, const struct write *write)
 {
     uint32_t grain = disk->faults.tear_grain;
     bool torn = grain != 0 && random_below(&disk->random, 4) == 0;
@@ -224,7 +226,7 @@ static void survive(struct disk *disk, const struct write *write)
         if (random_below(&disk->random, 2) == 0) {
             memcpy(disk->safe + write->sector * SECTOR, write->bytes, write->size);
         }
-        return;
+        return false;
     }
     for (uint32_t at = 0; at < write->size; at += grain) {
         uint32_t n = write->size - at < grain ? write->size - at : grain;
@@ -232,16 +234,20 @@ static void survive(struct disk *disk, const struct write *write)
             memcpy(disk->safe + write->sector * SECTOR + at, write->bytes + at, n);
         }
     }
+    return true;
 }
 
-void disk_cut(struct disk *disk)
+uint32_t disk_cut(struct disk *disk)
 {
+    uint32_t torn = 0;
+
     while (disk->first != NULL) {
         struct write *write = disk->first;
-        survive(disk, write);
+        torn += survive(disk, write);
         memcpy(disk->now + write->sector * SECTOR, disk->safe + write->sector * SECTOR, write->size);
         disk->first = write->next;
         free(write);
     }
     disk->last = &disk->first;
+    return torn;
 }

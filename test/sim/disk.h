@@ -38,5 +38,5 @@ bool disk_command(struct disk *disk, struct node *node, uint64_t time_ns, const 
                   const char *body);
 /* An answer reaches its node: a FLUSH takes effect. */
 void disk_answered(struct disk *disk, const struct sim_message *message);
-/* The power went: the cache becomes one of the outcomes that are legal. */
-void disk_cut(struct disk *disk);
+/* The power went: the cache becomes one of the outcomes that are legal. Gives how many writes were torn. */
+uint32_t disk_cut(struct disk *disk);

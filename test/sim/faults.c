@@ -45,28 +45,48 @@ static bool is_on(const struct run *run, enum fault fault)
     return (run->faults.on >> fault & 1) != 0;
 }
 
-/* Strength: up to `most`, small more often than large. */
-static uint32_t strength(struct random *random, uint32_t most)
+/* A stream of each kind: that one is off changes nothing for another, which is what shrinking a failure needs. */
+static struct random stream_of(const struct run *run, enum fault fault)
 {
-    return 1 + (uint32_t)random_below(random, most >> random_below(random, 8));
+    return random_stream(run->seed, 'faul', fault);
 }
 
-static void wire_begin(struct run *run, struct random *random)
+/* Strength: up to `most`, small more often than large; 0 when it is off. */
+static uint32_t strength(const struct run *run, enum fault fault, uint32_t most)
+{
+    struct random random = stream_of(run, fault);
+    uint32_t weaker = (uint32_t)random_below(&random, 8);
+
+    return is_on(run, fault) ? 1 + (uint32_t)random_below(&random, most >> weaker) : 0;
+}
+
+static uint64_t duration(const struct run *run, enum fault fault, uint64_t most_ns)
+{
+    struct random random = stream_of(run, fault);
+
+    (void)random_next(&random);
+    (void)random_next(&random);
+    return 1 + random_below(&random, most_ns);
+}
+
+static void wire_begin(struct run *run)
 {
     struct wire_faults *faults = &run->wire.faults;
 
-    faults->loss = is_on(run, FAULT_LOSS) ? strength(random, 100000) : 0;
-    faults->duplicate = is_on(run, FAULT_DUPLICATE) ? strength(random, 100000) : 0;
-    faults->corrupt = is_on(run, FAULT_CORRUPT) ? strength(random, 50000) : 0;
-    faults->delay = is_on(run, FAULT_DELAY) ? strength(random, 300000) : 0;
-    faults->delay_ns_max = 1 + random_below(random, 50 * NS_PER_MS);
+    faults->loss = strength(run, FAULT_LOSS, 100000);
+    faults->duplicate = strength(run, FAULT_DUPLICATE, 100000);
+    faults->corrupt = strength(run, FAULT_CORRUPT, 50000);
+    faults->delay = strength(run, FAULT_DELAY, 300000);
+    faults->delay_ns_max = duration(run, FAULT_DELAY, 50 * NS_PER_MS);
 }
 
-static void disk_begin(struct run *run, struct disk_faults *faults, struct random *random)
+static void disk_begin(const struct run *run, struct disk_faults *faults)
 {
-    faults->tear_grain = !is_on(run, FAULT_TEAR) ? 0 : random_below(random, 2) == 0 ? 512 : 4096;
-    faults->slow = is_on(run, FAULT_SLOW_DISK) ? strength(random, 100000) : 0;
-    faults->slow_ns_max = 1 + random_below(random, 20 * NS_PER_MS);
+    struct random random = stream_of(run, FAULT_TEAR);
+
+    faults->tear_grain = !is_on(run, FAULT_TEAR) ? 0 : random_below(&random, 2) == 0 ? 512 : 4096;
+    faults->slow = strength(run, FAULT_SLOW_DISK, 100000);
+    faults->slow_ns_max = duration(run, FAULT_SLOW_DISK, 20 * NS_PER_MS);
 }
 
 struct span {
@@ -78,58 +98,84 @@ static uint64_t moment(struct random *random, struct span span)
     return span.from_ns + random_below(random, span.until_ns - span.from_ns);
 }
 
-/* Cuts of every node that has a disk; each comes back within 200 ms. */
-static void plan_cuts(struct run *run, struct random *random, struct span span)
+/* Trouble and its end, together: whoever shrinks a failure may leave it out. */
+struct trouble {
+    uint64_t from_ns, until_ns;
+    enum act begin, end;
+    uint64_t a, begin_b, end_b;
+};
+
+static void plan(struct run *run, const struct trouble *trouble)
 {
+    unsigned number = run->faults.planned++;
+
+    if (number < 64 && (run->faults.skip >> number & 1) != 0) {
+        return;
+    }
+    world_act(run, trouble->from_ns, trouble->begin, trouble->a, trouble->begin_b);
+    world_act(run, trouble->until_ns, trouble->end, trouble->a, trouble->end_b);
+}
+
+/* Cuts of every node that has a disk; each comes back within 200 ms. */
+static void plan_cuts(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_CUT);
+
     for (unsigned i = 0; i < run->node_count; i++) {
-        uint64_t count = run->node[i].disk != NULL ? random_below(random, 8) : 0;
+        uint64_t count = run->node[i].disk != NULL ? random_below(&random, 8) : 0;
         for (; count > 0; count--) {
-            uint64_t at = moment(random, span);
-            world_act(run, at, ACT_CUT, i, 0);
-            world_act(run, at + random_below(random, 200 * NS_PER_MS), ACT_BOOT, i, 0);
+            uint64_t at = moment(&random, span);
+            uint64_t until = at + random_below(&random, 200 * NS_PER_MS);
+            plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, i, 0, 0});
         }
     }
 }
 
-static void plan_links(struct run *run, struct random *random, struct span span)
+static void plan_links(struct run *run, struct span span)
 {
-    for (uint64_t count = random_below(random, 6); count > 0; count--) {
-        uint64_t node = random_below(random, run->node_count);
-        uint64_t at = moment(random, span);
-        world_act(run, at, ACT_LINK, node, 0);
-        world_act(run, at + random_below(random, 300 * NS_PER_MS), ACT_LINK, node, 1);
+    struct random random = stream_of(run, FAULT_LINK);
+
+    for (uint64_t count = random_below(&random, 6); count > 0; count--) {
+        uint64_t node = random_below(&random, run->node_count);
+        uint64_t at = moment(&random, span);
+        uint64_t until = at + random_below(&random, 300 * NS_PER_MS);
+        plan(run, &(struct trouble){at, until, ACT_LINK, ACT_LINK, node, 0, 1});
     }
 }
 
-static void plan_partitions(struct run *run, struct random *random, struct span span)
+static void plan_partitions(struct run *run, struct span span)
 {
-    for (uint64_t count = random_below(random, 5); count > 0; count--) {
-        uint64_t at = moment(random, span);
-        world_act(run, at, ACT_PARTITION, random_below(random, 1ull << run->node_count), 0);
-        world_act(run, at + random_below(random, 500 * NS_PER_MS), ACT_HEAL, 0, 0);
+    struct random random = stream_of(run, FAULT_PARTITION);
+
+    for (uint64_t count = random_below(&random, 5); count > 0; count--) {
+        uint64_t at = moment(&random, span);
+        uint64_t until = at + random_below(&random, 500 * NS_PER_MS);
+        uint64_t side = random_below(&random, 1ull << run->node_count);
+        plan(run, &(struct trouble){at, until, ACT_PARTITION, ACT_HEAL, side, 0, 0});
     }
 }
 
 void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
 {
-    struct random random = random_stream(run->seed, 'faul', 0);
+    struct random random = random_stream(run->seed, 'faul', FAULTS);
     struct span span = {from_ns, until_ns};
 
+    run->faults.planned = 0;
     run->faults.on = run->faults.wanted & (uint32_t)(random_next(&random) | random_next(&random));
-    wire_begin(run, &random);
+    wire_begin(run);
     for (unsigned i = 0; i < run->node_count; i++) {
         if (run->node[i].disk != NULL) {
-            disk_begin(run, disk_faults(run->node[i].disk), &random);
+            disk_begin(run, disk_faults(run->node[i].disk));
         }
     }
     if (is_on(run, FAULT_CUT)) {
-        plan_cuts(run, &random, span);
+        plan_cuts(run, span);
     }
     if (is_on(run, FAULT_LINK)) {
-        plan_links(run, &random, span);
+        plan_links(run, span);
     }
     if (is_on(run, FAULT_PARTITION)) {
-        plan_partitions(run, &random, span);
+        plan_partitions(run, span);
     }
 }
 

@@ -25,6 +25,8 @@ enum fault {
 struct faults {
     uint32_t wanted;        /* bit by enum fault: may be drawn */
     uint32_t on;            /* bit: was drawn */
+    uint64_t skip;          /* bit by number: this planned trouble does not come */
+    unsigned planned;       /* how many there are */
     uint32_t fired[FAULTS]; /* how often */
 };
 

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "fleet.h"
-#include "record.h"
-#include "run.h"
+#include <unistd.h>
+#include "image.h"
+#include "simulate.h"
+#include "util.h"
 
 static const char usage[] =
     "usage: sim [OPTION...]   runs a fleet of images in one deterministic simulation\n"
@@ -16,19 +17,32 @@ static const char usage[] =
     "  --fleet FILE     which nodes there are\n"
     "  --seed N         of everything that is left to chance (default 1)\n"
     "  --faults LIST    which may happen: all, none, or names with commas (default all)\n"
+    "  --skip BITS      planned troubles that do not come, as --shrink says them\n"
     "  --timeline FILE  writes what happened, a line each (-: standard output)\n"
-    "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the simulator could not go on\n";
+    "  --swarm N        N seeds from --seed on, in several processes; stops at the first that breaks a promise\n"
+    "  --jobs N         processes of the swarm (default: one for each CPU)\n"
+    "  --shrink         leaves out of a failing run what it does not need, and shows what is left\n"
+    "  --corpus FILE    runs every line `FLEET SEED FAULTS` of it, which failed once\n"
+    "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the simulator could not go on\n"
+    "faults:";
 
 static _Noreturn void refuse(const char *what, const char *which)
 {
-    fprintf(stderr, "sim: %s%s\n%s", what, which, usage);
+    fprintf(stderr, "%s%s%s%s", what[0] != '\0' ? "sim: " : "", what, which, what[0] != '\0' ? "\n" : "");
+    fputs(usage, stderr);
+    for (unsigned i = 0; i < FAULTS; i++) {
+        fprintf(stderr, " %s", fault_names[i]);
+    }
+    fputs("\n", stderr);
     exit(2);
 }
 
-struct wanted {
-    const char *build, *fleet, *timeline;
-    uint64_t seed;
-    uint32_t faults;
+struct command {
+    struct wanted wanted;
+    const char *timeline, *corpus;
+    uint64_t swarm;
+    unsigned jobs;
+    bool shrink;
 };
 
 static uint64_t number(const char *text)
@@ -42,25 +56,40 @@ static uint64_t number(const char *text)
     return value;
 }
 
-static void option(struct wanted *wanted, int letter)
+static void option(struct command *command, int letter)
 {
     const char *unknown = "";
 
     switch (letter) {
     case 'b':
-        wanted->build = optarg;
+        command->wanted.build = optarg;
         return;
     case 'f':
-        wanted->fleet = optarg;
+        command->wanted.fleet = optarg;
         return;
     case 's':
-        wanted->seed = number(optarg);
+        command->wanted.seed = number(optarg);
+        return;
+    case 'k':
+        command->wanted.skip = number(optarg);
         return;
     case 't':
-        wanted->timeline = optarg;
+        command->timeline = optarg;
+        return;
+    case 'n':
+        command->swarm = number(optarg);
+        return;
+    case 'j':
+        command->jobs = (unsigned)number(optarg);
+        return;
+    case 'r':
+        command->shrink = true;
+        return;
+    case 'c':
+        command->corpus = optarg;
         return;
     case 'F':
-        if (!faults_parse(optarg, &wanted->faults, &unknown)) {
+        if (!faults_parse(optarg, &command->wanted.faults, &unknown)) {
             refuse("no such fault: ", unknown);
         }
         return;
@@ -69,21 +98,23 @@ static void option(struct wanted *wanted, int letter)
     }
 }
 
-static struct wanted parse(int argc, char **argv)
+static struct command parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},  {"fleet", 1, NULL, 'f'}, {"seed", 1, NULL, 's'}, {"timeline", 1, NULL, 't'},
-        {"faults", 1, NULL, 'F'}, {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
-    struct wanted wanted = {.build = "build", .seed = 1, .faults = (1u << FAULTS) - 1};
+        {"build", 1, NULL, 'b'},    {"fleet", 1, NULL, 'f'},  {"seed", 1, NULL, 's'}, {"skip", 1, NULL, 'k'},
+        {"timeline", 1, NULL, 't'}, {"swarm", 1, NULL, 'n'},  {"jobs", 1, NULL, 'j'}, {"shrink", 0, NULL, 'r'},
+        {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct command command = {.wanted = {.build = "build", .seed = 1, .faults = (1u << FAULTS) - 1}};
     int letter;
 
+    command.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        option(&wanted, letter);
+        option(&command, letter);
     }
-    if (wanted.fleet == NULL || optind != argc) {
+    if ((command.wanted.fleet == NULL && command.corpus == NULL) || optind != argc) {
         refuse("a --fleet FILE is needed", "");
     }
-    return wanted;
+    return command;
 }
 
 static double seconds(void)
@@ -94,31 +125,47 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int main(int argc, char **argv)
+/* Its last line is the one that other programs read. */
+static bool run_one(struct command *command)
 {
-    struct wanted wanted = parse(argc, argv);
-    static struct run run;
     struct record record = {0};
     double start = seconds();
 
-    run.seed = wanted.seed;
-    run.faults.wanted = wanted.faults;
-    if (wanted.timeline != NULL) {
-        record.text = strcmp(wanted.timeline, "-") == 0 ? stdout : fopen(wanted.timeline, "w");
+    if (command->timeline != NULL) {
+        record.text = strcmp(command->timeline, "-") == 0 ? stdout : fopen(command->timeline, "w");
         if (record.text == NULL) {
-            sim_fail("cannot write %s", wanted.timeline);
+            sim_fail("cannot write %s", command->timeline);
         }
-        run.record = &record;
+        command->wanted.record = &record;
     }
-    fleet_read(&run, wanted.build, wanted.fleet);
-    bool kept = run_all(&run);
+    struct result result = simulate(&command->wanted);
     double took = seconds() - start;
-    images_end();
     printf("%lu events, %.3f simulated seconds, %.3f real seconds, %.0f events a second\n",
-           (unsigned long)run.event_count, (double)run.now_ns / (double)NS_PER_S, took, (double)run.event_count / took);
-    if (!kept) {
-        printf("broken: %s\n", run.violation);
+           (unsigned long)result.events, (double)result.simulated_ns / 1e9, took, (double)result.events / took);
+    if (!result.kept) {
+        printf("broken: %s\n", result.violation);
     }
-    printf("hash %016lX seed %lu\n", (unsigned long)run.hash, (unsigned long)run.seed);
+    if (result.undecided) {
+        printf("undecided: too much was under way at a time to search all orders\n");
+    }
+    printf("hash %016lX seed %lu\n", (unsigned long)result.hash, (unsigned long)result.seed);
+    return result.kept;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = parse(argc, argv);
+    bool kept;
+
+    if (command.swarm > 0) {
+        kept = swarm(&command.wanted, command.swarm, command.jobs);
+    } else if (command.shrink) {
+        kept = !shrink(&command.wanted);
+    } else if (command.corpus != NULL) {
+        kept = corpus(&command.wanted, command.corpus);
+    } else {
+        kept = run_one(&command);
+    }
+    images_end();
     return kept ? 0 : 1;
 }

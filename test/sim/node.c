@@ -6,6 +6,7 @@
  *  (2) A machine that ran up to free_ns sees what came meanwhile at free_ns: its interrupts were off.
  */
 #include "node.h"
+#include <stdlib.h>
 #include <string.h>
 #include "hash.h"
 #include "record.h"
@@ -80,7 +81,7 @@ void node_cut(struct node *node)
     node->line_size = 0;
     record_note(node->run, node, "power cut");
     if (node->disk != NULL) {
-        disk_cut(node->disk);
+        node->run->faults.fired[FAULT_TEAR] += disk_cut(node->disk);
     }
 }
 
@@ -102,6 +103,16 @@ void node_tell(struct node *node, struct event *event)
         queue_add(&node->queue, event);
     } else {
         event_free(event);
+    }
+}
+
+void node_free(struct node *node)
+{
+    sim_link_end(&node->link);
+    queue_clear(&node->queue);
+    free(node->queue.heap);
+    if (node->disk != NULL) {
+        disk_free(node->disk);
     }
 }
 

@@ -45,5 +45,7 @@ void node_boot(struct node *node, uint64_t now_ns);
 void node_cut(struct node *node);
 /* Its cable. */
 void node_plug(struct node *node, bool up, uint64_t now_ns);
+/* Gives all back. */
+void node_free(struct node *node);
 /* A message for one of its ports reaches it at this time. Takes the event over. */
 void node_tell(struct node *node, struct event *event);

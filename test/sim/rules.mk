@@ -16,3 +16,18 @@ build/sim/explore: $(EXPLORE_OBJECTS)
 	@$(STEP) LINK $@ $(CC) -o $@ $^
 CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim)
 DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d)
+
+# make sim SEED=n [FLEET=f] [FAULTS=list] [TIMELINE=file]: one run. make sim-swarm N=…: many, in all CPUs.
+SEED ?= 1
+FLEET ?= store
+N ?= 200
+SIM_FLEET := $(firstword $(wildcard $(SIM_SRC)/fleets/$(FLEET).fleet) $(FLEET))
+sim_images = $(foreach p,$(shell sed -n 's/^node  *[^ ]*  *\([^ ]*\).*/\1/p' $(SIM_FLEET) 2>/dev/null),build/$p/$p.sim)
+SIM_RUN = build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS))
+.PHONY: sim sim-swarm sim-shrink
+sim: build/sim/sim $(sim_images)
+	@$(SIM_RUN) $(if $(TIMELINE),--timeline $(TIMELINE))
+sim-swarm: build/sim/sim $(sim_images)
+	@$(SIM_RUN) --swarm $(N)
+sim-shrink: build/sim/sim $(sim_images)
+	@$(SIM_RUN) --shrink

@@ -6,6 +6,7 @@
 #include "run.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "hash.h"
 #include "record.h"
@@ -170,4 +171,13 @@ bool run_all(struct run *run)
     }
     check_end(run);
     return run->violation[0] == '\0';
+}
+
+void run_free(struct run *run)
+{
+    for (unsigned i = 0; i < run->node_count; i++) {
+        node_free(&run->node[i]);
+    }
+    queue_clear(&run->world);
+    free(run->world.heap);
 }

@@ -51,6 +51,8 @@ struct run {
 
 /* Everything until the end. False: a promise was broken (run->violation). */
 bool run_all(struct run *run);
+/* Gives back what its nodes hold. */
+void run_free(struct run *run);
 /* A promise was broken: the run ends with this text. Only the first counts. */
 void run_violation(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* For the fingerprint. */

@@ -9,28 +9,52 @@
 
 #define NS_PER_BYTE 1u /* about 8 Gbit/s */
 
+/* Every frame draws once; each question asks of that draw in its own way, so that one fault's chance does not move another's
+ * luck. */
+static struct random question(uint64_t draw, unsigned number)
+{
+    return (struct random){random_mix(draw + number)};
+}
+
+static struct wire_copy copy_fate(uint64_t draw, unsigned number, const struct wire_faults *faults, size_t size)
+{
+    struct random delay = question(draw, 4 * number + 8);
+    struct random corrupt = question(draw, 4 * number + 9);
+    struct wire_copy copy = {.turned_bit = -1};
+
+    if (random_chance(&delay, faults->delay)) {
+        copy.delay_ns = random_below(&delay, faults->delay_ns_max);
+    }
+    if (random_chance(&corrupt, faults->corrupt)) {
+        copy.turned_bit = (int64_t)random_below(&corrupt, size * 8);
+    }
+    return copy;
+}
+
 struct wire_fate wire_fate(struct random *random, const struct wire_faults *faults, size_t size, uint64_t latency_ns)
 {
-    struct wire_fate fate = {.count = 1};
+    uint64_t draw = random_next(random);
+    struct random loss = question(draw, 0);
+    struct random duplicate = question(draw, 1);
+    struct wire_fate fate = {.count = random_chance(&loss, faults->loss) ? 0 : 1};
 
-    if (random_chance(random, faults->loss)) {
-        fate.count = 0;
-        return fate;
-    }
-    if (random_chance(random, faults->duplicate)) {
+    if (fate.count == 1 && random_chance(&duplicate, faults->duplicate)) {
         fate.count = WIRE_COPIES_MAX;
     }
     for (unsigned i = 0; i < fate.count; i++) {
-        fate.copy[i].delay_ns = latency_ns + size * NS_PER_BYTE;
-        fate.copy[i].turned_bit = -1;
-        if (random_chance(random, faults->delay)) {
-            fate.copy[i].delay_ns += random_below(random, faults->delay_ns_max);
-        }
-        if (random_chance(random, faults->corrupt)) {
-            fate.copy[i].turned_bit = (int64_t)random_below(random, size * 8);
-        }
+        fate.copy[i] = copy_fate(draw, i, faults, size);
+        fate.copy[i].delay_ns += latency_ns + size * NS_PER_BYTE;
     }
     return fate;
+}
+
+/* A turned bit that a card would see by the frame's own checksum loses the frame: only what IP and what is above it check for
+ * themselves comes through turned. */
+static bool comes_through(const char *frame, int64_t turned_bit)
+{
+    static const char ipv4[2] = {0x08, 0x00};
+
+    return turned_bit < 0 || (turned_bit >= 14 * 8 && memcmp(frame + 12, ipv4, sizeof ipv4) == 0);
 }
 
 static void arrive(struct node *to, uint64_t time_ns, const char *frame, size_t size, int64_t turned_bit)
@@ -53,7 +77,15 @@ void wire_deliver(struct run *run, struct node *to, uint64_t time_ns, const char
 
     wire->frames++;
     wire->lost += fate.count == 0;
+    run->faults.fired[FAULT_LOSS] += fate.count == 0;
+    run->faults.fired[FAULT_DUPLICATE] += fate.count > 1;
     for (unsigned i = 0; i < fate.count; i++) {
+        run->faults.fired[FAULT_CORRUPT] += fate.copy[i].turned_bit >= 0;
+        run->faults.fired[FAULT_DELAY] += fate.copy[i].delay_ns > LOOKAHEAD_NS + size * NS_PER_BYTE;
+        if (!comes_through(frame, fate.copy[i].turned_bit)) {
+            wire->lost++;
+            continue;
+        }
         arrive(to, time_ns + fate.copy[i].delay_ns, frame, size, fate.copy[i].turned_bit);
     }
 }

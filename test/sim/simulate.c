@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * simulate.c: one run from its beginning to its end.
+ */
+#include "simulate.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "fleet.h"
+#include "run.h"
+
+struct result simulate(const struct wanted *wanted)
+{
+    struct run *run = sim_alloc(sizeof *run);
+    struct result result = {.seed = wanted->seed};
+
+    run->seed = wanted->seed;
+    run->faults.wanted = wanted->faults;
+    run->faults.skip = wanted->skip;
+    run->record = wanted->record;
+    fleet_read(run, wanted->build, wanted->fleet);
+    result.kept = run_all(run);
+    result.hash = run->hash;
+    result.events = run->event_count;
+    result.simulated_ns = run->now_ns;
+    result.on = run->faults.on;
+    result.planned = run->faults.planned;
+    result.undecided = run->check.undecided;
+    memcpy(result.fired, run->faults.fired, sizeof result.fired);
+    memcpy(result.violation, run->violation, sizeof result.violation);
+    run_free(run);
+    free(run);
+    return result;
+}
+
+static void print_names(uint32_t bits)
+{
+    const char *comma = "";
+
+    for (unsigned i = 0; i < FAULTS; i++) {
+        if ((bits >> i & 1) != 0) {
+            printf("%s%s", comma, fault_names[i]);
+            comma = ",";
+        }
+    }
+    if (bits == 0) {
+        printf("none");
+    }
+}
+
+void print_again(const struct wanted *wanted)
+{
+    printf("again: build/sim/sim --build %s --fleet %s --seed %lu", wanted->build, wanted->fleet,
+           (unsigned long)wanted->seed);
+    if (wanted->faults != (1u << FAULTS) - 1) {
+        printf(" --faults ");
+        print_names(wanted->faults);
+    }
+    if (wanted->skip != 0) {
+        printf(" --skip 0x%lx", (unsigned long)wanted->skip);
+    }
+    printf(" --timeline -\n");
+}
