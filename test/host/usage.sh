@@ -45,3 +45,18 @@ mkdir -m 0777 "$work/open"
 chmod 0777 "$work/open"
 expect 1 "$capos" fleet status --state "$work/open"
 err 'denied:'
+
+# A file for `image query` may be anybody's: only a file, of a bounded size, and nothing of it reaches the terminal raw.
+expect 1 "$capos" image query /dev/zero
+err 'no file of at most 256 MiB, so no image'
+expect 1 "$capos" image query "$work"
+err 'no file of at most 256 MiB, so no image'
+truncate -s 257M "$work/large"
+expect 1 "$capos" image query "$work/large"
+err 'no file of at most 256 MiB, so no image'
+printf '(profile = "x", picture = "\\x1b[2Jpicture")' | capnp encode "$SRC/build-scripts/schema/boot.capnp" BootPackage >"$work/message"
+{ printf '\006\000\000\000'; printf "\\$(printf %o "$(wc -c <"$work/message")")\\000\\000\\000"; printf '\001\000\000\000capos\000\000\000'; cat "$work/message"; } >"$work/note"
+echo 'int x;' | gcc -x c -c -o "$work/x.o" -
+objcopy --add-section .note.capos="$work/note" "$work/x.o"
+expect 0 "$capos" image query "$work/x.o"
+out '?[2Jpicture'

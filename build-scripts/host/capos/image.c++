@@ -14,12 +14,14 @@
 
 #include <cstring>
 #include <elf.h>
+#include <sys/stat.h>
 
 namespace capos
 {
 
 static constexpr uint32_t NOTE_MANIFEST = 1;
 static const char NOTE_NAME[] = "capos";
+static constexpr off_t FILE_MAX = 256 << 20; /* the .sim of a large profile with sanitizers has a tenth */
 
 /* A T at that place of the file, or a refusal. */
 template <typename T> static T at(const std::string &file, uint64_t offset)
@@ -79,6 +81,13 @@ static std::string manifest_of(const std::string &file, const std::string &path)
 
 Image::Image(const std::string &name) : path(name)
 {
+    struct stat st;
+    if (stat(name.c_str(), &st) != 0) {
+        fail_errno(name);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+        refuse("failed", name + " is no file of at most 256 MiB, so no image");
+    }
     std::optional<std::string> file = read_file(name);
     if (!file) {
         fail_errno(name);
@@ -105,34 +114,47 @@ bool has_component(BootPackage::Reader package, const std::string &name)
     return false;
 }
 
+/* Text of a file that anybody may have made, for a terminal: nothing in it can move the cursor or set a title. */
+static std::string plain(capnp::Text::Reader text)
+{
+    std::string out(text.begin(), text.end());
+    for (char &c : out) {
+        if ((c < ' ' || c > '~') && c != '\n') {
+            c = '?';
+        }
+    }
+    return out;
+}
+
 static void print_package(BootPackage::Reader p)
 {
-    printf("%s %s: %s\n", p.getProfile().cStr(), p.getVersion().cStr(), p.getSummary().cStr());
-    printf("platform %s, memory %s, %s\n", p.getPlatform().cStr(),
+    printf("%s %s: %s\n", plain(p.getProfile()).c_str(), plain(p.getVersion()).c_str(), plain(p.getSummary()).c_str());
+    printf("platform %s, memory %s, %s\n", plain(p.getPlatform()).c_str(),
            size_text(static_cast<double>(p.getMemoryBytes())).c_str(), p.getSupported() ? "supported" : "experiment");
     for (auto component : p.getComponents()) {
-        printf("component %-20s %s\n", component.getName().cStr(), component.getSummary().cStr());
+        printf("component %-20s %s\n", plain(component.getName()).c_str(), plain(component.getSummary()).c_str());
         for (auto option : component.getOptions()) {
-            printf("          %20s %s = %s%s\n", "", option.getName().cStr(), option.getValue().cStr(),
+            printf("          %20s %s = %s%s\n", "", plain(option.getName()).c_str(), plain(option.getValue()).c_str(),
                    option.getIsDefault() ? "" : "  (set)");
         }
     }
     for (auto wire : p.getWires()) {
-        printf("wire      %s -> %s (%s)\n", wire.getFrom().cStr(), wire.getTo().cStr(), wire.getContract().cStr());
+        printf("wire      %s -> %s (%s)\n", plain(wire.getFrom()).c_str(), plain(wire.getTo()).c_str(),
+               plain(wire.getContract()).c_str());
     }
     for (auto grant : p.getGrants()) {
-        printf("grant     %s -> %s (%s) %s\n", grant.getFrom().cStr(), grant.getTo().cStr(), grant.getContract().cStr(),
-               grant.getScope().cStr());
+        printf("grant     %s -> %s (%s) %s\n", plain(grant.getFrom()).c_str(), plain(grant.getTo()).c_str(),
+               plain(grant.getContract()).c_str(), plain(grant.getScope()).c_str());
     }
     for (auto exposed : p.getExposed()) {
-        printf("expose    %s -> %s (%s)\n", exposed.getName().cStr(), exposed.getProvider().cStr(),
-               exposed.getInterface().cStr());
+        printf("expose    %s -> %s (%s)\n", plain(exposed.getName()).c_str(), plain(exposed.getProvider()).c_str(),
+               plain(exposed.getInterface()).c_str());
     }
     for (auto port : p.getPorts()) {
-        printf("port      %u %s\n", port.getNumber(), port.getName().cStr());
+        printf("port      %u %s\n", port.getNumber(), plain(port.getName()).c_str());
     }
     for (auto name : p.getInsecure()) {
-        printf("insecure  %s\n", name.cStr());
+        printf("insecure  %s\n", plain(name).c_str());
     }
 }
 
@@ -142,7 +164,7 @@ void run_image_query(const Args &args)
     if (args.has("--json")) {
         print_json(image.package());
     } else if (image.package().getPicture().size() != 0) {
-        printf("%s", image.package().getPicture().cStr());
+        printf("%s", plain(image.package().getPicture()).c_str());
     } else {
         print_package(image.package());
     }
