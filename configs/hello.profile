@@ -10,6 +10,7 @@ component  lib/pci
 component  lib/virtio
 component  lib/netdev
 component  lib/entropy
+component  lib/inet
 component  lib/stream
 component  lib/tcp
 component  lib/capnp

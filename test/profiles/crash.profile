@@ -11,6 +11,7 @@ component  lib/virtio
 component  lib/netdev
 component  lib/blkdev
 component  lib/entropy
+component  lib/inet
 component  lib/stream
 component  lib/tcp
 component  lib/capnp

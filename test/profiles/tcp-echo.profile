@@ -9,6 +9,7 @@ status     experiment
 component  lib/pci
 component  lib/virtio
 component  lib/netdev
+component  lib/inet
 component  lib/stream
 component  lib/tcp
 component  lib/entropy

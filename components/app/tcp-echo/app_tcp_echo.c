@@ -108,7 +108,7 @@ static void closed(struct stream_client *client, status_t status)
     pool_put(&self.sessions, s);
 }
 
-static const struct stream_client_ops client_ops = {received, sent, room, ended, closed};
+static const struct stream_client_ops client_ops = {received, sent, room, ended, closed, NULL};
 
 static struct stream_client *accept_session(struct tcp_acceptor *acceptor, struct stream *stream)
 {

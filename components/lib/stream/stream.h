@@ -48,6 +48,9 @@ struct stream_client_ops {
      * be reached. ST_TIMEOUT: a deadline passed, or the peer is silent. ST_NOMEM: shed under pressure. ST_STALE:
      * stream_abort(). */
     void (*closed)(struct stream_client *client, status_t status);
+    /* Of a stream that this side asked for: the peer has answered. Comes before all others but closed(). NULL: it does
+     * not need to know. */
+    void (*opened)(struct stream_client *client);
 };
 
 /* Embedded in the client's own structure; CONTAINER_OF leads back. */
@@ -68,6 +71,7 @@ struct stream_ops {
 struct stream {
     const struct stream_ops *ops; /* [I] */
     char peer[STREAM_PEER_MAX];   /* [I] for people: never decide by it */
+    char local[STREAM_PEER_MAX];  /* [I] this side's address, likewise */
 };
 
 /* Lends `len` > 0 bytes of any size to be sent after all that was lent before. Goes out when the turn ends, together
@@ -128,6 +132,13 @@ static inline void stream_client_room(struct stream_client *client) REQUIRES(LOO
 {
     if (client->ops->room != NULL) {
         client->ops->room(client);
+    }
+}
+
+static inline void stream_client_opened(struct stream_client *client) REQUIRES(LOOP)
+{
+    if (client->ops->opened != NULL) {
+        client->ops->opened(client);
     }
 }
 

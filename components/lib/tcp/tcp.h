@@ -13,6 +13,7 @@
 #pragma once
 #include "core/room.h"
 #include "core/status.h"
+#include "lib/inet/inet.h"
 #include "lib/stream/stream.h"
 #include <stdint.h>
 
@@ -68,11 +69,12 @@ struct tcp_connect_ops {
 };
 struct tcp_connect_authority {
     const struct tcp_connect_ops *ops; /* [I] */
+    struct inet_endpoint scope;        /* [I] where to */
 };
 
 /* Connects to "ADDRESS:PORT" (numbers; no names). The stream may be used at once: what is lent goes out when the peer
- * has answered. closed(ST_CLOSED) or closed(ST_TIMEOUT) when it does not. ST_DENIED: outside the authority's scope.
- * ST_BADARG: no address. ST_FULL: no connection left. ST_AGAIN: the network is not up. */
+ * has answered, which opened() tells. closed(ST_CLOSED) or closed(ST_TIMEOUT) when it does not. ST_DENIED: outside the
+ * authority's scope. ST_BADARG: no address. ST_FULL: no connection left. ST_AGAIN: the network is not up. */
 static inline status_t tcp_connect(struct tcp_connect_authority *authority, const char *address,
                                    const struct tcp_limits *limits, struct stream_client *client,
                                    struct stream **stream) REQUIRES(LOOP)

@@ -50,12 +50,6 @@ struct net_lwip_listener {
     uint32_t open;                         /* [L] connections that it accepted and that are not closed yet */
 };
 
-struct net_lwip_connector {
-    struct tcp_connect_authority authority; /* [I] */
-    uint32_t address;                       /* [I] network order; 0: any */
-    uint16_t port;                          /* [I] 0: any */
-};
-
 /* A connection's life; only net_lwip_conn_move() writes `state`.
  *
  *   FREE --accepted by lwIP--> OFFERED --the acceptor takes it--> OPEN --stream_close--> CLOSING
@@ -100,6 +94,7 @@ struct net_lwip_conn {
     bool peer_ended, ended_told;        /* [L] FIN received; the client knows */
     bool end_wanted, fin_queued;        /* [L] stream_end(); lwIP has our FIN */
     bool close_wanted;                  /* [L] stream_close() while OPENING */
+    bool opened_due;                    /* [L] the peer answered; the client is not told yet */
     uint64_t idle_ns, total_ns;         /* [I] as tcp_limits */
     uint64_t opened_ns, active_ns;      /* [L] */
     uint64_t taken_ns;                  /* [L] when its client last took of `held`, or when `held` began to fill */

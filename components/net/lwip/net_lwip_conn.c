@@ -13,7 +13,6 @@
 #include "net_lwip.h"
 
 #include "core/assert.h"
-#include "core/fmt.h"
 #include "core/log.h"
 #include "lwip/priv/tcp_priv.h"
 #include <string.h>
@@ -432,6 +431,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     net_lwip_self.count.connected++;
     conn->active_ns = clock_ns();
     net_lwip_conn_move(conn, CONN_OPEN);
+    conn->opened_due = true;
     output_later(conn);
     net_lwip_conn_ready(conn);
     return ERR_OK;
@@ -510,6 +510,15 @@ static void tell_room(struct net_lwip_conn *conn)
     }
 }
 
+REQUIRES(LOOP)
+static void tell_opened(struct net_lwip_conn *conn)
+{
+    if (conn->opened_due && conn->state == CONN_OPEN && !conn->close_wanted) {
+        conn->opened_due = false;
+        stream_client_opened(conn->client);
+    }
+}
+
 static void tell_ended(struct net_lwip_conn *conn) REQUIRES(LOOP)
 {
     if (conn->state != CONN_OPEN || !conn->peer_ended || conn->held != NULL || conn->ended_told) {
@@ -564,6 +573,7 @@ static void run(struct net_lwip_conn *conn) REQUIRES(LOOP)
     if (conn->state == CONN_OFFERED) {
         net_lwip_offer(conn);
     }
+    tell_opened(conn);
     deliver(conn);
     if (conn->state == CONN_OPEN || conn->state == CONN_CLOSING) {
         tell_sent(conn);
@@ -593,12 +603,14 @@ void net_lwip_conn_run_ready(void)
 /* --- beginning ------------------------------------------------------------------------------------------------------
  */
 
-static void name_peer(struct net_lwip_conn *conn)
+static void name_ends(struct net_lwip_conn *conn)
 {
-    uint32_t a = lwip_ntohl(ip_2_ip4(&conn->pcb->remote_ip)->addr);
+    const struct tcp_pcb *pcb = conn->pcb;
+    struct inet_endpoint remote = {lwip_ntohl(ip_2_ip4(&pcb->remote_ip)->addr), pcb->remote_port};
+    struct inet_endpoint local = {lwip_ntohl(ip_2_ip4(&pcb->local_ip)->addr), pcb->local_port};
 
-    fmt_text(conn->stream.peer, sizeof conn->stream.peer, "%u.%u.%u.%u:%u", a >> 24, a >> 16 & 255, a >> 8 & 255,
-             a & 255, conn->pcb->remote_port);
+    inet_text(remote, conn->stream.peer);
+    inet_text(local, conn->stream.local);
 }
 
 struct net_lwip_conn *net_lwip_conn_new(struct tcp_pcb *pcb, const struct tcp_limits *limits)
@@ -616,7 +628,7 @@ struct net_lwip_conn *net_lwip_conn_new(struct tcp_pcb *pcb, const struct tcp_li
     list_init(&conn->ready);
     list_init(&conn->output);
     list_push_back(&net_lwip_self.conns, &conn->node);
-    name_peer(conn);
+    name_ends(conn);
     tcp_arg(pcb, conn);
     tcp_recv(pcb, on_received);
     tcp_sent(pcb, on_sent);

@@ -16,64 +16,6 @@
 
 #define LISTENERS_MAX MEMP_NUM_TCP_PCB_LISTEN
 
-/* --- words ----------------------------------------------------------------------------------------------------------
- */
-
-/* A decimal number up to `most` at *text, which moves behind it. False: none, or too large. */
-static bool parse_number(const char **text, uint32_t most, uint32_t *value)
-{
-    uint32_t v = 0;
-    const char *p = *text;
-
-    if (*p < '0' || *p > '9') {
-        return false;
-    }
-    for (; *p >= '0' && *p <= '9'; p++) {
-        v = v * 10 + (uint32_t)(*p - '0');
-        if (v > most) {
-            return false;
-        }
-    }
-    *text = p;
-    *value = v;
-    return true;
-}
-
-static bool parse_char(const char **text, char c)
-{
-    bool there = **text == c;
-
-    *text += there;
-    return there;
-}
-
-static bool parse_port(const char *text, uint16_t *port)
-{
-    uint32_t v;
-
-    if (!parse_number(&text, UINT16_MAX, &v) || v == 0 || *text != '\0') {
-        return false;
-    }
-    *port = (uint16_t)v;
-    return true;
-}
-
-/* "192.0.2.7:80" */
-static bool parse_endpoint(const char *text, uint32_t *address, uint16_t *port)
-{
-    uint32_t a = 0;
-    uint32_t byte;
-
-    for (unsigned i = 0; i < 4; i++) {
-        if (!parse_number(&text, 255, &byte) || !parse_char(&text, i < 3 ? '.' : ':')) {
-            return false;
-        }
-        a = a << 8 | byte;
-    }
-    *address = lwip_htonl(a);
-    return a != 0 && parse_port(text, port);
-}
-
 /* --- listening ------------------------------------------------------------------------------------------------------
  */
 
@@ -189,7 +131,7 @@ struct tcp_listen_authority *net_lwip_grant_listen(const char *scope)
 {
     uint16_t port;
 
-    if (strncmp(scope, "tcp/", 4) != 0 || !parse_port(scope + 4, &port)) {
+    if (strncmp(scope, "tcp/", 4) != 0 || !inet_port_parse(scope + 4, &port)) {
         log_err("'%s' is no scope to listen with; write tcp/PORT, as in tcp/7000", scope);
         boot_refuse("net/lwip", ST_BADARG);
     }
@@ -203,16 +145,16 @@ struct tcp_listen_authority *net_lwip_grant_listen(const char *scope)
 /* --- connecting -----------------------------------------------------------------------------------------------------
  */
 
-static status_t begin_connect(uint32_t address, uint16_t port, const struct tcp_limits *limits,
-                              struct stream_client *client, struct stream **stream) REQUIRES(LOOP)
+static status_t begin_connect(struct inet_endpoint to, const struct tcp_limits *limits, struct stream_client *client,
+                              struct stream **stream) REQUIRES(LOOP)
 {
     struct tcp_pcb *pcb = tcp_new();
-    ip_addr_t ip = IPADDR4_INIT(address);
+    ip_addr_t ip = IPADDR4_INIT(lwip_htonl(to.address));
 
     if (pcb == NULL) {
         return ST_FULL;
     }
-    if (tcp_connect(pcb, &ip, port, NULL) != ERR_OK) {
+    if (tcp_connect(pcb, &ip, to.port, NULL) != ERR_OK) {
         tcp_abort(pcb);
         return ST_FULL;
     }
@@ -232,36 +174,32 @@ static status_t begin_connect(uint32_t address, uint16_t port, const struct tcp_
 static status_t op_connect(struct tcp_connect_authority *authority, const char *address,
                            const struct tcp_limits *limits, struct stream_client *client, struct stream **stream)
 {
-    struct net_lwip_connector *scope = CONTAINER_OF(authority, struct net_lwip_connector, authority);
-    uint32_t to;
-    uint16_t port;
+    struct inet_endpoint to;
 
     room_assert_loop();
-    if (!parse_endpoint(address, &to, &port)) {
+    if (!inet_endpoint_parse(address, &to)) {
         return ST_BADARG;
     }
-    if ((scope->address != 0 && scope->address != to) || (scope->port != 0 && scope->port != port)) {
+    if (!inet_covers(authority->scope, to)) {
         return ST_DENIED;
     }
     if (!net_lwip_self.address_known) {
         return ST_AGAIN;
     }
-    return begin_connect(to, port, limits, client, stream);
+    return begin_connect(to, limits, client, stream);
 }
 
 struct tcp_connect_authority *net_lwip_grant_connect(const char *scope) REQUIRES(BOOT);
 struct tcp_connect_authority *net_lwip_grant_connect(const char *scope)
 {
     static const struct tcp_connect_ops connect_ops = {op_connect};
-    uint32_t address = 0;
-    uint16_t port = 0;
+    struct inet_endpoint to = {0, 0};
 
-    if (strcmp(scope, "tcp/any") != 0 &&
-        (strncmp(scope, "tcp/", 4) != 0 || !parse_endpoint(scope + 4, &address, &port))) {
+    if (strcmp(scope, "tcp/any") != 0 && (strncmp(scope, "tcp/", 4) != 0 || !inet_endpoint_parse(scope + 4, &to))) {
         log_err("'%s' is no scope to connect with; write tcp/ADDRESS:PORT or tcp/any", scope);
         boot_refuse("net/lwip", ST_BADARG);
     }
-    struct net_lwip_connector *connector = boot_alloc(sizeof *connector, _Alignof(struct net_lwip_connector));
-    *connector = (struct net_lwip_connector){{&connect_ops}, address, port};
-    return &connector->authority;
+    struct tcp_connect_authority *connector = boot_alloc(sizeof *connector, _Alignof(struct tcp_connect_authority));
+    *connector = (struct tcp_connect_authority){&connect_ops, to};
+    return connector;
 }

@@ -117,8 +117,8 @@ static inline void stream_pair_init(struct stream_pair *pair, struct stream_clie
                                           stream_pair_half_close, stream_pair_close, stream_pair_abort};
 
     memset(pair, 0, sizeof *pair);
-    pair->a.stream = (struct stream){&ops, "192.0.2.1:1"};
-    pair->b.stream = (struct stream){&ops, "192.0.2.2:2"};
+    pair->a.stream = (struct stream){&ops, "192.0.2.1:1", "192.0.2.2:2"};
+    pair->b.stream = (struct stream){&ops, "192.0.2.2:2", "192.0.2.1:1"};
     pair->a.other = &pair->b;
     pair->b.other = &pair->a;
     pair->a.client = a;

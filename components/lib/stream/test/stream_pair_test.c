@@ -43,7 +43,7 @@ static void peer_closed(struct stream_client *client, status_t status)
     CONTAINER_OF(client, struct peer, client)->status = status;
 }
 
-static const struct stream_client_ops peer_ops = {peer_received, peer_sent, peer_room, peer_ended, peer_closed};
+static const struct stream_client_ops peer_ops = {peer_received, peer_sent, peer_room, peer_ended, peer_closed, NULL};
 static struct stream_pair pair;
 static struct peer a, b;
 

@@ -21,7 +21,7 @@ struct user {
     struct stream *stream;
     uint8_t got[65536];
     size_t got_len, take_max, sent;
-    unsigned rooms, ends, closes, calls;
+    unsigned rooms, ends, closes, calls, opens;
     status_t status;
     bool echo, close_on_end, abort_on_data;
 };
@@ -66,7 +66,15 @@ static void user_closed(struct stream_client *client, status_t status)
     user->closes++;
     user->status = status;
 }
-static const struct stream_client_ops user_ops = {user_received, user_sent, user_room, user_ended, user_closed};
+static void user_opened(struct stream_client *client)
+{
+    struct user *user = CONTAINER_OF(client, struct user, client);
+
+    CHECK(user->got_len == 0 && user->sent == 0 && user->ends == 0 && user->closes == 0);
+    user->opens++;
+}
+static const struct stream_client_ops user_ops = {user_received, user_sent,   user_room,
+                                                  user_ended,    user_closed, user_opened};
 
 static struct user users[32];
 static unsigned user_count;
@@ -807,6 +815,8 @@ static void test_connect(void)
     peer_settle(&peer);
     CHECK_EQ(peer.got, sizeof data);
     CHECK_EQ(user->sent, sizeof data);
+    CHECK_EQ(user->opens, 1);
+    CHECK(strncmp(user->stream->local, "10.0.2.15:", 10) == 0);
     close_both();
 }
 
@@ -830,6 +840,7 @@ static void test_connect_refused(void)
     peer_send(&peer, RST | ACK, NULL, 0);
     CHECK_EQ(user->closes, 1);
     CHECK_EQ(user->status, ST_CLOSED);
+    CHECK_EQ(user->opens, 0);
     settled();
 }
 

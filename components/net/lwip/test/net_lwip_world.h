@@ -176,7 +176,7 @@ static struct timer *earliest(uint64_t until)
 
 static void device_answer(void);
 
-static void world_advance(uint64_t ns)
+__attribute__((unused)) static void world_advance(uint64_t ns)
 {
     uint64_t until = test_clock_ns + ns;
     struct timer *timer;
@@ -393,6 +393,10 @@ static void answer_arp(const uint8_t *request)
 
 static unsigned dhcp_discovers, dhcp_requests;
 static uint32_t dhcp_lease = 3600;
+/* What the server hears, and how it answers the next request: 5 ACK, 6 NAK. */
+static enum { DHCP_HEARS_ALL, DHCP_HEARS_BROADCAST, DHCP_HEARS_NOTHING } dhcp_hears;
+static uint8_t dhcp_verdict = 5;
+static unsigned dhcp_unicasts, dhcp_broadcasts; /* requests that were sent, heard or not */
 
 static void answer_dhcp(const uint8_t *request, size_t size)
 {
@@ -404,13 +408,20 @@ static void answer_dhcp(const uint8_t *request, size_t size)
 
     REQUIRE(size > 42 + 240 + 3);
     bool discover = request[42 + 242] == 1;
+    bool broadcast = get32(request + 30) == UINT32_MAX;
     dhcp_discovers += discover;
+    dhcp_unicasts += !discover && !broadcast;
+    dhcp_broadcasts += !discover && broadcast;
+    if (dhcp_hears == DHCP_HEARS_NOTHING || (dhcp_hears == DHCP_HEARS_BROADCAST && !broadcast)) {
+        return;
+    }
     dhcp_requests += !discover;
     memcpy(bootp, request + 42, 236);
     bootp[0] = 2;
     put32(bootp + 16, OUR_IP);
     memcpy(bootp + 236, options, sizeof options);
-    bootp[242] = discover ? 2 : 5;
+    bootp[242] = discover ? 2 : dhcp_verdict;
+    dhcp_verdict = discover ? dhcp_verdict : 5;
     put32(bootp + 236 + 27, dhcp_lease);
     put16(udp, 67);
     put16(udp + 2, 68);
@@ -461,6 +472,19 @@ static void note_segment(const struct frame *frame)
     s->len = ip_len - 20 - header;
 }
 
+static struct frame last_datagram; /* not DHCP's */
+static unsigned datagram_count;
+
+static void note_datagram(const struct frame *frame)
+{
+    datagram_count++;
+    last_datagram = *frame;
+    CHECK_EQ(folded(sum_of(frame->bytes + 14, 20)), 0);
+    if (!frame->checksum) {
+        CHECK_EQ(transport_sum(frame->bytes + 14, get16(frame->bytes + 16) - 20), 0);
+    }
+}
+
 /* Looks at what the stack sent: ARP and DHCP are answered, TCP segments noted. */
 static void device_answer(void)
 {
@@ -471,6 +495,8 @@ static void device_answer(void)
         device.sent_count--;
         if (get16(frame.bytes + 12) == 0x0806 && !device.no_answer) {
             answer_arp(frame.bytes);
+        } else if (get16(frame.bytes + 12) == 0x0800 && frame.bytes[23] == 17 && get16(frame.bytes + 36) != 67) {
+            note_datagram(&frame);
         } else if (get16(frame.bytes + 12) == 0x0800 && frame.bytes[23] == 17 && !device.no_answer) {
             answer_dhcp(frame.bytes, frame.size);
         } else if (get16(frame.bytes + 12) == 0x0800 && frame.bytes[23] == 6) {
@@ -569,12 +595,12 @@ __attribute__((unused)) static void peer_settle(struct tcp_peer *p)
     }
 }
 
-static void peer_init(struct tcp_peer *p, uint16_t port)
+__attribute__((unused)) static void peer_init(struct tcp_peer *p, uint16_t port)
 {
     *p = (struct tcp_peer){.ip = GATEWAY, .port = port, .to = 7, .seq = 1000, .own_window = 60000};
 }
 
-static void peer_open(struct tcp_peer *p)
+__attribute__((unused)) static void peer_open(struct tcp_peer *p)
 {
     peer_send(p, SYN, NULL, 0);
     peer_listen(p);
