@@ -19,6 +19,22 @@ wait_line() {
     done
     fail "$machine: no line like '$1' in 30 s"
 }
+# Asks the stack what it holds, as often as it takes: the last FIN's answer may still be under way.
+wait_nothing_left() {
+    asked=$(grep -c '^open [0-9]' "$log") || :
+    for _ in $(seq 100); do
+        printf 'net\n' >&3
+        asked=$((asked + 1))
+        for _ in $(seq 300); do
+            tr -d '\r' <"$log.raw" >"$log"
+            [ "$(grep -c '^open [0-9]' "$log")" -lt "$asked" ] || break
+            kill -0 "$qemu" 2>/dev/null || fail "$machine: QEMU ended before it told what it holds"
+            sleep 0.05
+        done
+        ! grep '^open [0-9]' "$log" | tail -n 1 | grep -Eq '^open 0 of [0-9]+, receive buffers held 0 of [0-9]+, heap 0 of .*segments 0 of ' || return 0
+    done
+    fail "$machine: the stack still holds something"
+}
 # start MACHINE DEVICE: up to its ready line.
 start() {
     machine=$1
@@ -37,9 +53,7 @@ try() {
     start "$1" "$2"
     shift 2
     timeout -s KILL 200 python3 "$client" "127.0.0.1:$port" "$@" || fail "$machine: the client above"
-    sleep 1 # The last FIN's answer is still under way.
-    printf 'net\n' >&3
-    wait_line '^open 0 of [0-9]+, receive buffers held 0 of [0-9]+, heap 0 of .*segments 0 of '
+    wait_nothing_left
     ! grep -q 'panic' "$log" || fail "$machine: panic"
     printf 'halt\n' >&3
     status=0
