@@ -30,10 +30,13 @@ std::string upper(std::string name)
 std::string member(const std::string &name)
 {
     static const std::set<std::string> keywords = {
-        "auto", "bool",     "break",    "case",   "char",     "const",  "continue", "default", "do",      "double",
-        "else", "enum",     "extern",   "false",  "float",    "for",    "goto",     "if",      "inline",  "int",
-        "long", "register", "restrict", "return", "short",    "signed", "sizeof",   "static",  "struct",  "switch",
-        "true", "typedef",  "typeof",   "union",  "unsigned", "void",   "volatile", "while",   "nullptr", "constexpr"};
+        "auto",     "bool",     "break",  "case",    "char",          "const",        "continue",
+        "default",  "do",       "double", "else",    "enum",          "extern",       "false",
+        "float",    "for",      "goto",   "if",      "inline",        "int",          "long",
+        "register", "restrict", "return", "short",   "signed",        "sizeof",       "static",
+        "struct",   "switch",   "true",   "typedef", "typeof",        "union",        "unsigned",
+        "void",     "volatile", "while",  "nullptr", "constexpr",     "asm",          "alignas",
+        "alignof",  "i386",     "linux",  "unix",    "static_assert", "thread_local", "typeof_unqual"};
     return keywords.count(name) ? name + "_" : name;
 }
 

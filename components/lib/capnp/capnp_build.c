@@ -225,7 +225,8 @@ void capnp_set_cap(struct capnp_slot slot, struct object *object)
         *slot.at = 0;
         return;
     }
-    if (message->cap_count >= message->cap_max) {
+    bool full = message->cap_count >= message->cap_max;
+    if (full && (message->grow_caps == NULL || !message->grow_caps(message))) {
         message->failed = true;
         return;
     }

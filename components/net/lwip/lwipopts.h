@@ -53,10 +53,8 @@ void net_lwip_assert_core(void);
 #define LWIP_DNS 0
 #define LWIP_ICMP 1
 #define IP_FORWARD 0
-#define IP_FRAG 0 /* A datagram that does not fit is refused. */
-#define IP_REASSEMBLY 1
-#define IP_REASS_MAX_PBUFS 8
-#define MEMP_NUM_REASSDATA 4
+#define IP_FRAG 0       /* A datagram that does not fit is refused. */
+#define IP_REASSEMBLY 0 /* nothing here needs fragments: TCP has its MSS, DHCP fits */
 #define ARP_TABLE_SIZE NET_LWIP_ARP_ENTRIES
 #define ARP_QUEUEING 0 /* The newest frame waits for an answer, no more. */
 /* That frame is copied: lent memory must not be referred to from where nobody counts it. */

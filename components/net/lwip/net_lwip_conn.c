@@ -440,14 +440,25 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 /* --- telling the client: lwIP is at rest ----------------------------------------------------------------------------
  */
 
+/* A buffer in which only headers stood is empty now; a peer decides where its segments are split. */
+static void drop_empty(struct net_lwip_conn *conn)
+{
+    while (conn->held != NULL && conn->held->len == 0) {
+        struct pbuf *empty = conn->held;
+        conn->held = empty->next;
+        empty->next = NULL;
+        pbuf_free(empty);
+    }
+}
+
 static void deliver(struct net_lwip_conn *conn) REQUIRES(LOOP)
 {
     size_t total = 0;
 
-    while (conn->state == CONN_OPEN && conn->held != NULL && !conn->paused) {
+    for (drop_empty(conn); conn->state == CONN_OPEN && conn->held != NULL && !conn->paused; drop_empty(conn)) {
         uint16_t len = conn->held->len;
         conn->paused = true; /* So that a resume from inside the call counts. */
-        size_t taken = len == 0 ? 0 : stream_client_received(conn->client, conn->held->payload, len);
+        size_t taken = stream_client_received(conn->client, conn->held->payload, len);
         ASSERT(taken <= len);
         if (conn->state != CONN_OPEN) {
             break; /* It closed or aborted: what was held is gone. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * net_lwip_time.c: lwIP's periodic work, done only while there is something to do it for.
  *
- * lwIP counts in ticks: 250 ms for TCP, 1 s for ARP and reassembly, 0.5 s and 60 s for DHCP. One loop timer stands at
+ * lwIP counts in ticks: 250 ms for TCP, 1 s for ARP, 0.5 s and 60 s for DHCP. One loop timer stands at
  * the earliest tick that somebody needs. An idle image with a static address arms none.
  */
 #include "net_lwip.h"
@@ -22,7 +22,7 @@ static bool tcp_needed(void)
     return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
 }
 
-/* After a frame the neighbour table and the reassembly queue may hold something for as long as their slowest entry
+/* After a frame the neighbour table may hold something for as long as its slowest entry
  * lives. */
 static bool busy_lately(void)
 {
@@ -39,15 +39,9 @@ static bool dhcp_waiting(void)
     return dhcp_used() && netif_dhcp_data(&net_lwip_self.netif)->request_timeout > 0;
 }
 
-static void seconds(void)
-{
-    etharp_tmr();
-    ip_reass_tmr();
-}
-
 static const struct tick ticks[] = {
     {TCP_TMR_INTERVAL * NS_PER_MS, tcp_tmr, tcp_needed},
-    {ARP_TMR_INTERVAL * NS_PER_MS, seconds, busy_lately},
+    {ARP_TMR_INTERVAL * NS_PER_MS, etharp_tmr, busy_lately},
     {DHCP_COARSE_TIMER_MSECS * NS_PER_MS, dhcp_coarse_tmr, dhcp_used},
     {DHCP_FINE_TIMER_MSECS * NS_PER_MS, dhcp_fine_tmr, dhcp_waiting},
 };

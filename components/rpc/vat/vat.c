@@ -124,7 +124,8 @@ struct vat_connection *vat_open(struct vat *vat)
     c->export_free = 0;
     c->question_hint = 0;
     c->reap_next = 0;
-    c->progress_ns = clock_ns();
+    c->replies = 0;
+    c->pushing = false;
     list_push_back(&vat->open, &c->node);
     vat->accepted++;
     return c;
@@ -165,7 +166,7 @@ static void closing(struct vat_connection *c)
     list_remove(&c->node);
     list_push_back(&c->vat->closing, &c->node);
     list_remove(&c->hungry);
-    c->progress_ns = clock_ns();
+    c->closing_ns = clock_ns();
     vat_stall_watch(c->vat);
     loop_post(&c->vat->reap);
 }
@@ -315,7 +316,7 @@ static bool reap_one(struct vat_connection *c, uint32_t *budget)
         return false;
     }
     vat_out_clear(c); /* releases that the above queued */
-    ASSERT(c->piece_count == 0 && c->held_bytes == 0 && c->export_count == 0);
+    ASSERT(c->piece_count == 0 && c->held_bytes == 0 && c->replies == 0 && c->export_count == 0);
     c->state = VAT_FREE;
     list_remove(&c->node);
     list_push_front(&c->vat->free, &c->node);
@@ -366,12 +367,26 @@ static void feed(struct work *work)
 
 /* ---- stalls ---- */
 
-/* Something is half said: a message that came in part, or bytes that the peer does not take. */
-static bool half_said(const struct vat_connection *c)
-{
-    bool in_part = c->head_size > 0 && list_empty(&c->hungry) && !c->blocked;
+/* What the peer has to do, and since when: end its message, take the oldest piece that is lent to it, go. One of them at a time
+ * is enough: whoever drips bytes gets no further than who is silent. */
+struct due {
+    bool any;
+    uint64_t since_ns;
+};
 
-    return in_part || c->piece_count > 0 || !list_empty(&c->out);
+static struct due due_of(struct vat_connection *c)
+{
+    if (c->state == VAT_CLOSING) {
+        return (struct due){true, c->closing_ns};
+    }
+    if (!list_empty(&c->hungry) || c->blocked) {
+        c->message_ns = clock_ns(); /* it waits for us */
+    }
+    struct due due = {c->head_size > 0, c->message_ns};
+    if (c->piece_count > 0 && (!due.any || c->piece_ns < due.since_ns)) {
+        due = (struct due){true, c->piece_ns};
+    }
+    return due;
 }
 
 void vat_stall_watch(struct vat *vat)
@@ -386,12 +401,13 @@ REQUIRES(LOOP)
 static bool stall_check(struct vat_connection *c)
 {
     struct stream *stream = c->stream;
+    struct due due = due_of(c);
 
-    if (stream == NULL || (c->state == VAT_OPEN && !half_said(c))) {
+    if (stream == NULL || !due.any) {
         return false;
     }
-    if (clock_ns() - c->progress_ns >= c->vat->options.stall_seconds * NS_PER_S) {
-        vat_abort(c, EXCEPTION_DISCONNECTED, "no progress in %u s", c->vat->options.stall_seconds);
+    if (clock_ns() - due.since_ns >= c->vat->options.stall_seconds * NS_PER_S) {
+        vat_abort(c, EXCEPTION_DISCONNECTED, "half said for %u s", c->vat->options.stall_seconds);
         stream_abort(stream);
     }
     return true;

@@ -30,7 +30,7 @@ struct vat_options {
     uint32_t promises;             /* of all connections together */
     uint32_t small, medium, large; /* message buffers of 1,152 bytes, 72 KiB and the largest size */
     uint32_t window_bytes;         /* of messages that one connection keeps here before it is read no further */
-    uint32_t stall_seconds;        /* without progress in the middle of a message, or of sending one */
+    uint32_t stall_seconds;        /* for a whole message to come, for a lent piece to be taken */
 };
 
 /* What a connection held in total over a vat's life, and what is held now; for tests and the console. */

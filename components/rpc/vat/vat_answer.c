@@ -137,11 +137,12 @@ void vat_answer_refuse(struct vat_connection *c, struct vat_message *m, uint32_t
         UNREACHABLE(); /* vat_dispatch has looked */
     }
     vat_message_reuse(m);
-    refuse_into(c, m, id, type, reason);
+    vat_build_exception(rpc_return_init_exception(return_begin(m, id)), type, reason);
+    vat_queue_reply(c, m);
 }
 
 void vat_answer_refuse_call(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call,
-                            const char *reason)
+                            enum exception type, const char *reason)
 {
     uint32_t id = rpc_call_get_question_id(call);
 
@@ -149,7 +150,7 @@ void vat_answer_refuse_call(struct vat_connection *c, struct vat_message *m, str
         vat_message_put(m);
         return;
     }
-    vat_answer_refuse(c, m, id, EXCEPTION_OVERLOADED, reason); /* which drops them: Releases follow */
+    vat_answer_refuse(c, m, id, type, reason); /* which drops them: Releases follow */
 }
 
 /* ---- the server's side of a call ---- */

@@ -43,10 +43,10 @@ static void import_forget(struct vat_import *import)
     vat_map_remove(&import->c->imports, entry);
 }
 
-static void import_dead(struct object *self)
+/* Gives what it led to, whose reference is the caller's now. */
+REQUIRES(LOOP)
+static struct object *import_end(struct vat_import *import)
 {
-    room_assert_loop();
-    struct vat_import *import = CONTAINER_OF(self, struct vat_import, object);
     struct object *target = import->target;
 
     import->target = NULL;
@@ -56,7 +56,24 @@ static void import_dead(struct object *self)
         import_forget(import);
         vat_queue(import->c, &import->release);
     }
-    object_put(target);
+    return target;
+}
+
+/* A chain of imports, each held by the one before alone, ends in a loop: the peer made it as long as it liked. */
+static void import_dead(struct object *self)
+{
+    room_assert_loop();
+    struct vat_import *import = CONTAINER_OF(self, struct vat_import, object);
+
+    for (;;) {
+        struct object *target = import_end(import);
+        import = vat_import_of(target);
+        if (import == NULL || target->references > 1) {
+            object_put(target);
+            return;
+        }
+        target->references = 0;
+    }
 }
 
 void vat_import_sent(struct vat_import *import)
@@ -66,12 +83,17 @@ void vat_import_sent(struct vat_import *import)
 
 void vat_import_orphan(struct vat_import *import)
 {
+    struct object *target = import->target;
+
     import_forget(import);
     import->c = NULL;
-    if (import->target == NULL && import->reason == NULL) {
+    import->target =
+        NULL; /* also what it became by that peer's word: else objects here could hold each other through it */
+    if (import->reason == NULL) {
         import->reason = "the connection to the object's home is gone";
         import->exception = EXCEPTION_DISCONNECTED;
     }
+    object_put(target);
 }
 
 REQUIRES(LOOP)
@@ -114,6 +136,7 @@ static struct object *import_get(struct vat_connection *c, uint32_t id, bool pro
         return NULL;
     } else {
         object_get(&import->object);
+        import->promise |= promise;
     }
     import->remote++;
     return &import->object;

@@ -58,22 +58,55 @@ static bool room_will_come(const struct vat_connection *c)
     return moves(c) || (within && (c->live_count == 0 || somebody_moves(c->vat)));
 }
 
+/* Whether the message makes another go back, that is no Return of a call which was admitted. */
+static bool makes_reply(struct rpc_message_reader message)
+{
+    switch (rpc_message_get_which(message)) {
+    case RPC_MESSAGE_WHICH_RETURN:
+    case RPC_MESSAGE_WHICH_FINISH:
+    case RPC_MESSAGE_WHICH_RELEASE:
+    case RPC_MESSAGE_WHICH_RESOLVE:
+    case RPC_MESSAGE_WHICH_UNIMPLEMENTED:
+    case RPC_MESSAGE_WHICH_ABORT:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void later(struct vat_connection *c)
+{
+    if (list_empty(&c->hungry)) {
+        list_push_back(&c->vat->hungry, &c->hungry);
+    }
+}
+
 /*  window open                           -> now
+ *  it has not read VAT_REPLIES_MAX others -> later: when it has
+ *  no call, but a reply will go back     -> now
  *  not, and calls of ours wait for it    -> now, to be refused: what stands behind may be what they wait for
  *  not, and room will come               -> later
  *  not, and it holds everything itself   -> the connection ends: its Finishes may stand behind this message, unread */
 bool vat_admit(struct vat_connection *c, struct vat_message *m)
 {
-    if (!begins_call(message_of(m)) || window_open(c) || c->question_count > 0) {
+    struct rpc_message_reader message = message_of(m);
+    bool call = begins_call(message);
+
+    if (!makes_reply(message) || (call && window_open(c))) {
+        return true;
+    }
+    if (c->replies >= VAT_REPLIES_MAX) {
+        later(c);
+        return false;
+    }
+    if (!call || c->question_count > 0) {
         return true;
     }
     if (!room_will_come(c)) {
         vat_abort(c, EXCEPTION_OVERLOADED, "%u results wait for a Finish", c->live_count);
         return true;
     }
-    if (list_empty(&c->hungry)) {
-        list_push_back(&c->vat->hungry, &c->hungry);
-    }
+    later(c);
     return false;
 }
 
@@ -115,7 +148,7 @@ static void unimplemented(struct vat_connection *c, struct vat_message *m)
         vat_abort(c, EXCEPTION_UNIMPLEMENTED, "a message that is not known here");
         return;
     }
-    vat_queue_message(c, echo);
+    vat_queue_reply(c, echo);
 }
 
 /* True: `m` was taken over. */
@@ -129,11 +162,11 @@ static bool call_message(struct vat_connection *c, struct vat_message *m, struct
         return false;
     }
     if (to != RPC_CALL_SEND_RESULTS_TO_WHICH_CALLER && to != RPC_CALL_SEND_RESULTS_TO_WHICH_YOURSELF) {
-        vat_answer_refuse(c, m, id, EXCEPTION_UNIMPLEMENTED, "results for a third party");
+        vat_answer_refuse_call(c, m, call, EXCEPTION_UNIMPLEMENTED, "results for a third party");
         return true;
     }
     if (!window_open(c)) {
-        vat_answer_refuse_call(c, m, call, "too much is in flight on this connection");
+        vat_answer_refuse_call(c, m, call, EXCEPTION_OVERLOADED, "too much is in flight on this connection");
         return true;
     }
     vat_answer_call(c, m, call);
@@ -167,6 +200,24 @@ static void release_message(struct vat_connection *c, struct rpc_release_reader 
     }
 }
 
+/* Follows what is resolved, as far as the peer was told: to the first thing of its own on the way, though that may lead on
+ * by now (two that resolve each other at a time: the peer learns of ours, and answers our Disembargo, in its own order). */
+static struct object *settle_to_peer(struct object *object, const struct vat_connection *c)
+{
+    for (;;) {
+        struct vat_promise *p = vat_promise_of(object);
+        struct vat_import *import = vat_import_of(object);
+
+        if (p != NULL && p->state == VAT_PROMISE_RESOLVED && list_empty(&p->calls)) {
+            object = p->target;
+        } else if (import != NULL && import->c != c && import->target != NULL) {
+            object = import->target;
+        } else {
+            return object;
+        }
+    }
+}
+
 /* What a Disembargo of the peer's leads to must be the peer's own: there it goes back. */
 REQUIRES(LOOP)
 static struct vat_found loopback_target(struct vat_connection *c, struct rpc_message_target_reader target)
@@ -176,7 +227,7 @@ static struct vat_found loopback_target(struct vat_connection *c, struct rpc_mes
     if (found.abort || found.reason != NULL) {
         return found;
     }
-    struct object *object = vat_settle(found.object);
+    struct object *object = settle_to_peer(found.object, c);
     const struct vat_import *import = vat_import_of(object);
     const struct vat_promise *p = vat_promise_of(object);
     bool theirs =
@@ -207,7 +258,7 @@ static void loopback_reply(struct vat_connection *c, struct vat_message *m, stru
                            (struct vat_promised){p->question->id, p->path, p->path_count});
     }
     rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_edit_context(reply), id);
-    vat_queue_message(c, m); /* behind the calls that it follows: they were passed on when they came */
+    vat_queue_reply(c, m); /* behind the calls that it follows: they were passed on when they came */
 }
 
 /* True: `m` was taken over. */

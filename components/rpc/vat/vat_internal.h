@@ -39,6 +39,7 @@
 #define VAT_CONTROL_WORDS 64u /* the longest control message: a Resolve with a reason */
 #define VAT_NO_EXPORT UINT32_MAX
 #define VAT_REAP_A_TURN 32u
+#define VAT_REPLIES_MAX 8u /* to one connection, not yet read by it, beyond the Returns of calls that were admitted */
 
 /* ---- maps: 64-bit key, never 0, to a pointer ---- */
 
@@ -93,6 +94,7 @@ struct vat_message {
     uint8_t size;                   /* [I] enum vat_size */
     uint8_t references;             /* [L] an answer or question that keeps it, and the queue or the stream */
     uint8_t segments_sent;          /* [L] lent to the stream so far */
+    bool reply;                     /* [L] counts in charged->replies */
     struct message_segment segment[VAT_SEGMENTS];
     struct object *cap[VAT_CAPS];
     uint32_t cap_export[VAT_CAPS];
@@ -277,7 +279,11 @@ struct vat_connection {
     uint32_t running;               /* [L] of them not returned */
     uint32_t held_bytes;            /* [L] of charged messages */
     uint32_t reap_next;             /* [L] CLOSING: how far questions are emptied */
-    uint64_t progress_ns;           /* [L] when bytes last moved, either way */
+    uint32_t replies;               /* [L] of VAT_REPLIES_MAX */
+    bool pushing;                   /* [L] vat_push() runs: what is queued meanwhile is its own to send */
+    uint64_t message_ns;            /* [L] when the message began that is coming in, or could go on */
+    uint64_t piece_ns;              /* [L] since when the first lent piece is the first */
+    uint64_t closing_ns;            /* [L] CLOSING since */
 };
 
 struct vat {
@@ -321,6 +327,10 @@ void vat_stream_returned(struct vat_connection *c, size_t bytes) REQUIRES(LOOP);
 void vat_queue(struct vat_connection *c, struct vat_out *out) REQUIRES(LOOP);
 /* Takes over one reference to `m`. */
 void vat_queue_message(struct vat_connection *c, struct vat_message *m) REQUIRES(LOOP);
+/* The same for one that answers what was no admitted call: bounded by VAT_REPLIES_MAX (vat_admit). */
+void vat_queue_reply(struct vat_connection *c, struct vat_message *m) REQUIRES(LOOP);
+/* The thing that a node stands in learns that its message is on its way; it may end with that. */
+void vat_out_sent(struct vat_out *out) REQUIRES(LOOP);
 /* Drops what waits; what was lent in part stays. */
 void vat_out_clear(struct vat_connection *c) REQUIRES(LOOP);
 /* Builds a control message; what it stood in may be gone afterwards. */
@@ -347,7 +357,7 @@ void vat_answer_refuse(struct vat_connection *c, struct vat_message *m, uint32_t
                        const char *reason) REQUIRES(LOOP); /* takes m over */
 /* The same for a Call: what its capabilities counted for goes back. */
 void vat_answer_refuse_call(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call,
-                            const char *reason) REQUIRES(LOOP);
+                            enum exception type, const char *reason) REQUIRES(LOOP);
 void vat_answer_sent(struct vat_answer *a) REQUIRES(LOOP); /* its Return (ELSEWHERE) is on its way */
 /* NULL: not an answer of `yourself` that nobody has taken. */
 struct vat_answer *vat_answer_yourself(struct vat_connection *c, uint32_t id) REQUIRES(LOOP);

@@ -21,6 +21,7 @@ _Static_assert(MESSAGE_WORDS_MAX * 8 + MESSAGE_SEGMENTS_MAX * sizeof(struct mess
 _Static_assert(VAT_HEADER_BYTES >= 4 * (VAT_SEGMENTS + 1), "the frame of VAT_SEGMENTS segments");
 
 static bool grow(struct message *message, uint32_t words);
+static bool grow_caps(struct message *message);
 
 static uint32_t words_in(const struct vat *vat, unsigned size)
 {
@@ -73,6 +74,7 @@ static struct vat_message *take(struct vat *vat, unsigned size)
     m->word_count = words_in(vat, size);
     m->references = 1;
     m->segments_sent = 0;
+    m->reply = false;
     return m;
 }
 
@@ -108,6 +110,7 @@ static void build_begin(struct vat_message *m)
     capnp_message_build(&m->message, m->segment, m->words, m->word_count, caps, cap_max);
     m->message.segment_max = VAT_SEGMENTS;
     m->message.grow = grow;
+    m->message.grow_caps = grow_caps;
     m->message.read_limit_words = CAPNP_READ_LIMIT(MESSAGE_WORDS_MAX);
 }
 
@@ -201,16 +204,25 @@ bool vat_message_caps(struct vat_message *m, uint32_t count)
     if (count > MESSAGE_CAPS_MAX) {
         return false;
     }
-    ASSERT(m->message.cap_count == 0);
     struct vat_message *table = take(m->vat, VAT_SMALL);
     if (table == NULL) {
         return false;
     }
     list_push_back(&m->pieces, &table->out.node);
-    m->message.caps = (struct object **)(void *)table->words;
-    m->export_id = (uint32_t *)(void *)(m->message.caps + MESSAGE_CAPS_MAX);
+    struct object **caps = (struct object **)(void *)table->words;
+    memcpy(caps, m->message.caps, m->message.cap_count * sizeof *caps);
+    m->message.caps = caps;
+    m->export_id = (uint32_t *)(void *)(m->message.caps + MESSAGE_CAPS_MAX); /* written when the message is sent */
     m->message.cap_max = MESSAGE_CAPS_MAX;
     return true;
+}
+
+/* A builder's message->grow_caps. */
+static bool grow_caps(struct message *message)
+{
+    room_assert_loop();
+    return message->cap_max < MESSAGE_CAPS_MAX &&
+           vat_message_caps(CONTAINER_OF(message, struct vat_message, message), MESSAGE_CAPS_MAX);
 }
 
 void vat_message_charge(struct vat_message *m, struct vat_connection *c)
@@ -242,6 +254,9 @@ void vat_message_put(struct vat_message *m)
     m->references = 1; /* releasing capabilities may call far; nobody may take this buffer meanwhile */
     message_release_caps(&m->message);
     pieces_give(m);
+    if (m->reply) {
+        m->charged->replies--;
+    }
     vat_message_charge(m, NULL);
     m->references = 0;
     give(m);

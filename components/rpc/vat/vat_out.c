@@ -21,9 +21,14 @@ void vat_queue_message(struct vat_connection *c, struct vat_message *m)
     vat_queue(c, &m->out);
 }
 
-/* The thing that a node stands in learns that its message is on its way; it may end with that. */
-REQUIRES(LOOP)
-static void sent(struct vat_out *out)
+void vat_queue_reply(struct vat_connection *c, struct vat_message *m)
+{
+    m->reply = true;
+    c->replies++;
+    vat_queue_message(c, m);
+}
+
+void vat_out_sent(struct vat_out *out)
 {
     switch ((enum vat_out_kind)out->kind) {
     case VAT_OUT_FINISH:
@@ -45,13 +50,10 @@ static void sent(struct vat_out *out)
 
 void vat_out_clear(struct vat_connection *c)
 {
-    struct list keep;
-
-    list_init(&keep);
     for (struct list *node = list_pop_front(&c->out); node != NULL; node = list_pop_front(&c->out)) {
         struct vat_out *out = CONTAINER_OF(node, struct vat_out, node);
         if (out->kind != VAT_OUT_MESSAGE) {
-            sent(out);
+            vat_out_sent(out);
             continue;
         }
         vat_message_put(CONTAINER_OF(out, struct vat_message, out));
@@ -164,5 +166,4 @@ void vat_out_build(struct vat_connection *c, struct vat_out *out, struct message
         UNREACHABLE();
     }
     ASSERT(!message->failed); /* VAT_CONTROL_WORDS is enough for each of them */
-    sent(out);
 }

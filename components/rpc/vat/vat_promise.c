@@ -23,6 +23,7 @@
 #include "vat_internal.h"
 
 static void promise_call(struct object *self, struct call *call);
+static void tell_watchers(struct vat_promise *p);
 static void promise_dead(struct object *self);
 static const struct object_ops promise_ops = {.call = promise_call, .dead = promise_dead};
 
@@ -131,6 +132,7 @@ static void run(struct vat_promise *p)
             vat_redirect(call, vat_settle(p->target));
         }
     }
+    tell_watchers(p);
     object_put(&p->object);
 }
 
@@ -165,7 +167,7 @@ static void tell_watchers(struct vat_promise *p)
     }
 }
 
-/* The peer hears of it behind the calls that waited: they were made first. */
+/* The peer hears of it behind the calls that waited, and not before they have run: until then this promise is where they go. */
 REQUIRES(LOOP)
 static void became_known(struct vat_promise *p)
 {
@@ -174,8 +176,9 @@ static void became_known(struct vat_promise *p)
     if (!list_empty(&p->calls)) {
         list_push_back(&p->vat->ready, &p->ready);
         vat_run_ready(p->vat);
+    } else {
+        tell_watchers(p);
     }
-    tell_watchers(p);
     object_put(&p->object);
 }
 
@@ -229,11 +232,27 @@ static bool peers_own(struct object *object, const struct vat_connection *c)
     return (import != NULL && import->c == c) || (p != NULL && p->state == VAT_PROMISE_PIPELINE && p->question->c == c);
 }
 
+/* Calls went out by a promise that leads to another thing of the same peer: they went out by that one too, and what it
+ * becomes must wait for them. */
+static void hand_on_called(struct object *settled)
+{
+    struct vat_import *import = vat_import_of(settled);
+
+    if (import != NULL) {
+        import->called = true;
+    } else {
+        vat_promise_of(settled)->called = true;
+    }
+}
+
 void vat_resolve_after_embargo(struct vat_promise *p, struct vat_connection *c, struct object *target)
 {
     struct object *settled = vat_settle(target);
     bool local = settled != NULL && !peers_own(settled, c);
 
+    if (p->called && settled != NULL && !local) {
+        hand_on_called(settled);
+    }
     if (!p->called || !local || vat_leads_to(target, &p->object) || c->state != VAT_OPEN) {
         vat_resolve(p, target);
         return;

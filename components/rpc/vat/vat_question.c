@@ -313,6 +313,9 @@ void vat_question_unimplemented(struct vat_connection *c, uint32_t id)
     }
     q->returned = true;
     q->finished = true;
+    if (q->sent != NULL) {
+        vat_caps_unsend(c, q->sent); /* it was not taken: nor were its capabilities */
+    }
     question_break(q, EXCEPTION_UNIMPLEMENTED, "the peer does not implement this message");
     question_free(q);
 }

@@ -37,6 +37,7 @@ static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t le
     uint32_t want = 8;
     size_t taken = 0;
 
+    c->message_ns = c->head_size == 0 ? clock_ns() : c->message_ns;
     while (taken < len) {
         if (c->head_size >= 4) {
             uint32_t segments_less_one;
@@ -153,7 +154,6 @@ static size_t received(struct stream_client *client, const uint8_t *data, size_t
 
     ASSERT(!c->entered);
     c->entered = true;
-    c->progress_ns = clock_ns();
     size_t taken = receive(c, data, len);
     c->blocked = taken < len;
     c->entered = false;
@@ -196,7 +196,7 @@ static bool lend(struct vat_connection *c, const void *bytes, size_t size, struc
         return false; /* closed() comes and empties everything */
     }
     if (c->piece_count == 0) {
-        c->progress_ns = clock_ns();
+        c->piece_ns = clock_ns();
     }
     c->piece[(c->piece_first + c->piece_count) % VAT_PIECES] =
         (struct vat_piece){.bytes = (uint32_t)size, .message = m, .control = m == NULL};
@@ -263,8 +263,9 @@ static void control_write(struct vat_connection *c, const void *bytes, uint32_t 
 static void control_message(struct vat_connection *c, struct message *message)
 {
     uint64_t header;
+    size_t size = capnp_frame_header(message, &header, sizeof(header));
 
-    ASSERT(capnp_frame_header(message, &header, sizeof(header)) == sizeof(header));
+    ASSERT(size == sizeof(header)); /* one segment */
     control_write(c, &header, sizeof(header));
     control_write(c, message->segment->words, message->segment->used * 8);
 }
@@ -288,25 +289,26 @@ static bool send_control(struct vat_connection *c, struct vat_out *out)
     capnp_message_build(&message, &segment, words, VAT_CONTROL_WORDS, NULL, 0);
     vat_out_build(c, out, &message);
     control_message(c, &message);
+    vat_out_sent(out); /* may queue more: they come behind */
     return true;
 }
 
 void vat_push(struct vat_connection *c)
 {
-    if (c->entered || c->stream == NULL || c->state != VAT_OPEN) {
+    if (c->entered || c->pushing || c->stream == NULL || c->state != VAT_OPEN) {
         return;
     }
+    c->pushing = true;
     while (!list_empty(&c->out)) {
         struct vat_out *out = CONTAINER_OF(c->out.next, struct vat_out, node);
         bool moved = out->kind == VAT_OUT_MESSAGE ? send_message(c, CONTAINER_OF(out, struct vat_message, out))
                                                   : send_control(c, out);
         if (!moved) {
-            break;
+            break; /* room() or sent() comes */
         }
     }
-    if (!lend_control(c)) {
-        return; /* room() or sent() comes */
-    }
+    (void)lend_control(c); /* the same */
+    c->pushing = false;
 }
 
 void vat_stream_abort(struct vat_connection *c, enum exception type, const char *reason)
@@ -340,6 +342,7 @@ static void piece_done(struct vat_connection *c)
     c->piece_first = (c->piece_first + 1) % VAT_PIECES;
     c->piece_count--;
     c->piece_returned = 0;
+    c->piece_ns = clock_ns();
     if (piece.control) {
         c->control_returned += piece.bytes;
     }
@@ -365,7 +368,6 @@ static void came_back(struct stream_client *client, size_t len)
     room_assert_loop();
     struct vat_connection *c = connection_of(client);
 
-    c->progress_ns = clock_ns();
     vat_stream_returned(c, len);
     vat_push(c);
     if (c->incoming != NULL || c->blocked) {

@@ -27,6 +27,8 @@ struct message {
     uint16_t cap_max;     /* [I] */
     /* Builders: appends a segment of at least `words` zeroed words; false when the owner has no more. May be NULL. */
     bool (*grow)(struct message *message, uint32_t words); /* [I] */
+    /* Builders: a larger table for capabilities, with those that there are; false when the owner has none. May be NULL. */
+    bool (*grow_caps)(struct message *message); /* [I] */
     uint64_t
         read_limit_words; /* [L] readers: traversal budget that is left; every word looked at costs, so do empty elements */
     bool failed;          /* [L] builders ran out of room: everything since was dropped */

@@ -228,10 +228,10 @@ static void test_data_in(void)
     close_both();
 }
 
-static void test_data_in_many_buffers(void)
+/* 1,000 bytes of data behind headers, in buffers of `piece` bytes. */
+static void data_in_pieces(struct user *user, size_t piece)
 {
     uint8_t frame[1600] = {0};
-    struct user *user = opened();
 
     for (unsigned i = 0; i < 1000; i++) {
         frame[54 + i] = (uint8_t)i;
@@ -245,12 +245,50 @@ static void test_data_in_many_buffers(void)
     put16(frame + 48, 60000);
     ip_frame(frame, GATEWAY, OUR_IP, 6, 1020);
     put16(frame + 50, transport_sum(frame + 14, 1020));
-    device_receive_pieces(frame, 1054, 200);
+    device_receive_pieces(frame, 1054, piece);
     peer.seq += 1000;
     world_turns();
     CHECK_EQ(user->got_len, 1000);
     CHECK_BYTES(user->got, frame + 54, 1000);
+}
+
+static void test_data_in_many_buffers(void)
+{
+    struct user *user = opened();
+
+    data_in_pieces(user, 200);
     CHECK(user->calls >= 5);
+    close_both();
+}
+
+/* The first buffer has the headers and nothing else: it once hung the loop for ever. */
+static void test_data_behind_a_buffer_of_headers(void)
+{
+    data_in_pieces(opened(), 54);
+    close_both();
+}
+
+/* A segment in two IP fragments, the first of which ends with the TCP header: fragments are not put together. */
+static void test_fragments_are_dropped(void)
+{
+    uint8_t first[1600] = {0};
+    struct user *user = opened();
+
+    put16(first + 34, peer.port);
+    put16(first + 36, 7);
+    put32(first + 38, peer.seq);
+    put32(first + 42, peer.ack);
+    first[46] = 6 << 4;
+    first[47] = ACK | PSH;
+    memset(first + 54, 1, 4); /* four NOPs */
+    ip_frame(first, GATEWAY, OUR_IP, 6, 24);
+    put16(first + 20, 0x2000); /* more fragments */
+    put16(first + 24, 0);
+    put16(first + 24, folded(sum_of(first + 14, 20)));
+    device_receive(first, 60);
+    world_turns();
+    CHECK_EQ(user->got_len, 0);
+    CHECK_EQ(device.out, 0); /* nothing is kept of it */
     close_both();
 }
 
@@ -866,6 +904,8 @@ int main(void)
     RUN(test_data_in);
     RUN(test_idle_arms_no_fast_timer);
     RUN(test_data_in_many_buffers);
+    RUN(test_data_behind_a_buffer_of_headers);
+    RUN(test_fragments_are_dropped);
     RUN(test_data_out_is_lent);
     RUN(test_lent_until_the_device_is_done);
     RUN(test_abort_gives_back_after_the_device);
