@@ -218,3 +218,12 @@ static inline bool raw_aborted(enum rpc_exception_type type)
 #define FAILED RPC_EXCEPTION_TYPE_FAILED
 #define OVERLOADED RPC_EXCEPTION_TYPE_OVERLOADED
 #define UNIMPLEMENTED RPC_EXCEPTION_TYPE_UNIMPLEMENTED
+
+/* Boot capability is export 0 after this. */
+static inline void raw_begin(void)
+{
+    raw_join();
+    raw_bootstrap(0);
+    raw_returned(0);
+    raw_finish(0, false);
+}

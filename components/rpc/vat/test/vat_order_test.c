@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * vat_order_test.c: peers whose promises cross ours, who hold more than their share, or who keep things alive: calls keep
+ * their order, others keep their room, and nothing outlives the connection.
+ */
+#include "vat_raw.h"
+
+/* ---- promises of both sides ---- */
+
+static void resolve_to_ours(uint32_t promise, uint32_t export)
+{
+    struct rpc_resolve_builder r = rpc_message_init_resolve(raw_new());
+
+    rpc_resolve_set_promise_id(r, promise);
+    rpc_cap_descriptor_set_receiver_hosted(rpc_resolve_init_cap(r), export);
+    raw_send();
+}
+
+static void on_first_pointer(struct rpc_promised_answer_builder promised)
+{
+    rpc_promised_answer_op_set_get_pointer_field(
+        rpc_promised_answer_op_builder_at(rpc_promised_answer_init_transform(promised, 1), 0), 0);
+}
+
+/* What was told last is the peer's own promise. It may lead on to a thing of ours before the peer's Disembargo comes: two
+ * resolutions that cross each other. */
+static void test_disembargo_of_a_promise_that_led_on(void)
+{
+    raw_begin();
+    rpc_cap_descriptor_set_sender_promise(raw_cap_param(raw_call(1, 0, 7)), 5); /* give: comes back as it went */
+    raw_send();
+    on_first_pointer(raw_call_on(2, 1, 6));
+    raw_send();
+    resolve_to_ours(5, 0);
+    struct rpc_disembargo_builder d = rpc_message_init_disembargo(raw_new());
+    struct rpc_promised_answer_builder target = rpc_message_target_init_promised_answer(rpc_disembargo_init_target(d));
+    rpc_promised_answer_set_question_id(target, 1);
+    on_first_pointer(target);
+    rpc_disembargo_context_set_sender_loopback(rpc_disembargo_edit_context(d), 77);
+    raw_send();
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    bool back = false;
+    while (raw_next()) {
+        if (rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_DISEMBARGO) {
+            struct rpc_disembargo_reader r = rpc_message_get_disembargo(raw_read());
+            back = rpc_disembargo_context_get_receiver_loopback(rpc_disembargo_get_context(r)) == 77;
+        }
+    }
+    CHECK(back);
+    raw_part();
+}
+
+/* A pipeline becomes a promise of the peer's, and that a thing of ours: what went out first must come back first. */
+static void test_order_over_two_resolutions(void)
+{
+    raw_begin();
+    struct object *theirs = vat_bootstrap(raw_c);
+    struct ask *made = ask_make(theirs);
+    struct object *p = pipelined(made, 0);
+    struct ask *one = ask_next(p);
+    raw_settle();
+    struct rpc_return_builder r = rpc_message_init_return(raw_new());
+    rpc_return_set_answer_id(r, 1);
+    rpc_cap_descriptor_set_sender_promise(raw_cap_param(rpc_return_init_results(r)), 5);
+    raw_send();
+    resolve_to_ours(5, 0);
+    struct ask *two = ask_next(p);
+    raw_settle();
+    CHECK(!one->done);
+    CHECK(!two->done); /* until a Disembargo has been to the peer and back */
+    stream_pair_abort(&raw_pair.b.stream);
+    raw_settle();
+    object_put(p);
+    object_put(theirs);
+    raw_settle();
+    ask_free(one);
+    ask_free(two);
+    ask_free(made);
+    raw_part();
+}
+
+/* Resolves a promise from inside a call that waited in another. */
+static struct nest {
+    struct object object;
+    struct object *promise, *to;
+} nest;
+
+static void nest_call(struct object *self, struct call *call)
+{
+    struct nest *n = CONTAINER_OF(self, struct nest, object);
+
+    vat_promise_resolve(n->promise, n->to);
+    call_return(call);
+}
+
+static void test_promise_resolved_inside_a_queued_call(void)
+{
+    static const struct object_ops ops = {.call = nest_call};
+
+    raw_begin();
+    raw_call(1, 0, 9); /* promise: the peer gets export 1 */
+    raw_send();
+    struct object *given = raw_thing->promise;
+    struct ask *queued = ask_next(given);
+    struct thing *made = thing_new();
+    object_init(&nest.object, &ops);
+    nest.promise = given;
+    nest.to = &made->object;
+    struct object *outer = vat_promise_new(raw_vat);
+    struct ask *trigger = ask_next(outer);
+    raw_settle();
+    vat_promise_resolve(outer, &nest.object);
+    raw_settle();
+    CHECK(queued->done && trigger->done);
+    unsigned resolves = 0;
+    while (raw_next()) {
+        if (rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_RESOLVE) {
+            struct rpc_resolve_reader resolve = rpc_message_get_resolve(raw_read());
+            resolves++;
+            CHECK(rpc_cap_descriptor_get_sender_hosted(rpc_resolve_get_cap(resolve)) !=
+                  rpc_resolve_get_promise_id(resolve));
+        }
+    }
+    CHECK_EQ(resolves, 1);
+    ask_free(queued);
+    ask_free(trigger);
+    object_put(outer);
+    raw_thing->promise = NULL;
+    object_put(given);
+    object_put(&made->object);
+    raw_part();
+}
+
+/* ---- room ---- */
+
+/* A peer that has everything echoed and reads nothing holds a few buffers, not all. */
+static void test_unread_replies_are_bounded(void)
+{
+    struct vat_usage usage;
+
+    raw_begin();
+    vat_usage(raw_vat, &usage);
+    uint32_t before = usage.small;
+    raw.deaf = true;
+    for (unsigned i = 0; i < 40 && raw_c->state == VAT_OPEN; i++) {
+        capnp_put_u16(raw_new().s, 0, RPC_MESSAGE_WHICH_PROVIDE);
+        raw_send();
+    }
+    vat_usage(raw_vat, &usage);
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    CHECK(usage.small - before <= VAT_REPLIES_MAX + 1);
+    raw.deaf = false;
+    stream_resume(&raw_pair.b.stream);
+    raw_settle();
+    unsigned echoed = 0;
+    while (raw_next()) {
+        echoed += rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_UNIMPLEMENTED;
+    }
+    CHECK_EQ(echoed, 40); /* once it reads, it gets them all */
+    raw_part();
+}
+
+/* Results with more capabilities than a small buffer's own table holds pass through. */
+static void test_forwarded_results_with_many_capabilities(void)
+{
+    raw_begin();
+    rpc_cap_descriptor_set_sender_hosted(raw_cap_param(raw_call(1, 0, 7)), 5);
+    raw_send();
+    on_first_pointer(raw_call_on(2, 1, 12)); /* goes to the peer's own 5, by way of us */
+    raw_send();
+    while (raw_next()) {
+    }
+    struct rpc_return_builder r = rpc_message_init_return(raw_new());
+    rpc_return_set_answer_id(r, 0);
+    struct rpc_payload_builder payload = rpc_return_init_results(r);
+    struct capnp_builder s = capnp_init_struct(rpc_payload_slot_content(payload), 0, 1);
+    struct capnp_list_builder l = capnp_init_list(capnp_slot(s, 0), CAPNP_POINTER, 9);
+    struct rpc_cap_descriptor_builders table = rpc_payload_init_cap_table(payload, 9);
+    for (uint32_t i = 0; i < 9; i++) {
+        *capnp_list_slot(l, i).at = (uint64_t)i << 32 | 3;
+        rpc_cap_descriptor_set_sender_hosted(rpc_cap_descriptor_builder_at(table, i), 100 + i);
+    }
+    raw_send();
+    bool results = false;
+    while (raw_next()) {
+        if (rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_RETURN) {
+            results = rpc_return_get_which(rpc_message_get_return(raw_read())) == RPC_RETURN_WHICH_RESULTS;
+        }
+    }
+    CHECK(results);
+    raw_part();
+}
+
+/* An object of ours that holds a promise of the peer's which leads to that object: gone with the connection. */
+static void test_cycle_over_the_wire_ends_with_the_connection(void)
+{
+    struct vat_usage usage;
+
+    for (unsigned round = 0; round < 3; round++) {
+        raw_begin();
+        raw_call(1, 0, 2); /* make */
+        raw_send();
+        REQUIRE(raw_next());
+        struct rpc_payload_reader made = rpc_return_get_results(rpc_message_get_return(raw_read()));
+        uint32_t export =
+            rpc_cap_descriptor_get_sender_hosted(rpc_cap_descriptor_at(rpc_payload_get_cap_table(made), 0));
+        rpc_cap_descriptor_set_sender_promise(raw_cap_param(raw_call(2, export, 4)), 5); /* keep */
+        raw_send();
+        resolve_to_ours(5, export);
+        raw_part();
+        vat_usage(raw_vat, &usage);
+        CHECK_EQ(usage.imports, 0);
+        CHECK_EQ(things_alive, 1);
+    }
+}
+
+/* A byte now and then is no progress. */
+static void test_dripping_is_cut_off(void)
+{
+    static uint8_t bytes[256];
+    const uint32_t head[2] = {0, 1900};
+    unsigned n = 0;
+
+    raw_begin();
+    memcpy(bytes, head, sizeof head);
+    for (; n < sizeof bytes && raw_c->state == VAT_OPEN; n++) {
+        raw_bytes(bytes + n, 1);
+        raw_settle();
+        time_passes(9 * NS_PER_S);
+        raw_settle();
+    }
+    CHECK(n <= 4);
+    raw_part();
+}
+
+int main(void)
+{
+    RUN(test_disembargo_of_a_promise_that_led_on);
+    RUN(test_order_over_two_resolutions);
+    RUN(test_promise_resolved_inside_a_queued_call);
+    RUN(test_unread_replies_are_bounded);
+    RUN(test_forwarded_results_with_many_capabilities);
+    RUN(test_cycle_over_the_wire_ends_with_the_connection);
+    RUN(test_dripping_is_cut_off);
+    return test_end();
+}
