@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * fake_image.S: the smallest thing that `capos fleet up` takes for an image: PVH entry, a note with a manifest, and a
  * script of console output. What it does after printing is chosen with -DBEHAVIOUR=: 0 waits for a line that begins
- * with 'h' (halt) and ends with code 0; 1, 2 end at once with that code; 3 waits for ever and hears nothing.
+ * with 'h' (halt) and ends with code 0; 1, 2 end at once with that code; 3 waits for ever and hears nothing; 4 is as 0 but
+ * ends in a triple fault.
  */
 #define COM1 0x3f8
 #define EXIT_PORT 0xf4
@@ -45,8 +46,10 @@ after:
     movl $BEHAVIOUR, %eax
     cmpl $3, %eax
     je sleep
-    cmpl $0, %eax
-    jne leave
+    cmpl $1, %eax
+    je leave
+    cmpl $2, %eax
+    je leave
 listen:
     movw $(COM1 + 5), %dx
     inb %dx, %al
@@ -56,7 +59,11 @@ listen:
     inb %dx, %al
     cmpb $'h', %al
     jne listen
-    xorl %eax, %eax
+    movl $BEHAVIOUR, %eax
+    cmpl $4, %eax
+    jne leave
+    lidt none
+    int3
 leave:
     movw $EXIT_PORT, %dx
     outb %al, %dx
@@ -67,5 +74,8 @@ sleep:
     .section .rodata
 script:
     .asciz SCRIPT
+
+none:
+    .zero 6
 
     .section .note.GNU-stack, "", @progbits

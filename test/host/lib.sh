@@ -44,15 +44,47 @@ err() { grep -qF -- "$1" "$work/err" || fail "no '$1' among the errors"; }
 # json EXPRESSION: of the last output, as Python sees it in `d`.
 json() { python3 -c "import json,sys; d=json.load(open('$work/out')); print($1)"; }
 
-# mock [--fault NAME[=N]]...: a mock node; its address is in $node, its process in $mock.
-mock() {
+# read_until TEXT: copies standard input, a FIFO, to $work/out up to the line with TEXT; fails when it ends before that.
+read_until() {
+    : >"$work/out"
+    while IFS= read -r said; do
+        printf '%s\n' "$said" >>"$work/out"
+        case $said in *"$1"*) return 0 ;; esac
+    done
+    fail "no '$1' before the end"
+}
+# background COMMAND...: starts it with its output in the FIFO at descriptor 7 and our standard input, which sh would
+# take from it; its process is $background.
+background() {
+    rm -f "$work/fifo"
+    mkfifo "$work/fifo"
+    exec 5<&0
+    "$@" <&5 >"$work/fifo" 2>"$work/err" &
+    background=$!
+    exec 5<&-
+    exec 7<"$work/fifo"
+}
+# gone PID: returns once that process, no child of ours, has ended.
+gone() {
+    timeout 20 python3 -c '
+import os, select, sys
+try:
+    select.select([os.pidfd_open(int(sys.argv[1]))], [], [])
+except ProcessLookupError:
+    pass' "$1" || fail "process $1 is still there"
+}
+
+# listener COMMAND...: a server that prints "port N" first; its address is in $node, its process in $mock, what else it
+# prints at descriptor 8.
+listener() {
     rm -f "$work/port"
-    "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@" >"$work/port" &
+    mkfifo "$work/port"
+    "$@" >"$work/port" &
     mock=$!
     mocks="$mocks $mock"
-    for _ in $(seq 400); do
-        ! grep -qs '^port .' "$work/port" || break
-        sleep 0.05
-    done
-    node=127.0.0.1:$(sed -n 's/^port //p' "$work/port")
+    exec 8<"$work/port"
+    read -r _ port <&8 || fail "'$*' does not listen"
+    node=127.0.0.1:$port
 }
+# mock [--fault NAME[=N]]...: a mock node.
+mock() { listener "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@"; }

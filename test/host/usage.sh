@@ -7,7 +7,7 @@
 expect 0 "$capos" --version
 out "capos $(cat "$SRC/VERSION")"
 expect 0 "$capos" help
-for verb in 'fleet up' 'fleet down' 'fleet status' 'fleet logs' 'node ls' ls describe call put get 'image query' help; do
+for verb in 'fleet up' 'fleet down' 'fleet status' 'fleet logs' 'node ls' ls describe call put get 'image query' 'image symbolize' help; do
     grep -q "^  capos $verb\( \|$\)" "$work/out" || fail "help does not mention '$verb'"
 done
 for verb in 'fleet up' 'node ls' call put; do

@@ -14,6 +14,11 @@ expect 0 "$capos" fleet logs
 out "capos $image $(cat "$SRC/VERSION")"
 expect 0 "$capos" fleet down
 out 'clean shutdown'
-! kill -0 "$pid" 2>/dev/null || fail "process $pid is still there"
-expect 0 sh -c "(sleep 2; echo halt) | '$capos' fleet up $image --build '$CAPOS_BUILD' --platform sim --lifetime 50"
+gone "$pid"
+mkfifo "$work/typed"
+exec 6<>"$work/typed" # for reading too: opening it waits for nobody
+background "$capos" fleet up "$image" --build "$CAPOS_BUILD" --platform sim --lifetime 50 <"$work/typed"
+read_until 'is ready' <&7
 out "ready $image in"
+echo halt >&6
+wait "$background" || fail "a typed halt ended with $?"

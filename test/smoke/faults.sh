@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # faults.sh: whatever goes wrong in an image ends in one panic block and the exit code for it, and the block says what it was;
-# a triple fault is never taken for success; symbolize finds the function.
+# a triple fault is never taken for success; capos finds the function.
 # timeout: 180
 . "$(dirname "$0")/machine.sh"
 image=$CAPOS_BUILD/fault/fault.elf
@@ -34,11 +34,11 @@ expect_panic undefined 'invalid opcode'
 expect_panic assert 'fault_test.c:[0-9]+: depth == 1$'
 expect_panic panic 'asked for by fault=panic$'
 expect_panic smash 'stack smashed'
-"$CAPOS_TOP/build-scripts/symbolize" "$image" "$log" >"$work/named"
+"$CAPOS_BUILD/capos" image symbolize "$image" "$log" >"$work/named"
 grep -Eq '^  0x[0-9a-f]{16}  smash at components/app/fault-test/fault_test.c:[0-9]+' "$work/named" || fail "symbolize does not find smash()"
 expect_panic jump 'page fault: jump to an unmapped page at 0x1234567$'
 # The caller of a bad pointer is found by what the call left on the stack.
-"$CAPOS_TOP/build-scripts/symbolize" "$image" "$log" >"$work/named"
+"$CAPOS_BUILD/capos" image symbolize "$image" "$log" >"$work/named"
 grep -Eq 'first_turn at components/app/fault-test/fault_test.c:[0-9]+' "$work/named" || fail "symbolize does not find who jumped"
 
 # shellcheck disable=SC2086

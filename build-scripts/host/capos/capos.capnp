@@ -16,7 +16,7 @@ struct NodeState {
   # One node of the running fleet: STATE/NAME/node.json, and an entry of `fleet status --json`.
   name @0 :Text;
   pid @1 :Int32;           # of QEMU or the .sim; 0 once it is gone
-  state @2 :Text;          # starting, ready, stopped, failed, panicked, refused, killed
+  state @2 :Text;          # starting, ready, stopped (cleanly), failed, panicked, refused, reset, killed
   rpc @3 :Text;            # host:port, empty without an rpc port
   ports @4 :List(Port);
   console @5 :Text;        # UNIX socket of the serial console

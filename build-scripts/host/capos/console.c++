@@ -156,7 +156,7 @@ static void note_signal(int)
     asked_to_stop = asked_to_stop + 1;
 }
 
-static void catch_signals()
+void catch_stop_signals()
 {
     struct sigaction action = {};
     action.sa_handler = note_signal; /* without SA_RESTART: poll() is to return */
@@ -165,11 +165,21 @@ static void catch_signals()
     }
 }
 
-static void print_more(Tail &log)
+std::string Console_text::more()
 {
-    std::string text = log.more();
+    return plain.add(symbolizer.add(tail.more()));
+}
+
+void Console_text::print_more()
+{
+    std::string text = more();
     fwrite(text.data(), 1, text.size(), stdout);
     fflush(stdout);
+}
+
+bool stop_asked()
+{
+    return asked_to_stop > 0;
 }
 
 /* Whether standard input is still there. */
@@ -190,23 +200,22 @@ static void stop_by_steps(const Foreground &node, Console &console, int stops, i
         fprintf(stderr, "\nstopping; once more to kill\n");
         console.type("\nhalt\n");
     } else if (stops > 1 || stopping_ms >= HALT_MS + TERM_MS) {
-        kill(node.pid, SIGKILL);
+        signal_process(node.pid, node.start_ticks, SIGKILL);
     } else if (stopping_ms >= HALT_MS) {
-        kill(node.pid, SIGTERM);
+        signal_process(node.pid, node.start_ticks, SIGTERM);
     }
 }
 
-void run_foreground(const Foreground &node, Tail &log)
+void run_foreground(const Foreground &node, Console_text &log)
 {
     Terminal terminal;
     Console console(node.console);
     bool input = terminal.readable();
     int stopping_ms = -1;
-    catch_signals();
     for (;;) {
         pollfd fds[3] = {{node.events, POLLIN, 0}, {console.fd, POLLIN, 0}, {input ? STDIN_FILENO : -1, POLLIN, 0}};
         int ready = poll(fds, 3, TICK_MS);
-        print_more(log);
+        log.print_more();
         if (ready > 0 && fds[0].revents != 0) {
             break;
         }
@@ -219,7 +228,7 @@ void run_foreground(const Foreground &node, Tail &log)
             stop_by_steps(node, console, asked_to_stop, stopping_ms);
         }
     }
-    print_more(log);
+    log.print_more();
 }
 
 void stop_node(int pid, const std::string &start_ticks, const std::string &console_path)
@@ -235,9 +244,7 @@ void stop_node(int pid, const std::string &start_ticks, const std::string &conso
         }
     }
     for (int number : {SIGTERM, SIGKILL}) {
-        if (process_alive(pid, start_ticks)) {
-            kill(pid, number);
-        }
+        signal_process(pid, start_ticks, number);
         if (wait_gone(pid, start_ticks, TERM_MS)) {
             return;
         }

@@ -3,6 +3,9 @@
  */
 #pragma once
 
+#include "symbols.h"
+#include "text.h"
+
 #include <cstdint>
 #include <string>
 
@@ -24,6 +27,24 @@ class Tail
   private:
     const std::string path;
     int fd = -1;
+};
+
+/* What a node's console says, as a person may see it: with the names of a backtrace, and nothing that commands a
+ * terminal. */
+class Console_text
+{
+  public:
+    Console_text(const std::string &log, const std::string &image)
+        : tail(log), symbolizer(image), plain(CONSOLE_CONTROLS)
+    {
+    }
+    std::string more();
+    void print_more();
+
+  private:
+    Tail tail;
+    Symbolizer symbolizer;
+    Plain_stream plain;
 };
 
 /* The UNIX socket that leads to the image's COM1. There is one listener's place: a second client waits. */
@@ -50,6 +71,11 @@ class Console
 /* The last lines of a text, each indented. */
 std::string last_lines(const std::string &text, unsigned count);
 
+/* From here on Ctrl-C, SIGTERM and SIGHUP are noted instead of ending us. To be called before there is a node that would
+ * die with us. */
+void catch_stop_signals();
+bool stop_asked();
+
 /* Connects the terminal with the node until it ends; `events` reads end-of-file then. Ctrl-C asks the image to halt;
  * a second one, or one that is not heard, ends the process `pid`. */
 struct Foreground {
@@ -58,7 +84,7 @@ struct Foreground {
     int events;
     std::string console;
 };
-void run_foreground(const Foreground &node, Tail &log);
+void run_foreground(const Foreground &node, Console_text &log);
 
 /* The same way down, from `fleet down`: halt on the console, then SIGTERM, then SIGKILL. */
 void stop_node(int pid, const std::string &start_ticks, const std::string &console);

@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "port.h"
+#include "symbols.h"
 
 #include <csignal>
 #include <cstdio>
@@ -24,13 +25,6 @@ void prepare_debug(Launch &launch)
 {
     launch.gdb = launch.gdb != 0 ? launch.gdb : free_port();
     launch.append += std::string(launch.append.empty() ? "" : " ") + "base=fixed";
-}
-
-/* BUILD/P/P.elf is stripped of what P.debug still has. */
-static std::string symbols_of(const std::string &image)
-{
-    std::string debug = image.substr(0, image.rfind('.')) + ".debug";
-    return access(debug.c_str(), R_OK) == 0 ? debug : image;
 }
 
 void run_debugger(const Launch &launch)

@@ -3,6 +3,8 @@
  */
 #include "fail.h"
 
+#include "text.h"
+
 #include <cerrno>
 #include <cstring>
 
@@ -47,7 +49,7 @@ static std::string reason_of(const kj::Exception &e)
     /* libcapnp marks what came over the wire; who said it is clear to the user already. */
     while (take_kind(reason, "remote exception")) {
     }
-    return reason.empty() ? "no reason given" : reason;
+    return reason.empty() ? "no reason given" : plain(reason); /* a peer's words: on one line, and for a terminal */
 }
 
 Failure failure_of(const kj::Exception &e)

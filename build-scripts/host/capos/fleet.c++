@@ -14,6 +14,9 @@
 namespace capos
 {
 
+static constexpr unsigned TAIL_LINES = 15;
+static constexpr int FOLLOW_MS = 100;
+
 static void print_status(const Args &args, FleetStatus::Reader status)
 {
     if (args.has("--json")) {
@@ -30,18 +33,32 @@ static void print_status(const Args &args, FleetStatus::Reader status)
     }
 }
 
-void print_nodes(const Args &args, const State &state, const std::vector<std::string> &names)
+static Node_record require_node(const State &state, const std::string &name)
+{
+    std::optional<Node_record> record = state.load(name);
+    if (!record) {
+        unreachable("unreachable", "no node '" + name + "'; `capos fleet status` lists them");
+    }
+    return std::move(*record);
+}
+
+static void print_records(const Args &args, std::vector<Node_record> &records)
 {
     capnp::MallocMessageBuilder message;
-    auto nodes = message.initRoot<FleetStatus>().initNodes(static_cast<unsigned>(names.size()));
+    auto nodes = message.initRoot<FleetStatus>().initNodes(static_cast<unsigned>(records.size()));
     for (unsigned i = 0; i < nodes.size(); i++) {
-        std::optional<Node_record> record = state.load(names[i]);
-        if (!record) {
-            unreachable("unreachable", "no node '" + names[i] + "'");
-        }
-        nodes.setWithCaveats(i, (*record)->asReader());
+        nodes.setWithCaveats(i, records[i]->asReader());
     }
     print_status(args, message.getRoot<FleetStatus>().asReader());
+}
+
+void print_nodes(const Args &args, const State &state, const std::vector<std::string> &names)
+{
+    std::vector<Node_record> records;
+    for (const std::string &name : names) {
+        records.push_back(require_node(state, name));
+    }
+    print_records(args, records);
 }
 
 static std::vector<std::string> chosen_nodes(const Args &args, const State &state)
@@ -49,25 +66,41 @@ static std::vector<std::string> chosen_nodes(const Args &args, const State &stat
     return args.words.empty() ? state.names() : args.words;
 }
 
+/* Whether the node ended cleanly, now or before. What it left is gone afterwards, so the end of its console is shown. */
+static bool take_down(const Args &args, const State &state, Node_record &record)
+{
+    std::string name = record->getName().cStr();
+    if (record->getPid() != 0) {
+        stop_node(record->getPid(), record->getStartTicks().cStr(), record->getConsole().cStr());
+    }
+    End end = explain_end(state.dir(name));
+    record->setPid(0);
+    record->setState(end.state.c_str());
+    record->setStatus(end.text.c_str());
+    bool clean = end.state == "stopped";
+    std::string said = clean ? "" : Console_text(record->getLog().cStr(), record->getImage().cStr()).more();
+    state.forget(name);
+    if (!args.has("--json")) {
+        printf("%s: %s%s%s\n", name.c_str(), clean ? "" : (end.state + ": ").c_str(), end.text.c_str(),
+               last_lines(said, TAIL_LINES).c_str());
+    }
+    return clean;
+}
+
 void run_fleet_down(const Args &args)
 {
     State state(args);
+    std::vector<Node_record> records;
+    std::string unclean;
     for (const std::string &name : chosen_nodes(args, state)) {
-        std::optional<Node_record> record = state.load(name);
-        if (!record) {
-            unreachable("unreachable", "no node '" + name + "'");
-        }
-        if ((*record)->getPid() != 0) {
-            stop_node((*record)->getPid(), (*record)->getStartTicks().cStr(), (*record)->getConsole().cStr());
-        }
-        End end = explain_end(state.dir(name));
-        state.forget(name);
-        if (!args.has("--json")) {
-            printf("%s: %s\n", name.c_str(), end.text.c_str());
-        }
+        records.push_back(require_node(state, name));
+        unclean += take_down(args, state, records.back()) ? "" : " " + name;
     }
     if (args.has("--json")) {
-        print_nodes(args, state, {});
+        print_records(args, records);
+    }
+    if (!unclean.empty()) {
+        refuse("failed", "all are down, but these did not end cleanly:" + unclean);
     }
 }
 
@@ -86,22 +119,21 @@ static std::string only_node(const State &state)
     return names[0];
 }
 
+void follow_console(const Args &args, Node_record record)
+{
+    Console_text console(record->getLog().cStr(), record->getImage().cStr());
+    bool alive = true;
+    do {
+        alive = args.has("-f") && !wait_gone(record->getPid(), record->getStartTicks().cStr(), FOLLOW_MS);
+        console.print_more();
+    } while (alive);
+}
+
 void run_fleet_logs(const Args &args)
 {
     State state(args);
     std::string name = args.words.empty() ? only_node(state) : args.words[0];
-    std::optional<Node_record> record = state.load(name);
-    if (!record) {
-        unreachable("unreachable", "no node '" + name + "'");
-    }
-    Tail tail((*record)->getLog().cStr());
-    bool alive = true;
-    do {
-        alive = args.has("-f") && !wait_gone((*record)->getPid(), (*record)->getStartTicks().cStr(), 100);
-        std::string text = tail.more();
-        fwrite(text.data(), 1, text.size(), stdout);
-        fflush(stdout);
-    } while (alive);
+    follow_console(args, require_node(state, name));
 }
 
 } // namespace capos

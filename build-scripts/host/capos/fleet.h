@@ -15,4 +15,7 @@ namespace capos
 /* The named nodes as `fleet status` shows them, in text or JSON. */
 void print_nodes(const Args &args, const State &state, const std::vector<std::string> &names);
 
+/* The console's log of one node, from its beginning; with -f until the node ends. */
+void follow_console(const Args &args, Node_record record);
+
 } // namespace capos

@@ -10,6 +10,7 @@
 #include "json.h"
 #include "progress.h"
 #include "state.h"
+#include "text.h"
 #include "verbs.h"
 
 #include <cstring>
@@ -19,8 +20,12 @@
 namespace capos
 {
 
-static constexpr uint32_t NOTE_MANIFEST = 1;
-static const char NOTE_NAME[] = "capos";
+struct Note_key {
+    std::string name;
+    uint32_t type;
+};
+static const Note_key MANIFEST = {std::string("capos", 6), 1};
+static const Note_key BUILD_ID = {std::string("GNU", 4), NT_GNU_BUILD_ID};
 static constexpr off_t FILE_MAX = 256 << 20; /* the .sim of a large profile with sanitizers has a tenth */
 
 /* A T at that place of the file, or a refusal. */
@@ -39,8 +44,8 @@ static uint64_t round4(uint64_t n)
     return (n + 3) & ~3ULL;
 }
 
-/* The description of our note within the notes of [offset, end), or "". */
-static std::string find_note(const std::string &file, uint64_t offset, uint64_t end)
+/* The description of that note within the notes of [offset, end), or "". */
+static std::string find_note(const std::string &file, uint64_t offset, uint64_t end, const Note_key &key)
 {
     while (offset + sizeof(Elf64_Nhdr) <= end) {
         Elf64_Nhdr note = at<Elf64_Nhdr>(file, offset);
@@ -50,8 +55,7 @@ static std::string find_note(const std::string &file, uint64_t offset, uint64_t 
         if (next > end) {
             return "";
         }
-        bool ours = note.n_namesz == sizeof NOTE_NAME && memcmp(file.data() + name, NOTE_NAME, sizeof NOTE_NAME) == 0;
-        if (ours && note.n_type == NOTE_MANIFEST) {
+        if (note.n_type == key.type && file.compare(name, note.n_namesz, key.name) == 0) {
             return file.substr(description, note.n_descsz);
         }
         offset = next;
@@ -59,7 +63,7 @@ static std::string find_note(const std::string &file, uint64_t offset, uint64_t 
     return "";
 }
 
-static std::string manifest_of(const std::string &file, const std::string &path)
+static std::string read_note(const std::string &file, const std::string &path, const Note_key &key)
 {
     if (file.size() < EI_NIDENT || memcmp(file.data(), ELFMAG, SELFMAG) != 0 || file[EI_CLASS] != ELFCLASS64) {
         refuse("failed", path + " is not an ELF file; images are BUILD/PROFILE/PROFILE.elf and .sim");
@@ -71,15 +75,15 @@ static std::string manifest_of(const std::string &file, const std::string &path)
         if (section.sh_type != SHT_NOTE || !inside) {
             continue;
         }
-        std::string found = find_note(file, section.sh_offset, section.sh_offset + section.sh_size);
+        std::string found = find_note(file, section.sh_offset, section.sh_offset + section.sh_size, key);
         if (!found.empty()) {
             return found;
         }
     }
-    refuse("failed", path + " is an ELF file without a capos note: not an image of ours");
+    return "";
 }
 
-Image::Image(const std::string &name) : path(name)
+static std::string read_bounded(const std::string &name)
 {
     struct stat st;
     if (stat(name.c_str(), &st) != 0) {
@@ -92,7 +96,15 @@ Image::Image(const std::string &name) : path(name)
     if (!file) {
         fail_errno(name);
     }
-    std::string manifest = manifest_of(*file, name);
+    return *file;
+}
+
+Image::Image(const std::string &name) : path(name)
+{
+    std::string manifest = read_note(read_bounded(name), name, MANIFEST);
+    if (manifest.empty()) {
+        refuse("failed", name + " is an ELF file without a capos note: not an image of ours");
+    }
     words = kj::heapArray<capnp::word>(manifest.size() / sizeof(capnp::word));
     memcpy(words.begin(), manifest.data(), words.size() * sizeof(capnp::word));
     message = std::make_unique<capnp::FlatArrayMessageReader>(words);
@@ -114,16 +126,15 @@ bool has_component(BootPackage::Reader package, const std::string &name)
     return false;
 }
 
-/* Text of a file that anybody may have made, for a terminal: nothing in it can move the cursor or set a title. */
-static std::string plain(capnp::Text::Reader text)
+std::string build_id_of(const std::string &path)
 {
-    std::string out(text.begin(), text.end());
-    for (char &c : out) {
-        if ((c < ' ' || c > '~') && c != '\n') {
-            c = '?';
-        }
+    std::string text;
+    for (char byte : read_note(read_bounded(path), path, BUILD_ID)) {
+        char digits[4];
+        snprintf(digits, sizeof digits, "%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+        text += digits;
     }
-    return out;
+    return text;
 }
 
 static void print_package(BootPackage::Reader p)
@@ -164,7 +175,7 @@ void run_image_query(const Args &args)
     if (args.has("--json")) {
         print_json(image.package());
     } else if (image.package().getPicture().size() != 0) {
-        printf("%s", plain(image.package().getPicture()).c_str());
+        printf("%s", plain(image.package().getPicture(), "\n").c_str());
     } else {
         print_package(image.package());
     }

@@ -27,6 +27,9 @@ class Image
     std::unique_ptr<capnp::FlatArrayMessageReader> message;
 };
 
+/* The hex digits of an ELF file's build id, or "". */
+std::string build_id_of(const std::string &path);
+
 /* Whether the profile names this component. */
 bool has_component(BootPackage::Reader package, const std::string &name);
 

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "text.h"
+
 #include <capnp/compat/json.h>
 #include <cstdio>
 #include <string>
@@ -15,7 +17,7 @@ template <typename Reader> std::string to_json(Reader value)
     capnp::JsonCodec codec;
     codec.setPrettyPrint(true);
     codec.setHasMode(capnp::HasMode::NON_NULL);
-    return codec.encode(value).cStr();
+    return plain_json(codec.encode(value).cStr());
 }
 
 template <typename Reader> void print_json(Reader value)

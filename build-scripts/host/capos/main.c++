@@ -4,6 +4,7 @@
 #include "capos.capnp.h"
 #include "fail.h"
 #include "json.h"
+#include "text.h"
 #include "verbs.h"
 
 #include <algorithm>
@@ -96,7 +97,7 @@ static int complain(const Failure &failure, bool json)
         problem.setReason(failure.reason.c_str());
         fprintf(stderr, "%s\n", to_json(problem.asReader()).c_str());
     } else {
-        fprintf(stderr, "capos: %s: %s\n", failure.kind.c_str(), failure.reason.c_str());
+        fprintf(stderr, "capos: %s: %s\n", failure.kind.c_str(), plain(failure.reason, "\n").c_str());
     }
     return static_cast<int>(failure.exit);
 }

@@ -19,7 +19,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
+#include <sstream>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,8 +175,8 @@ static bool console_has(const std::string &dir, const std::string &text)
     return read_file(dir + "/serial.log").value_or("").find(text) != std::string::npos;
 }
 
-/* isa-debug-exit makes QEMU end with 2 * code + 1; 0 is ACPI's S5 or, with -no-reboot, a reset that nobody asked for.
- */
+/* isa-debug-exit makes QEMU end with 2 * code + 1, so a clean end is 1. Status 0 is, with -no-reboot, a reset: that of a
+ * triple fault or of the console's `reboot`. */
 static End explain_exit(const std::string &dir, int code)
 {
     std::string own = read_file(dir + "/qemu.log").value_or("");
@@ -187,6 +190,8 @@ static End explain_exit(const std::string &dir, int code)
     std::string report = own.empty() ? "" : ": " + own.substr(0, own.find('\n'));
     switch (code) {
     case 0:
+        return {"reset",
+                "the machine was reset without a clean end: by a triple fault, or by `reboot` at its console" + report};
     case 1:
         return {"stopped", "clean shutdown"};
     case 3:
@@ -221,16 +226,56 @@ End explain_end(const std::string &dir)
     return {"killed", "killed together with its supervisor"};
 }
 
+std::string process_start_ticks(int pid)
+{
+    std::optional<std::string> stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    if (!stat) {
+        return "";
+    }
+    /* The command's name, field 2, is in parentheses and may hold anything: count from behind it. */
+    std::istringstream fields(stat->substr(stat->rfind(')') + 1));
+    std::string field;
+    for (int number = 3; number <= 22; number++) {
+        fields >> field;
+    }
+    return field;
+}
+
+/* A descriptor for the process and no other, or -1: the pid may by now be that of a stranger. By system calls, because
+ * <sys/pidfd.h> of glibc 2.36 is none for C++. */
+static int open_process(int pid, const std::string &start_ticks)
+{
+    int fd = pid <= 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    if (fd >= 0 && process_start_ticks(pid) != start_ticks) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+void signal_process(int pid, const std::string &start_ticks, int number)
+{
+    int fd = open_process(pid, start_ticks);
+    if (fd >= 0) {
+        syscall(SYS_pidfd_send_signal, fd, number, nullptr, 0);
+        close(fd);
+    }
+}
+
 bool wait_gone(int pid, const std::string &start_ticks, int milliseconds)
 {
-    static constexpr int STEP = 20;
-    for (int waited = 0; process_alive(pid, start_ticks); waited += STEP) {
-        if (waited >= milliseconds) {
-            return false;
-        }
-        usleep(STEP * 1000);
+    int fd = open_process(pid, start_ticks);
+    pollfd ended = {fd, POLLIN, 0};
+    bool gone = fd < 0 || poll(&ended, 1, milliseconds) > 0;
+    if (fd >= 0) {
+        close(fd);
     }
-    return true;
+    return gone;
+}
+
+bool process_alive(int pid, const std::string &start_ticks)
+{
+    return !wait_gone(pid, start_ticks, 0);
 }
 
 } // namespace capos

@@ -24,10 +24,18 @@ Started start_supervised(const std::vector<std::string> &argv, const std::string
 
 /* How a node ended, by what its supervisor and its console wrote. */
 struct End {
-    std::string state; /* stopped, refused, failed, panicked, killed */
+    std::string state; /* stopped (the only clean one), refused, failed, panicked, reset, killed */
     std::string text;
 };
 End explain_end(const std::string &dir);
+
+/* A process is named by its pid and the time of its start, field 22 of /proc/PID/stat: a pid alone may be another's by
+ * now. */
+std::string process_start_ticks(int pid);
+bool process_alive(int pid, const std::string &start_ticks);
+
+/* Signals the process that was started as `pid` at `start_ticks`, and never one that has its pid now. */
+void signal_process(int pid, const std::string &start_ticks, int number);
 
 /* Waits until the process is gone; false when it is still there after that many milliseconds. */
 bool wait_gone(int pid, const std::string &start_ticks, int milliseconds);

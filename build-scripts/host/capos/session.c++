@@ -17,7 +17,25 @@ namespace capos
 
 static constexpr uint32_t SCHEMA_PIECE = 64 * 1024;
 static constexpr uint32_t SCHEMA_MAX = 16 * 1024 * 1024;
+static constexpr unsigned SCHEMA_PIECES_MAX =
+    4096; /* a node may answer with less than it was asked for, not with crumbs */
+static constexpr unsigned CAPS_MAX = 4096;
 static constexpr int TRY_SECONDS = 2;
+static constexpr unsigned TRIES_MAX = 6; /* 1.55 s of pauses in all */
+static constexpr unsigned FIRST_PAUSE_MS = 50;
+
+kj::Duration Backoff::next(const kj::Exception &e)
+{
+    tries++;
+    if (e.getType() != kj::Exception::Type::OVERLOADED) {
+        throw e;
+    }
+    if (tries == TRIES_MAX) {
+        Failure failure = failure_of(e);
+        refuse(failure.kind, failure.reason + " (asked " + std::to_string(tries) + " times; try again later)");
+    }
+    return (FIRST_PAUSE_MS << (tries - 1)) * kj::MILLISECONDS;
+}
 
 Session::Session(const Target &to, const Args &args)
     : target(to), io(kj::setupAsyncIo()), patience(args.number("--timeout", 1, 86400, 30) * kj::SECONDS)
@@ -105,26 +123,44 @@ capnp::Capability::Client Session::cap(const std::string &name)
     if (name == "node") {
         return node();
     }
-    auto request = node().getRequest();
-    request.setName(name.c_str());
     /* Waiting here, instead of pipelining, puts "no such capability" before any other complaint. */
-    return await(request.send()).getCap();
+    return ask([&]() {
+               auto request = node().getRequest();
+               request.setName(name.c_str());
+               return request.send();
+           })
+        .getCap();
+}
+
+capnp::Response<Node::ListResults> Session::list()
+{
+    auto answer = ask([&]() { return node().listRequest().send(); });
+    if (answer.getCaps().size() > CAPS_MAX) {
+        refuse("failed",
+               "the node lists " + std::to_string(answer.getCaps().size()) + " capabilities; no image has that many");
+    }
+    return answer;
 }
 
 kj::Array<capnp::word> Session::fetch_schema()
 {
     kj::Vector<kj::byte> bytes;
     uint32_t total = 0;
+    unsigned pieces = 0;
     do {
-        auto request = node().schemaRequest();
-        request.setOffset(static_cast<uint32_t>(bytes.size()));
-        request.setLimit(SCHEMA_PIECE);
-        auto answer = await(request.send());
+        auto answer = ask([&]() {
+            auto request = node().schemaRequest();
+            request.setOffset(static_cast<uint32_t>(bytes.size()));
+            request.setLimit(SCHEMA_PIECE);
+            return request.send();
+        });
         total = answer.getTotal();
-        if (total > SCHEMA_MAX || (answer.getData().size() == 0 && bytes.size() < total)) {
-            refuse("failed", "the image's schema is cut short or of " + std::to_string(total) + " bytes");
-        }
         bytes.addAll(answer.getData());
+        bool ends = answer.getData().size() != 0 && ++pieces <= SCHEMA_PIECES_MAX;
+        if (total > SCHEMA_MAX || bytes.size() > total || (!ends && bytes.size() < total)) {
+            refuse("failed", "the image's schema is cut short, or larger than it says, or of " + std::to_string(total) +
+                                 " bytes");
+        }
     } while (bytes.size() < total);
     auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
     memcpy(words.begin(), bytes.begin(), words.size() * sizeof(capnp::word));
@@ -156,7 +192,7 @@ static uint64_t find_interface_id(Session &session, const std::string &name)
     if (name == "node") {
         return capnp::typeId<Node>();
     }
-    auto answer = session.await(session.node().listRequest().send());
+    auto answer = session.list();
     std::string there = "node";
     for (auto cap : answer.getCaps()) {
         if (name == cap.getName().cStr()) {

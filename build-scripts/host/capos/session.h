@@ -15,6 +15,17 @@
 namespace capos
 {
 
+/* How long to wait before the next try. */
+class Backoff
+{
+  public:
+    /* Throws `e` on when it is no overload, or has been one too often. */
+    kj::Duration next(const kj::Exception &e);
+
+  private:
+    unsigned tries = 0;
+};
+
 class Session
 {
   public:
@@ -35,6 +46,22 @@ class Session
     {
         return await(kj::Promise<capnp::Response<T>>(kj::mv(promise)));
     }
+
+    /* Sends, waits, and tries again, after a growing pause and a bounded number of times, what the node refused as
+     * overloaded. Only for requests that may be served twice. */
+    template <typename Send> auto ask(Send send) -> decltype(await(send()))
+    {
+        for (Backoff backoff;;) {
+            try {
+                return await(send());
+            } catch (const kj::Exception &e) {
+                pause(backoff.next(e));
+            }
+        }
+    }
+
+    /* What this session may reach. */
+    capnp::Response<Node::ListResults> list();
 
     /* What the profile exposes as `name`; "node" is the bootstrap capability itself. */
     capnp::Capability::Client cap(const std::string &name);

@@ -19,7 +19,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
-#include <signal.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,7 +80,7 @@ static void require_private(const std::string &dir)
     }
 }
 
-static std::string absolute(const std::string &path)
+std::string absolute(const std::string &path)
 {
     if (!path.empty() && path[0] == '/') {
         return path;
@@ -121,36 +120,6 @@ std::vector<std::string> State::names() const
     return found;
 }
 
-std::string process_start_ticks(int pid)
-{
-    std::optional<std::string> stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-    if (!stat) {
-        return "";
-    }
-    /* The command's name, field 2, is in parentheses and may hold anything: count from behind it. */
-    std::istringstream fields(stat->substr(stat->rfind(')') + 1));
-    std::string field;
-    for (int number = 3; number <= 22; number++) {
-        fields >> field;
-    }
-    return field;
-}
-
-static char process_letter(int pid)
-{
-    std::optional<std::string> stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-    size_t end = stat ? stat->rfind(')') : std::string::npos;
-    return end == std::string::npos || end + 2 >= stat->size() ? 'X' : (*stat)[end + 2];
-}
-
-bool process_alive(int pid, const std::string &start_ticks)
-{
-    if (pid <= 0 || kill(pid, 0) != 0) {
-        return false;
-    }
-    return process_start_ticks(pid) == start_ticks && process_letter(pid) != 'Z';
-}
-
 static void note_end(NodeState::Builder record, const std::string &dir)
 {
     End end = explain_end(dir);
@@ -159,15 +128,29 @@ static void note_end(NodeState::Builder record, const std::string &dir)
     record.setPid(0);
 }
 
+bool is_node_name(const std::string &name)
+{
+    return !name.empty() && name[0] != '.' && name.find_first_of("/:") == std::string::npos;
+}
+
+static void parse_record(const std::string &file, const std::string &text, Node_record &record)
+{
+    auto problem = kj::runCatchingExceptions(
+        [&]() { capnp::JsonCodec().decode(kj::ArrayPtr<const char>(text.data(), text.size()), *record); });
+    KJ_IF_MAYBE (e, problem) {
+        refuse("failed", file + " is damaged (" + failure_of(*e).reason + "); remove its folder, and what it started");
+    }
+}
+
 std::optional<Node_record> State::load(const std::string &node) const
 {
-    std::optional<std::string> text = read_file(dir(node) + "/node.json");
+    std::string file = dir(node) + "/node.json";
+    std::optional<std::string> text = is_node_name(node) ? read_file(file) : std::nullopt;
     if (!text) {
         return std::nullopt;
     }
     Node_record record;
-    capnp::JsonCodec codec;
-    codec.decode(kj::ArrayPtr<const char>(text->data(), text->size()), *record);
+    parse_record(file, *text, record);
     if (!process_alive(record->getPid(), record->getStartTicks().cStr())) {
         note_end(*record, dir(node));
     }
@@ -213,10 +196,7 @@ Target find_target(const State &state, const std::string &node)
     if (node.find(':') != std::string::npos) {
         return parse_host_port(node, node);
     }
-    std::optional<Node_record> record;
-    if (node.find('/') == std::string::npos) {
-        record = state.load(node);
-    }
+    std::optional<Node_record> record = state.load(node);
     if (!record) {
         unreachable("unreachable", "no node '" + node + "': " + known_nodes(state));
     }

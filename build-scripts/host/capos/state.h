@@ -57,9 +57,8 @@ class State
     const std::string root;
 };
 
-/* Whether the process that was started as `pid` at `start_ticks` still runs. */
-bool process_alive(int pid, const std::string &start_ticks);
-std::string process_start_ticks(int pid);
+/* What can be the name of a folder in STATE and of a NODE argument. */
+bool is_node_name(const std::string &name);
 
 /* Where a NODE argument leads. */
 struct Target {
@@ -68,6 +67,9 @@ struct Target {
     unsigned port;
 };
 Target find_target(const State &state, const std::string &node);
+
+/* The path from the root, without looking at what is there. */
+std::string absolute(const std::string &path);
 
 /* Whole-file helpers. read_file: nothing when there is no such file. */
 std::optional<std::string> read_file(const std::string &path);

@@ -163,7 +163,7 @@ static Launch plan_launch(const Args &args, const State &state, const Image &ima
     launch.profile = package.getProfile().cStr();
     launch.name = node_name(args, image);
     std::string dir = state.dir(launch.name);
-    launch.image = image.path;
+    launch.image = absolute(image.path); /* `fleet logs` may be asked from elsewhere */
     launch.platform = args.get("--platform", "qemu");
     if (launch.platform == "qemu") {
         choose_machine(args, state, package, launch);
@@ -216,7 +216,7 @@ static Node_record record_of(const Launch &launch, int pid)
 /* The console socket's path has to fit into sockaddr_un. */
 static void prepare_dir(const State &state, const std::string &name)
 {
-    if (name.empty() || name[0] == '.' || name.find_first_of("/:") != std::string::npos) {
+    if (!is_node_name(name)) {
         misuse("'" + name + "' cannot be a node's name");
     }
     std::optional<Node_record> before = state.load(name);
@@ -240,7 +240,7 @@ static void prepare_dir(const State &state, const std::string &name)
 
 /* The console's text so far, and what it means. */
 struct Boot_watch {
-    Tail &tail;
+    Console_text &console;
     const std::string ready_line; /* "ready PROFILE in " */
     bool echo;
     std::string text;
@@ -251,7 +251,7 @@ struct Boot_watch {
     }
     void look()
     {
-        std::string more = tail.more();
+        std::string more = console.more();
         text += more;
         if (echo) {
             fwrite(more.data(), 1, more.size(), stdout);
@@ -282,6 +282,9 @@ static void wait_ready(const Args &args, const State &state, Node_record &record
         if (gone && !watch.ready()) {
             std::optional<Node_record> ended = state.load(record->getName().cStr());
             fail_start(state, record, watch, ended ? (*ended)->getStatus().cStr() : "it ended");
+        }
+        if (stop_asked()) {
+            fail_start(state, record, watch, "it was interrupted");
         }
         if (waited >= deadline_ms) {
             fail_start(state, record, watch, "no 'ready' line within " + std::to_string(deadline_ms / 1000) + " s");
@@ -323,10 +326,10 @@ static void print_up(NodeState::Reader node)
 }
 
 /* The foreground ends with the node; how the node ended is how capos ends. */
-static void stay_in_foreground(const State &state, Node_record &record, int events, Tail &tail)
+static void stay_in_foreground(const State &state, Node_record &record, int events, Console_text &console)
 {
     std::string name = record->getName().cStr();
-    run_foreground({record->getPid(), record->getStartTicks().cStr(), events, record->getConsole().cStr()}, tail);
+    run_foreground({record->getPid(), record->getStartTicks().cStr(), events, record->getConsole().cStr()}, console);
     End end = explain_end(state.dir(name));
     if (end.state != "stopped") {
         refuse("failed", name + " " + end.state + ": " + end.text);
@@ -340,14 +343,17 @@ static void start(const Args &args, const State &state, const Launch &launch)
     bool attached = !args.has("--detach");
     unsigned lifetime = static_cast<unsigned>(args.number("--lifetime", 1, 86400, 0));
     bool sim = launch.platform == "sim";
+    if (attached && !args.has("--debug")) {
+        catch_stop_signals();
+    }
     Keeper plain;
     Sim_keeper around_sim(launch);
     Started started = start_supervised(sim ? sim_command(launch) : qemu_command(launch), state.dir(launch.name),
                                        attached, lifetime, sim ? around_sim : plain);
     Node_record record = record_of(launch, started.pid);
     state.save(launch.name, *record);
-    Tail tail(launch.log);
-    Boot_watch watch = {tail, "ready " + launch.profile + " in ", attached && !args.has("--json"), ""};
+    Console_text console(launch.log, launch.image);
+    Boot_watch watch = {console, "ready " + launch.profile + " in ", attached && !args.has("--json"), ""};
     if (launch.gdb == 0) {
         wait_ready(args, state, record, watch);
         wait_answer(args, state, record, watch);
@@ -365,7 +371,7 @@ static void start(const Args &args, const State &state, const Launch &launch)
         stop_node(started.pid, record->getStartTicks().cStr(), "");
         state.forget(launch.name);
     } else if (attached) {
-        stay_in_foreground(state, record, started.events, tail);
+        stay_in_foreground(state, record, started.events, console);
     }
 }
 

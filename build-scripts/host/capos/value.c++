@@ -6,32 +6,45 @@
  */
 #include "value.h"
 
+#include "text.h"
+
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <set>
 
 namespace capos
 {
 
 using capnp::DynamicValue;
 
-static std::string quoted(kj::StringPtr text, Form form)
+/* What is not printable is escaped, so that the text can be shown and read back. */
+static std::string escape_of(const std::string &text, size_t at, const Glyph &glyph, Form form)
+{
+    char escape[8];
+    std::string out;
+    if (text[at] == '\n') {
+        return "\\n";
+    }
+    if (form == Form::JSON) {
+        snprintf(escape, sizeof escape, "\\u%04x", glyph.code & 0xffffU);
+        return escape;
+    }
+    for (size_t i = 0; i < glyph.bytes; i++) {
+        snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(text[at + i])));
+        out += escape;
+    }
+    return out;
+}
+
+static std::string quoted(const std::string &text, Form form)
 {
     std::string out = "\"";
-    for (char c : text) {
-        unsigned char byte = static_cast<unsigned char>(c);
-        char escape[8];
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (c == '\n') {
-            out += "\\n";
-        } else if (byte < 0x20 || byte == 0x7f) {
-            snprintf(escape, sizeof escape, form == Form::JSON ? "\\u%04x" : "\\x%02x", byte);
-            out += escape;
-        } else {
-            out += c;
-        }
+    for (size_t at = 0; at < text.size();) {
+        Glyph glyph = glyph_at(text, at);
+        out += text[at] == '"' || text[at] == '\\' ? "\\" : "";
+        out += glyph.shown ? text.substr(at, glyph.bytes) : escape_of(text, at, glyph, form);
+        at += glyph.bytes;
     }
     return out + "\"";
 }
@@ -78,7 +91,7 @@ static std::string enum_text(const capnp::DynamicEnum &value, Form form)
 {
     KJ_IF_MAYBE (enumerant, value.getEnumerant()) {
         std::string name = enumerant->getProto().getName().cStr();
-        return form == Form::JSON ? "\"" + name + "\"" : name;
+        return form == Form::JSON ? quoted(name, form) : plain(name);
     }
     return std::to_string(value.getRaw()); /* newer than the schema */
 }
@@ -89,7 +102,7 @@ static std::string struct_text(const capnp::DynamicStruct::Reader &value, Form f
     auto add = [&](capnp::StructSchema::Field field) {
         std::string name = field.getProto().getName().cStr();
         out += out.empty() ? "" : ", ";
-        out += form == Form::JSON ? "\"" + name + "\": " : name + " = ";
+        out += form == Form::JSON ? quoted(name, form) + ": " : plain(name) + " = ";
         out += typed_text(value.get(field), field.getType(), form);
     };
     for (auto field : value.getSchema().getNonUnionFields()) {
@@ -105,7 +118,7 @@ static std::string struct_text(const capnp::DynamicStruct::Reader &value, Form f
 
 static std::string interface_text(const std::string &name, Form form)
 {
-    return form == Form::JSON ? "{\"interface\": \"" + name + "\"}" : "<" + name + ">";
+    return form == Form::JSON ? "{\"interface\": " + quoted(name, form) + "}" : "<" + plain(name) + ">";
 }
 
 /* Integers come out of a DynamicValue as the widest of their sign, so the declared type decides how JSON sees them. */
@@ -125,7 +138,7 @@ static std::string typed_text(const DynamicValue::Reader &value, capnp::Type typ
     case DynamicValue::FLOAT:
         return float_text(value.as<double>(), form);
     case DynamicValue::TEXT:
-        return quoted(value.as<capnp::Text>(), form);
+        return quoted(value.as<capnp::Text>().cStr(), form);
     case DynamicValue::DATA:
         return data_text(value.as<capnp::Data>(), form);
     case DynamicValue::LIST:
@@ -151,6 +164,24 @@ std::string short_name(const capnp::Schema &schema)
 {
     auto proto = schema.getProto();
     return proto.getDisplayName().cStr() + proto.getDisplayNamePrefixLength();
+}
+
+std::vector<capnp::InterfaceSchema::Method> methods_of(capnp::InterfaceSchema interface)
+{
+    std::set<uint64_t> seen = {interface.getProto().getId()};
+    std::vector<capnp::InterfaceSchema> all = {interface};
+    std::vector<capnp::InterfaceSchema::Method> out;
+    for (size_t i = 0; i < all.size(); i++) {
+        for (auto method : all[i].getMethods()) {
+            out.push_back(method);
+        }
+        for (auto base : all[i].getSuperclasses()) {
+            if (seen.insert(base.getProto().getId()).second) {
+                all.push_back(base);
+            }
+        }
+    }
+    return out;
 }
 
 std::string type_text(capnp::Type type)

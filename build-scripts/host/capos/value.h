@@ -5,6 +5,7 @@
 
 #include <capnp/dynamic.h>
 #include <string>
+#include <vector>
 
 namespace capos
 {
@@ -15,6 +16,9 @@ enum class Form { TEXT, JSON };
  * JSON: as capnp::JsonCodec has it (64-bit integers as strings, Data as an array of bytes), and a capability as
  * {"interface": "Name"}, which JsonCodec refuses to write. */
 std::string value_text(const capnp::DynamicValue::Reader &value, Form form);
+
+/* The methods of an interface and of all that it extends, a diamond's once. */
+std::vector<capnp::InterfaceSchema::Method> methods_of(capnp::InterfaceSchema interface);
 
 /* A type as in a schema: "List(Text)", "Store". */
 std::string type_text(capnp::Type type);

@@ -66,13 +66,28 @@ static const char PUT_TEXT[] = "Streams FILE, or standard input for `-`, into th
 static const char GET_TEXT[] =
     "Writes to FILE.part and renames it when all of it has come and has the right digest. A get that was interrupted\n"
     "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.";
+static const char DOWN_TEXT[] =
+    "Asks each to halt on its console; one that does not hear within five seconds is ended. A node that did not end\n"
+    "cleanly, now or before (panic, reset, killed), is named with the end of its console, and the exit status is 1.";
+static const char LOGS_TEXT[] =
+    "Of a node that does not run any more: what its console said, with names in the backtrace of a panic.";
+static const char SYMBOLIZE_TEXT[] =
+    "For logs from elsewhere; `fleet logs`, `fleet down` and `logs` do it by themselves. IMAGE is BUILD/P/P.elf, with\n"
+    "P.debug beside it, or the .debug itself, or a .sim. Without LOG it is standard input.";
 
 const std::vector<Verb> &verbs()
 {
     static const std::vector<Verb> table = {
         {"fleet up", "[FLEET]", "boots a fleet and waits until it is ready", UP_TEXT, 0, 1, fleet_up_flags(),
          run_fleet_up},
-        {"fleet down", "[NODE]...", "stops the fleet, or the named nodes, cleanly", "", 0, 64, {}, run_fleet_down},
+        {"fleet down",
+         "[NODE]...",
+         "stops the fleet, or the named nodes, cleanly",
+         DOWN_TEXT,
+         0,
+         64,
+         {},
+         run_fleet_down},
         {"fleet status", "[NODE]...", "what runs, with pids and ports", "", 0, 64, {}, run_fleet_status},
         {"fleet logs", "[NODE]", "what the serial console said", "", 0, 1, {FLAG_FOLLOW}, run_fleet_logs},
         {"node ls", "", "names, addresses, health, uptime of the running nodes", "", 0, 0, {}, run_node_ls},
@@ -88,7 +103,7 @@ const std::vector<Verb> &verbs()
         {"call", "NODE CAP.METHOD [PARAMS]", "calls a method", CALL_TEXT, 2, 3, {}, run_call},
         {"put", "NODE PATH FILE|-", "streams a file in", PUT_TEXT, 3, 3, {}, run_put},
         {"get", "NODE PATH [FILE|-]", "streams a file out; goes on after an interruption", GET_TEXT, 2, 3, {}, run_get},
-        {"logs", "NODE", "the image's log, over RPC", "", 1, 1, {FLAG_FOLLOW}, run_logs},
+        {"logs", "NODE", "the image's log, over RPC", LOGS_TEXT, 1, 1, {FLAG_FOLLOW}, run_logs},
         {"image query",
          "FILE",
          "the picture inside an image: components, wires, grants",
@@ -97,6 +112,14 @@ const std::vector<Verb> &verbs()
          1,
          {},
          run_image_query},
+        {"image symbolize",
+         "IMAGE [LOG|-]",
+         "a console log with functions and lines in its backtraces",
+         SYMBOLIZE_TEXT,
+         1,
+         2,
+         {},
+         run_image_symbolize},
         {"help", "[VERB]", "this, or all about one verb", "", 0, 2, {}, run_help},
     };
     return table;

@@ -37,6 +37,7 @@ void run_put(const Args &args);
 void run_get(const Args &args);
 void run_logs(const Args &args);
 void run_image_query(const Args &args);
+void run_image_symbolize(const Args &args);
 void run_help(const Args &args);
 
 } // namespace capos
