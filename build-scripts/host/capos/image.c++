@@ -27,6 +27,7 @@ struct Note_key {
 static const Note_key MANIFEST = {std::string("capos", 6), 1};
 static const Note_key BUILD_ID = {std::string("GNU", 4), NT_GNU_BUILD_ID};
 static constexpr off_t FILE_MAX = 256 << 20; /* the .sim of a large profile with sanitizers has a tenth */
+static constexpr uint64_t READINGS_MAX = 32; /* pointers that share a list make a small message endless to print */
 
 /* A T at that place of the file, or a refusal. */
 template <typename T> static T at(const std::string &file, uint64_t offset)
@@ -107,7 +108,9 @@ Image::Image(const std::string &name) : path(name)
     }
     words = kj::heapArray<capnp::word>(manifest.size() / sizeof(capnp::word));
     memcpy(words.begin(), manifest.data(), words.size() * sizeof(capnp::word));
-    message = std::make_unique<capnp::FlatArrayMessageReader>(words);
+    capnp::ReaderOptions limits;
+    limits.traversalLimitInWords = READINGS_MAX * words.size() + 4096;
+    message = std::make_unique<capnp::FlatArrayMessageReader>(words, limits);
     package(); /* damage shows here and not later */
 }
 
