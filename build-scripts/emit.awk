@@ -294,7 +294,7 @@ function emit_caps(    f, i, n) {
     print "    {NULL, NULL, NULL, NULL}, /* so that the array is never empty; not counted */" > f
     print "};\nconst unsigned initial_caps_count = " n + 0 ";\n" > f
     print "const struct exposed exposed_caps[] = {" > f
-    for (i = 1; i <= nexposed; i++) { print "    {\"" exposed_name[i] "\", \"" interface[exposed_to[i], exposed_what[i]] "\", " interface_id(exposed_to[i], interface[exposed_to[i], exposed_what[i]]) ", " first_prefix(exposed_to[i]) "provide_" identifier(exposed_what[i]) "}," > f }
+    for (i = 1; i <= nexposed; i++) { print "    {\"" exposed_name[i] "\", \"" interface[exposed_to[i], exposed_what[i]] "\", " exposed_id[i] ", " first_prefix(exposed_to[i]) "provide_" identifier(exposed_what[i]) "}," > f }
     print "    {NULL, NULL, 0, NULL}, /* not counted */" > f
     print "};\nconst unsigned exposed_caps_count = " nexposed + 0 ";" > f
 }
@@ -302,10 +302,13 @@ function emit_grant_wrapper(f, i) {
     prototype(f, "struct object *" first_prefix(grant_to[i]) "grant_" identifier(grant_name[i]) "(const char *scope) REQUIRES(BOOT);", "struct object")
     print "static struct object *grant_" i "(void)\n{\n    room_assert_boot();\n    return " grant_call(i) ";\n}" > f
 }
-# The id of an interface, by the capnp compiler's own reading of the component's schemas. "0ull": it names none.
-function interface_id(name, interface_name,    i, n, file, command, line, r) {
-    r = "0ull"
-    if (interface_name == "") { return r }
+# The id of an interface, by the capnp compiler's own reading of the schemas of a component and of what it needs; "": none has it.
+function interface_id(name, interface_name,    i, n, part, r) {
+    n = split(name needs[name], part, " ")
+    for (i = 1; i <= n && r == ""; i++) { r = interface_id_in(part[i], interface_name) }
+    return r
+}
+function interface_id_in(name, interface_name,    i, n, file, command, line, r, w) {
     n = split(files[name, "schema"], file, " ")
     for (i = 1; i <= n; i++) {
         command = capnp " compile -ocapnp -I'" top "/build-scripts/schema' -I'" top "/components' '" dir[name] "/" file[i] "' 2>/dev/null"
