@@ -656,12 +656,12 @@ function check_exposed(    i) {
             refuse_at(declared_at[exposed_to[i], exposed_what[i]], "'" exposed_what[i] "' is exposed but does not say its interface; write: provides " exposed_what[i] " : object.v1 INTERFACE")
             continue
         }
-        if (!("svc/node" in used_at)) { refuse_at(at_line(exposed_line[exposed_name[i]]), "expose needs 'svc/node'; add the line: component  svc/node"); continue }
         exposed_id[i] = interface_id(exposed_to[i], interface[exposed_to[i], exposed_what[i]])
         if (exposed_id[i] == "") {
             refuse_at(declared_at[exposed_to[i], exposed_what[i]], "no schema of " exposed_to[i] " or of what it needs has an interface '" interface[exposed_to[i], exposed_what[i]] "'")
             continue
         }
+        if (!("svc/node" in used_at)) { refuse_at(at_line(exposed_line[exposed_name[i]]), "expose needs 'svc/node'; add the line: component  svc/node"); continue }
         if (exposed_to[i] != "svc/node") { depends("svc/node", exposed_to[i]) }
     }
     for (i = 1; i <= nports; i++) {
