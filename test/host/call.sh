@@ -20,6 +20,9 @@ expect 0 "$capos" call "$node" echo.echo '(text = "a \"b\" \\ ü\n\x01")'
 [ "$(cat "$work/out")" = '(text = "a \"b\" \\ ü\n\x01")' ] || fail "text does not come back as it went"
 expect 0 "$capos" call --json "$node" echo.echo '{"text": "a \"b\" \\ ü\n\u0001"}'
 [ "$(json 'd["text"] == "a \"b\" \\ ü\n\u0001"')" = True ] || fail "JSON does not come back as it went"
+# libcapnp 0.9 reads \u00fc as \u0052, and Python writes JSON so.
+expect 0 "$capos" call --json "$node" echo.echo '{"text": "\u00fC \ud83d\ude00 \u0022\u005c \\u0041 \u20ac"}'
+[ "$(json 'd["text"] == "\u00fc \U0001f600 \"\\ \\u0041 \u20ac"')" = True ] || fail "escapes in JSON are misread"
 expect 0 "$capos" call "$node" echo.bytes '(data = 0x"00 ff 10")'
 out '(data = 0x"00ff10")'
 expect 0 "$capos" call --json "$node" echo.bytes '{"data": [0, 255, 16]}'

@@ -15,244 +15,44 @@
  *     deny               every Node.get is refused
  *     full               Store.put is refused as overloaded
  *     bad-schema         the schema is cut in the middle
+ *     overloaded-WHAT=N  the first N of these requests are refused: put write finish bind lookup get read node-get list
+ *                        schema echo
+ *     larger=N           a name and its blob are said to have N bytes more; larger-blob=N: the blob alone
+ *     room=BYTES         what the store has free
+ *     tell=BYTES         "moved" is printed once so many bytes were written or read
+ *     stall              Echo.delay is never answered
+ *     rude               names, reasons and log lines hold escape sequences
+ *     many-caps=N        so many capabilities are listed besides
+ *     endless-log        there is always one more line
+ *     crumbs             the schema is said to have 16 MiB and comes byte by byte
  *     window=N           more than N writes outstanding at once ends the process with status 9
  */
-#include "lib/store/store.capnp.h"
+#include "mock_store.h"
 #include "svc/echo/echo.capnp.h"
 #include "svc/node/node.capnp.h"
 
 #include <algorithm>
 #include <capnp/rpc-twoparty.h>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <kj/async-io.h>
-#include <map>
-#include <openssl/sha.h>
 #include <sstream>
-#include <string>
-#include <unistd.h>
 
 namespace
 {
 
-struct World {
-    std::map<std::string, long> faults;
-    std::map<std::string, std::string> blobs;
-    std::map<std::string, std::string> names;
-    std::string schema;
-    kj::Timer *timer = nullptr;
-    long moved = 0;
-    long writing = 0;
-
-    long fault(const char *name) const
-    {
-        auto found = faults.find(name);
-        return found == faults.end() ? 0 : found->second;
-    }
-    void move(size_t bytes)
-    {
-        moved += static_cast<long>(bytes);
-        if (fault("die-after") != 0 && moved >= fault("die-after")) {
-            _exit(0);
-        }
-    }
-    kj::Promise<void> pace() const
-    {
-        if (fault("slow") == 0) {
-            return kj::READY_NOW;
-        }
-        return timer->afterDelay(fault("slow") * kj::MILLISECONDS);
-    }
-};
-
-kj::Exception error(kj::Exception::Type type, const std::string &reason)
-{
-    return kj::Exception(type, __FILE__, __LINE__, kj::heapString(reason.c_str()));
-}
-
-std::string bytes_of(capnp::Data::Reader data)
-{
-    return std::string(reinterpret_cast<const char *>(data.begin()), data.size());
-}
-
-capnp::Data::Reader data_of(const std::string &bytes)
-{
-    return capnp::Data::Reader(reinterpret_cast<const kj::byte *>(bytes.data()), bytes.size());
-}
-
-std::string sha256(const std::string &bytes)
-{
-    unsigned char out[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(), out);
-    return std::string(reinterpret_cast<char *>(out), sizeof out);
-}
-
-class Mock_upload final : public Upload::Server
-{
-  public:
-    Mock_upload(World &w, uint64_t announced) : world(w), size(announced)
-    {
-    }
-
-  protected:
-    kj::Promise<void> write(WriteContext context) override
-    {
-        if (world.fault("stall-writes") != 0) {
-            return kj::NEVER_DONE;
-        }
-        bytes += bytes_of(context.getParams().getChunk());
-        world.move(context.getParams().getChunk().size());
-        world.writing++;
-        if (world.fault("window") != 0 && world.writing > world.fault("window")) {
-            _exit(9);
-        }
-        return world.pace().then([this]() { world.writing--; });
-    }
-    kj::Promise<void> done(DoneContext) override
-    {
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> finish(FinishContext context) override
-    {
-        if (bytes.size() != size) {
-            return error(kj::Exception::Type::FAILED, "another size than announced");
-        }
-        std::string digest = sha256(bytes);
-        world.blobs[digest] = bytes;
-        if (world.fault("wrong-digest") != 0) {
-            digest[0] = static_cast<char>(digest[0] ^ 1);
-        }
-        context.getResults().setDigest(data_of(digest));
-        return kj::READY_NOW;
-    }
-
-  private:
-    World &world;
-    uint64_t size;
-    std::string bytes;
-};
-
-class Mock_source final : public ByteSource::Server
-{
-  public:
-    Mock_source(World &w, const std::string &content) : world(w), bytes(content)
-    {
-    }
-
-  protected:
-    kj::Promise<void> read(ReadContext context) override
-    {
-        return world.pace().then([this, context]() mutable { answer(context); });
-    }
-    kj::Promise<void> size(SizeContext context) override
-    {
-        context.getResults().setBytes(bytes.size());
-        return kj::READY_NOW;
-    }
-
-  private:
-    void answer(ReadContext context)
-    {
-        uint64_t offset = std::min<uint64_t>(context.getParams().getOffset(), bytes.size());
-        uint64_t limit = std::min<uint64_t>(context.getParams().getLimit(), 65536);
-        limit = world.fault("short-reads") != 0 ? std::min<uint64_t>(limit, 1000) : limit;
-        std::string chunk = bytes.substr(offset, limit);
-        uint64_t flip = static_cast<uint64_t>(world.fault("flip-byte"));
-        if (flip >= offset + (flip == 0) && flip < offset + chunk.size()) {
-            chunk[flip - offset] = static_cast<char>(chunk[flip - offset] ^ 1);
-        }
-        world.move(chunk.size());
-        context.getResults().setChunk(data_of(chunk));
-    }
-
-    World &world;
-    std::string bytes;
-};
-
-class Mock_store final : public Store::Server
-{
-  public:
-    explicit Mock_store(World &w) : world(w)
-    {
-    }
-
-  protected:
-    kj::Promise<void> put(PutContext context) override
-    {
-        if (world.fault("full") != 0) {
-            return error(kj::Exception::Type::OVERLOADED, "no room for the blob");
-        }
-        context.getResults().setUpload(kj::heap<Mock_upload>(world, context.getParams().getSize()));
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> get(GetContext context) override
-    {
-        auto found = world.blobs.find(bytes_of(context.getParams().getDigest()));
-        if (found == world.blobs.end()) {
-            return error(kj::Exception::Type::FAILED, "not-found: no such blob");
-        }
-        context.getResults().setBlob(kj::heap<Mock_source>(world, found->second));
-        context.getResults().setSize(found->second.size());
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> info(InfoContext context) override
-    {
-        context.getResults().setTotalBytes(1 << 30);
-        context.getResults().setBlobs(world.blobs.size());
-        return kj::READY_NOW;
-    }
-
-  private:
-    World &world;
-};
-
-class Mock_names final : public Namespace::Server
-{
-  public:
-    explicit Mock_names(World &w) : world(w)
-    {
-    }
-
-  protected:
-    kj::Promise<void> bind(BindContext context) override
-    {
-        auto params = context.getParams();
-        context.getResults().setPrevious(data_of(world.names[params.getName().cStr()]));
-        world.names[params.getName().cStr()] = bytes_of(params.getDigest());
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> lookup(LookupContext context) override
-    {
-        auto found = world.names.find(context.getParams().getName().cStr());
-        if (found != world.names.end()) {
-            context.getResults().setDigest(data_of(found->second));
-            context.getResults().setSize(world.blobs[found->second].size());
-            context.getResults().setPresent(true);
-        }
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> list(ListContext context) override
-    {
-        auto entries = context.getResults().initEntries(static_cast<unsigned>(world.names.size()));
-        unsigned i = 0;
-        for (auto &name : world.names) {
-            entries[i].setName(name.first.c_str());
-            entries[i].setDigest(data_of(name.second));
-            entries[i++].setSize(world.blobs[name.second].size());
-        }
-        return kj::READY_NOW;
-    }
-
-  private:
-    World &world;
-};
-
 class Mock_echo final : public Echo::Server
 {
+  public:
+    explicit Mock_echo(World &w) : world(w)
+    {
+    }
+
   protected:
     kj::Promise<void> echo(EchoContext context) override
     {
+        if (world.busy("echo")) {
+            return too_busy();
+        }
         context.getResults().setText(context.getParams().getText());
         return kj::READY_NOW;
     }
@@ -270,7 +70,24 @@ class Mock_echo final : public Echo::Server
     {
         return error(kj::Exception::Type::FAILED, context.getParams().getReason().cStr());
     }
+    kj::Promise<void> delay(DelayContext context) override
+    {
+        return world.fault("stall") != 0 ? kj::Promise<void>(kj::NEVER_DONE) : Echo::Server::delay(context);
+    }
+
+  private:
+    World &world;
 };
+
+const char RUDE[] = "a\x1b[2J\x1b]0;title\x07\x7f\xc2\x9b"
+                    "31m\xff\xe2\x80\xae\nb";
+
+void fill_cap(CapInfo::Builder cap, const char *name, uint64_t id, const char *interface)
+{
+    cap.setName(name);
+    cap.setInterfaceId(id);
+    cap.setInterface(interface);
+}
 
 class Mock_node final : public Node::Server
 {
@@ -297,35 +114,45 @@ class Mock_node final : public Node::Server
     }
     kj::Promise<void> list(ListContext context) override
     {
-        auto caps = context.getResults().initCaps(3);
-        caps[0].setName("store");
-        caps[0].setInterfaceId(capnp::typeId<Store>());
-        caps[0].setInterface("Store");
-        caps[1].setName("names");
-        caps[1].setInterfaceId(capnp::typeId<Namespace>());
-        caps[1].setInterface("Namespace");
-        caps[2].setName("echo");
-        caps[2].setInterfaceId(capnp::typeId<Echo>());
-        caps[2].setInterface("Echo");
+        if (world.busy("list")) {
+            return too_busy();
+        }
+        unsigned extra = static_cast<unsigned>(world.fault("many-caps"));
+        auto caps = context.getResults().initCaps(3 + extra);
+        fill_cap(caps[0], "store", capnp::typeId<Store>(), world.fault("rude") != 0 ? RUDE : "Store");
+        fill_cap(caps[1], "names", capnp::typeId<Namespace>(), "Namespace");
+        fill_cap(caps[2], "echo", capnp::typeId<Echo>(), "Echo");
         return kj::READY_NOW;
     }
     kj::Promise<void> get(GetContext context) override
     {
+        if (world.busy("node-get")) {
+            return too_busy();
+        }
         std::string name = context.getParams().getName().cStr();
         if (world.fault("deny") != 0 || (name != "store" && name != "names" && name != "echo")) {
-            return error(kj::Exception::Type::FAILED, "denied: this session has no '" + name + "'");
+            return error(kj::Exception::Type::FAILED,
+                         "denied: this session has no '" + name + "'" + (world.fault("rude") != 0 ? RUDE : ""));
         }
         if (name == "store") {
             context.getResults().setCap(kj::heap<Mock_store>(world));
         } else if (name == "names") {
             context.getResults().setCap(kj::heap<Mock_names>(world));
         } else {
-            context.getResults().setCap(kj::heap<Mock_echo>());
+            context.getResults().setCap(kj::heap<Mock_echo>(world));
         }
         return kj::READY_NOW;
     }
     kj::Promise<void> schema(SchemaContext context) override
     {
+        if (world.busy("schema")) {
+            return too_busy();
+        }
+        if (world.fault("crumbs") != 0) {
+            context.getResults().setData(data_of("x"));
+            context.getResults().setTotal(16 << 20);
+            return kj::READY_NOW;
+        }
         size_t total = world.fault("bad-schema") != 0 ? world.schema.size() / 2 / 8 * 8 : world.schema.size();
         size_t offset = std::min<size_t>(context.getParams().getOffset(), total);
         size_t limit = std::min<size_t>(context.getParams().getLimit(), 4096);
@@ -335,10 +162,11 @@ class Mock_node final : public Node::Server
     }
     kj::Promise<void> logs(LogsContext context) override
     {
-        if (context.getParams().getSince() == 0) {
-            context.getResults().initLines(1).set(0, "a line");
+        uint64_t since = context.getParams().getSince();
+        if (since == 0 || world.fault("endless-log") != 0) {
+            context.getResults().initLines(1).set(0, world.fault("rude") != 0 ? RUDE : "a line");
         }
-        context.getResults().setNext(1);
+        context.getResults().setNext(world.fault("endless-log") != 0 ? since + 1 : 1);
         return kj::READY_NOW;
     }
 

@@ -5,8 +5,8 @@ MOCK_SCHEMAS := svc/node/node.capnp lib/store/store.capnp svc/echo/echo.capnp
 $(foreach s,$(filter-out $(HOST_SCHEMAS),$(MOCK_SCHEMAS)),$(eval $(call host_schema,$s,$(SRC)/components)))
 HOST_SCHEMAS += $(MOCK_SCHEMAS)
 
-build/test/host/mock_node: $(SRC)/test/host/mock_node.c++ $(patsubst %,build/host/gen/%.o,$(MOCK_SCHEMAS)) $(CONFIGURED)
-	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) -Ibuild/host/gen -o $@ $(filter %.c++ %.o,$^) -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
+build/test/host/mock_node: $(SRC)/test/host/mock_node.c++ $(wildcard $(SRC)/test/host/mock_*.h) $(patsubst %,build/host/gen/%.o,$(MOCK_SCHEMAS)) $(CONFIGURED)
+	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) -I$(SRC)/test/host -Ibuild/host/gen -o $@ $(filter %.c++ %.o,$^) -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
 build/test/host/schema.bin: $(addprefix $(SRC)/components/,$(MOCK_SCHEMAS))
 	@$(STEP) SCHEMA $@ $(SRC)/build-scripts/to-file $@ /dev/null $(CAPNP) compile -o- --src-prefix=$(SRC)/components $^
 CHECK_NEEDS += $(call want,build/test/host/mock_node build/test/host/schema.bin,unit)

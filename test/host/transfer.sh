@@ -61,7 +61,7 @@ err 'no answer for 1 s'
 
 mock --fault full
 expect 1 "$capos" put "$node" /a file
-err 'overloaded: no room for the blob'
+err 'overloaded: no room for the blob; try again later (asked 6 times)'
 mock --fault deny
 expect 1 "$capos" put "$node" /a file
 err 'denied:'
@@ -89,3 +89,85 @@ echo 'another digest' >back.part.sha256
 expect 0 "$capos" get "$node" /a back --json
 [ "$(json 'int(d["resumedAt"])')" = 0 ] || fail "went on from a part of another blob"
 same file back
+
+# overloaded now and then: asked again; too often: said so, and nothing is bound
+mock --fault overloaded-put=2 --fault overloaded-write=1 --fault overloaded-finish=1 --fault overloaded-bind=2 --fault overloaded-node-get=2
+expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" get "$node" /a back
+same file back
+mock --fault overloaded-lookup=2 --fault overloaded-get=2 --fault overloaded-read=3
+expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" get "$node" /a back
+same file back
+mock --fault overloaded-write=99
+expect 1 "$capos" put "$node" /a file
+err 'overloaded: busy; try again later (asked 6 times)'
+expect 1 "$capos" get "$node" /a
+err 'not-found:'
+mock --fault overloaded-read=32 # 16 at once, then 8, 4, 2, 1, 1
+expect 0 "$capos" put "$node" /a file
+expect 1 "$capos" get "$node" /a back
+err 'overloaded: busy; try again later (asked 6 times)'
+expect 0 "$capos" get "$node" /a back
+same file back
+
+# interrupted: a put leaves the name as it was, a get leaves a part that the next one takes up; both say so
+interrupt() { # COMMAND...: once the node has moved enough
+    background "$@"
+    read -r _ <&8
+    kill -TERM "$background"
+    got=0
+    wait "$background" || got=$?
+    [ "$got" = 143 ] || fail "'$*' ended with $got when it was interrupted"
+}
+mock --fault tell=300000 --fault slow=20
+interrupt "$capos" put "$node" /a file
+err "capos: interrupted; the node's files are as they were"
+expect 1 "$capos" get "$node" /a
+err 'not-found:'
+rm -f back
+mock --fault tell=3300000 --fault slow=20
+expect 0 "$capos" put "$node" /a file
+interrupt "$capos" get "$node" /a back
+err 'goes on from FILE.part'
+[ ! -e back ] && [ -e back.part ] || fail "an interrupted get left a file, or no part"
+expect 0 "$capos" get "$node" /a back --json
+same file back
+
+# where the bytes go: into a directory, to a device as they are, never over another get's part, never onto a full disk
+mock
+expect 0 "$capos" put "$node" /a/file file
+mkdir folder
+expect 0 "$capos" get "$node" /a/file folder
+same file folder/file
+mkfifo pipe
+cat pipe >through &
+expect 0 "$capos" get "$node" /a/file pipe
+wait $!
+same file through
+[ -p pipe ] || fail "a FIFO was replaced by a file"
+: >held.part
+expect 1 flock held.part "$capos" get "$node" /a/file held
+err 'another get writes held.part'
+mock --fault larger=1000000000000000
+expect 0 "$capos" put "$node" /a file
+expect 1 "$capos" get "$node" /a new
+err 'no room in . for the 909.5 TiB to come'
+[ ! -e new ] || fail "a file was begun that has no room"
+mock --fault larger-blob=1
+expect 0 "$capos" put "$node" /a file
+expect 1 "$capos" get "$node" /a new
+err 'corrupt:'
+
+# a pipe without an end is not collected beyond what the node has room for
+mock --fault room=1000000
+expect 1 sh -c "yes | '$capos' put '$node' /a -"
+err 'full: standard input holds more than the 976.6 KiB'
+expect 1 env TMPDIR=/nonexistent "$capos" put "$node" /a - </dev/null
+err '/nonexistent/capos-spool'
+
+# a bar is for terminals
+expect 0 "$capos" put "$node" /a file
+[ ! -s err ] || fail "there is a progress bar in a file"
+expect 0 script -qec "'$capos' put '$node' /a file" bar
+grep -q '###' bar || fail "no progress bar on a terminal"

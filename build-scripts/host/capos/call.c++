@@ -2,11 +2,11 @@
  * call.c++: call: any method of any capability of any image, by the schema that the image hands out.
  */
 #include "fail.h"
+#include "json.h"
 #include "session.h"
 #include "value.h"
 #include "verbs.h"
 
-#include <capnp/compat/json.h>
 #include <capnp/serialize-text.h>
 
 namespace capos
@@ -29,7 +29,7 @@ static void fill_params(const std::string &text, Form form, capnp::DynamicStruct
 {
     auto problem = kj::runCatchingExceptions([&]() {
         if (form == Form::JSON) {
-            capnp::JsonCodec().decode(kj::ArrayPtr<const char>(text.data(), text.size()), params);
+            from_json(text, params);
         } else {
             capnp::TextCodec().decode(text.c_str(), params);
         }
@@ -54,10 +54,12 @@ void run_call(const Args &args)
     auto interface = session.interface_of(name);
     auto method = find_method(interface, what.substr(dot + 1));
     auto cap = session.cap(name).castAs<capnp::DynamicCapability>(interface);
-    auto request = cap.newRequest(method);
-    fill_params(args.words.size() > 2 ? args.words[2] : form == Form::JSON ? "{}" : "()", form, request);
-    kj::Promise<capnp::Response<capnp::DynamicStruct>> sent = request.send();
-    auto answer = session.await(kj::mv(sent));
+    auto send = [&]() {
+        auto request = cap.newRequest(method);
+        fill_params(args.words.size() > 2 ? args.words[2] : form == Form::JSON ? "{}" : "()", form, request);
+        return kj::Promise<capnp::Response<capnp::DynamicStruct>>(request.send());
+    };
+    auto answer = args.has("--retry") ? session.ask(send) : session.await(send());
     capnp::DynamicStruct::Reader result = answer;
     printf("%s\n", value_text(result, form).c_str());
 }

@@ -64,7 +64,7 @@ Failure failure_of(const kj::Exception &e)
     case kj::Exception::Type::DISCONNECTED:
         return {Exit::UNREACHABLE, "disconnected", reason};
     case kj::Exception::Type::OVERLOADED:
-        return {Exit::REFUSED, "overloaded", reason};
+        return {Exit::REFUSED, "overloaded", reason + "; try again later"};
     case kj::Exception::Type::UNIMPLEMENTED:
         return {Exit::REFUSED, "unimplemented", reason};
     case kj::Exception::Type::FAILED:

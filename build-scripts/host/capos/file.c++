@@ -97,7 +97,7 @@ File spool_file()
         fail_errno(path);
     }
     unlink(path.c_str());
-    return File(fd, path);
+    return File(fd, path + " ($TMPDIR names another place for it)");
 }
 
 } // namespace capos

@@ -20,6 +20,12 @@ template <typename Reader> std::string to_json(Reader value)
     return plain_json(codec.encode(value).cStr());
 }
 
+template <typename Builder> void from_json(const std::string &text, Builder out)
+{
+    std::string json = unescaped_json(text);
+    capnp::JsonCodec().decode(kj::ArrayPtr<const char>(json.data(), json.size()), out);
+}
+
 template <typename Reader> void print_json(Reader value)
 {
     printf("%s\n", to_json(value).c_str());

@@ -32,7 +32,7 @@ kj::Duration Backoff::next(const kj::Exception &e)
     }
     if (tries == TRIES_MAX) {
         Failure failure = failure_of(e);
-        refuse(failure.kind, failure.reason + " (asked " + std::to_string(tries) + " times; try again later)");
+        refuse(failure.kind, failure.reason + " (asked " + std::to_string(tries) + " times)");
     }
     return (FIRST_PAUSE_MS << (tries - 1)) * kj::MILLISECONDS;
 }

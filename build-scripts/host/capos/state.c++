@@ -135,8 +135,7 @@ bool is_node_name(const std::string &name)
 
 static void parse_record(const std::string &file, const std::string &text, Node_record &record)
 {
-    auto problem = kj::runCatchingExceptions(
-        [&]() { capnp::JsonCodec().decode(kj::ArrayPtr<const char>(text.data(), text.size()), *record); });
+    auto problem = kj::runCatchingExceptions([&]() { from_json(text, *record); });
     KJ_IF_MAYBE (e, problem) {
         refuse("failed", file + " is damaged (" + failure_of(*e).reason + "); remove its folder, and what it started");
     }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 
 namespace capos
 {
@@ -85,6 +86,48 @@ std::string plain_json(const std::string &json)
             out += escape;
         }
         at += glyph.bytes;
+    }
+    return out;
+}
+
+/* The four digits behind the \u at `at`, or -1. */
+static long unit_at(const std::string &json, size_t at)
+{
+    std::string digits = at < json.size() && json.compare(at, 2, "\\u") == 0 ? json.substr(at + 2, 4) : "";
+    bool all = digits.size() == 4 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    return all ? strtol(digits.c_str(), nullptr, 16) : -1;
+}
+
+static std::string utf8(uint32_t code)
+{
+    static const uint32_t LARGEST[] = {0x7f, 0x7ff, 0xffff, 0x10ffff};
+    static const unsigned LEAD[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = 0;
+    while (code > LARGEST[more]) {
+        more++;
+    }
+    std::string out(1, static_cast<char>(LEAD[more] | code >> (6 * more)));
+    while (more-- > 0) {
+        out += static_cast<char>(0x80 | (code >> (6 * more) & 0x3f));
+    }
+    return out;
+}
+
+std::string unescaped_json(const std::string &json)
+{
+    std::string out;
+    for (size_t at = 0; at < json.size();) {
+        long unit = unit_at(json, at);
+        if (unit < 0 || unit == '"' || unit == '\\') {
+            size_t size = json[at] != '\\' ? 1 : unit < 0 ? 2 : 6; /* an escaped backslash begins no escape */
+            out += unit < 0 ? json.substr(at, size) : std::string("\\") + static_cast<char>(unit);
+            at += size;
+            continue;
+        }
+        long low = unit_at(json, at + 6);
+        bool pair = unit >= 0xd800 && unit < 0xdc00 && low >= 0xdc00 && low < 0xe000;
+        out += utf8(static_cast<uint32_t>(pair ? 0x10000 + (unit - 0xd800) * 0x400 + (low - 0xdc00) : unit));
+        at += pair ? 12 : 6;
     }
     return out;
 }

@@ -28,6 +28,10 @@ std::string plain(const std::string &text, const std::string &keep = "");
 /* JSON in which what is not printable stands as \u escapes. */
 std::string plain_json(const std::string &json);
 
+/* JSON without \u escapes but those of a quote and a backslash: JsonCodec of libcapnp 0.9 reads the digits a to f of one as
+ * 0 to 5, and knows no pairs. */
+std::string unescaped_json(const std::string &json);
+
 /* plain() for text that comes in pieces: a character that is cut by the end of a piece waits for the next one. */
 class Plain_stream
 {

@@ -11,6 +11,7 @@ namespace capos
 {
 
 static const Flag FLAG_FOLLOW = {"-f", nullptr, "go on with what comes"};
+static const Flag FLAG_RETRY = {"--retry", nullptr, "ask again when overloaded; the method may then run twice"};
 
 const std::vector<Flag> &common_flags()
 {
@@ -65,7 +66,8 @@ static const char PUT_TEXT[] = "Streams FILE, or standard input for `-`, into th
                                "and has answered the digest that we computed. Until then PATH is what it was.";
 static const char GET_TEXT[] =
     "Writes to FILE.part and renames it when all of it has come and has the right digest. A get that was interrupted\n"
-    "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.";
+    "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.\n"
+    "In a FILE that is a directory, it gets that name too.";
 static const char DOWN_TEXT[] =
     "Asks each to halt on its console; one that does not hear within five seconds is ended. A node that did not end\n"
     "cleanly, now or before (panic, reset, killed), is named with the end of its console, and the exit status is 1.";
@@ -100,7 +102,7 @@ const std::vector<Verb> &verbs()
          64,
          {},
          run_describe},
-        {"call", "NODE CAP.METHOD [PARAMS]", "calls a method", CALL_TEXT, 2, 3, {}, run_call},
+        {"call", "NODE CAP.METHOD [PARAMS]", "calls a method", CALL_TEXT, 2, 3, {FLAG_RETRY}, run_call},
         {"put", "NODE PATH FILE|-", "streams a file in", PUT_TEXT, 3, 3, {}, run_put},
         {"get", "NODE PATH [FILE|-]", "streams a file out; goes on after an interruption", GET_TEXT, 2, 3, {}, run_get},
         {"logs", "NODE", "the image's log, over RPC", LOGS_TEXT, 1, 1, {FLAG_FOLLOW}, run_logs},
