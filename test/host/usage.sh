@@ -7,25 +7,41 @@
 expect 0 "$capos" --version
 out "capos $(cat "$SRC/VERSION")"
 expect 0 "$capos" help
-for verb in 'fleet up' 'fleet down' 'fleet status' 'fleet logs' 'node ls' ls describe call put get 'image query' 'image symbolize' help; do
-    grep -q "^  capos $verb\( \|$\)" "$work/out" || fail "help does not mention '$verb'"
-done
-for verb in 'fleet up' 'node ls' call put; do
+# One table: help, completion and, by this test, the man page have the same verbs and options.
+verbs=$(sed -n 's/^  capos //p' "$work/out" | sed -e 's/  .*//' -e 's/ [A-Z[].*//' | sort)
+[ "$(echo "$verbs" | grep -c .)" -ge 13 ] || fail "help lists hardly any verbs"
+[ "$(sed -n 's/^\.B capos \([a-z ]*\)$/\1/p' "$SRC/docs/man/capos.1" | sort -u | grep -vx 'help')" = "$(echo "$verbs" | grep -vx 'help')" ] ||
+    fail "the man page has other verbs than help: $verbs"
+{ "$capos" help --completion; cat "$SRC/build-scripts/host/capos/completion.bash"; } >"$work/completion"
+echo "$verbs" | while read -r verb; do
     # shellcheck disable=SC2086
     expect 0 "$capos" help $verb
     out "capos $verb"
-    grep -q "^\.B capos $verb\$" "$SRC/docs/man/capos.1" || fail "the man page does not mention '$verb'"
-done
+    for option in $(sed -n 's/^  \(-[a-z-]*\).*/\1/p' "$work/out"); do
+        escaped=$(echo "$option" | sed 's/-/\\-/g')
+        grep -qF -- "$escaped" "$SRC/docs/man/capos.1" || fail "the man page does not mention $option of $verb"
+    done
+done || exit 1
 expect 0 "$capos" help fleet
 out 'capos fleet status'
 expect 0 "$capos" call --help
 out 'CAP.METHOD'
 
-# Every option of every verb is in the man page and known to the completion.
-for option in $("$capos" help fleet up | sed -n 's/^  \(--[a-z-]*\).*/\1/p'); do
-    grep -qF -- "$(echo "$option" | sed 's/-/\\-/g')" "$SRC/docs/man/capos.1" || fail "the man page does not mention $option"
-    grep -qF -- "$option" "$SRC/build-scripts/host/capos/completion.bash" || fail "the completion does not know $option"
-done
+# completes WORDS...: what bash offers for the last of them.
+completes() {
+    bash -c '. "$1"; shift; COMP_WORDS=(capos "$@"); COMP_CWORD=$#; _capos; echo "${COMPREPLY[*]}"' - "$work/completion" "$@"
+}
+mkdir -p "$CAPOS_STATE/alpha"
+: >"$CAPOS_STATE/alpha/node.json"
+[ "$(completes f)" = fleet ] || fail "no completion of a verb"
+[ "$(completes fleet '')" = 'up down status logs' ] || fail "no completion of a verb's second word"
+[ "$(completes ls al)" = alpha ] && [ "$(completes fleet logs a)" = alpha ] && [ "$(completes put '')" = alpha ] || fail "no completion of a node"
+[ "$(completes fleet down alpha a)" = alpha ] || fail "no completion of a second node"
+[ -z "$(completes put alpha a)" ] || fail "a path is completed as a node"
+[ "$(completes fleet up --pl)" = --platform ] || fail "no completion of an option"
+[ "$(completes fleet up --platform s)" = sim ] || fail "no completion of an option's value"
+[ "$(completes help im)" = image ] || fail "no completion of help"
+rm -r "$CAPOS_STATE/alpha"
 
 expect 2 "$capos"
 expect 2 "$capos" frobnicate

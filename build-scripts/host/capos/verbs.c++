@@ -3,6 +3,7 @@
  */
 #include "verbs.h"
 
+#include "completion.h"
 #include "fail.h"
 
 #include <cstdio>
@@ -12,6 +13,8 @@ namespace capos
 
 static const Flag FLAG_FOLLOW = {"-f", nullptr, "go on with what comes"};
 static const Flag FLAG_RETRY = {"--retry", nullptr, "ask again when overloaded; the method may then run twice"};
+static const Flag FLAG_COMPLETION = {"--completion", nullptr,
+                                     "the table for bash completion instead, which `make install` installs"};
 
 const std::vector<Flag> &common_flags()
 {
@@ -122,7 +125,7 @@ const std::vector<Verb> &verbs()
          2,
          {},
          run_image_symbolize},
-        {"help", "[VERB]", "this, or all about one verb", "", 0, 2, {}, run_help},
+        {"help", "[VERB]", "this, or all about one verb", "", 0, 2, {FLAG_COMPLETION}, run_help},
     };
     return table;
 }
@@ -161,6 +164,10 @@ static void print_overview()
 
 void run_help(const Args &args)
 {
+    if (args.has("--completion")) {
+        print_completion();
+        return;
+    }
     std::string wanted;
     for (const std::string &word : args.words) {
         wanted += (wanted.empty() ? "" : " ") + word;
