@@ -58,7 +58,7 @@ static kj::Exception attempt_late()
 static std::string connect_trouble(const kj::Exception &e)
 {
     std::string reason = failure_of(e).reason;
-    if (reason == "attempt timed out") {
+    if (e.getType() == kj::Exception::Type::OVERLOADED) { /* attempt_late() */
         return "it accepts the connection but says nothing";
     }
     size_t expression = reason.find("): ");
