@@ -14,7 +14,7 @@ refuses() {
     serial 'boot refused'
     expect 0 "$capos" fleet status store --json
     [ "$(json 'd["nodes"][0]["state"]')" = refused ] || fail "the state of an image that refused to boot"
-    expect 0 "$capos" fleet down
+    expect 1 "$capos" fleet down
 }
 refuses 'no virtio network device' --no-net
 refuses 'no virtio disk' --no-disk
