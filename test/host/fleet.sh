@@ -37,6 +37,12 @@ for machine in q35 pc microvm; do
     out 'clean shutdown'
     gone "$pid"
 done
+# a platform's own name is as good, and one that QEMU is not has its stand-in
+for platform in kvm-q35 gce; do
+    expect 0 up good --detach --machine "$platform" --json
+    [ "$(json 'd["nodes"][0]["machine"]')" = q35 ] || fail "the machine of $platform"
+    expect 0 "$capos" fleet down
+done
 expect 0 "$capos" fleet status --json
 [ "$(json 'd["nodes"]')" = '[]' ] || fail "a node is left in the state"
 
@@ -148,6 +154,7 @@ err './configure absent && make'
 expect 2 up
 err 'which?'
 expect 2 up good --machine z80
+err "not q35|microvm|pc"
 expect 2 up good --disk-size much
 expect 1 env QEMU=/nonexistent "$capos" fleet up good --detach
 err 'cannot run /nonexistent'

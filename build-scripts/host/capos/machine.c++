@@ -22,50 +22,73 @@ static std::string escaped(const std::string &text)
     return out;
 }
 
-class Command
+static const std::vector<Machine> &machines()
 {
-  public:
-    explicit Command(bool mmio) : bus(mmio ? "-device" : "-pci")
-    {
-    }
-    void add(const std::string &flag, const std::string &value)
-    {
-        argv.push_back(flag);
-        argv.push_back(value);
-    }
-    /* virtio-net-pci on a PCI machine, virtio-net-device on microvm. */
-    void virtio(const std::string &kind, const std::string &properties)
-    {
-        add("-device", "virtio-" + kind + bus + properties);
-    }
-    std::vector<std::string> argv;
+    static const std::vector<Machine> table = {
+#include "machines.inc"
+    };
+    return table;
+}
 
-  private:
-    const std::string bus;
-};
+const Machine *find_machine(const std::string &name)
+{
+    for (const Machine &machine : machines()) {
+        if (machine.name == name && !machine.stand_in.empty()) {
+            return find_machine(machine.stand_in);
+        }
+        if (machine.name == name || (!machine.type.empty() && machine.type == name)) {
+            return &machine;
+        }
+    }
+    return nullptr;
+}
+
+static std::string list_types()
+{
+    std::string list;
+    for (const Machine &machine : machines()) {
+        if (!machine.type.empty()) {
+            list += (list.empty() ? "" : "|") + machine.type;
+        }
+    }
+    return list;
+}
+
+const std::string &machine_choices()
+{
+    static const std::string list = list_types();
+    return list;
+}
+
+using Command = std::vector<std::string>;
+
+static void add(Command &command, const std::string &flag, const std::string &value)
+{
+    command.push_back(flag);
+    command.push_back(value);
+}
 
 static void add_machine(Command &command, const Launch &launch)
 {
-    command.argv.insert(command.argv.end(),
-                        {"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", launch.name});
-    command.add("-machine", launch.machine + ",accel=" + launch.accel);
-    if (launch.machine == "microvm") {
-        command.add("-global", "virtio-mmio.force-legacy=false");
-    }
-    command.add("-cpu", launch.cpu);
-    command.add("-m", std::to_string(launch.memory_bytes / 1024) + "K");
-    command.add("-kernel", launch.image);
+    command.insert(command.end(),
+                   {"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", launch.name});
+    add(command, "-machine", launch.machine.type + ",accel=" + launch.accel);
+    command.insert(command.end(), launch.machine.arguments.begin(), launch.machine.arguments.end());
+    add(command, "-cpu", launch.cpu);
+    add(command, "-m", std::to_string(launch.memory_bytes / 1024) + "K");
+    add(command, "-kernel", launch.image);
     if (!launch.append.empty()) {
-        command.add("-append", launch.append);
+        add(command, "-append", launch.append);
     }
-    command.add("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+    add(command, "-device", launch.machine.exit);
 }
 
 static void add_console(Command &command, const Launch &launch)
 {
-    command.add("-chardev", "socket,id=console,server=on,wait=off,logappend=off,path=" + escaped(launch.console) +
-                                ",logfile=" + escaped(launch.log));
-    command.add("-serial", "chardev:console");
+    add(command, "-chardev",
+        "socket,id=console,server=on,wait=off,logappend=off,path=" + escaped(launch.console) +
+            ",logfile=" + escaped(launch.log));
+    add(command, "-serial", "chardev:console");
 }
 
 static void add_net(Command &command, const Launch &launch)
@@ -74,23 +97,21 @@ static void add_net(Command &command, const Launch &launch)
     for (const Port_map &port : launch.ports) {
         user += ",hostfwd=tcp:127.0.0.1:" + std::to_string(port.host) + "-:" + std::to_string(port.guest);
     }
-    command.add("-netdev", user);
-    /* Without romfile= the firmware looks for something to boot from in the card's ROM. */
-    bool pci = launch.machine != "microvm";
-    command.virtio("net", std::string(",netdev=net0") + (pci ? ",romfile=" : ""));
+    add(command, "-netdev", user);
+    add(command, "-device", launch.machine.nic + ",netdev=net0");
 }
 
 static void add_disk(Command &command, const Launch &launch)
 {
-    command.add("-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + escaped(launch.disk));
-    command.virtio("blk", ",drive=disk0");
+    add(command, "-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + escaped(launch.disk));
+    add(command, "-device", launch.machine.disk + ",drive=disk0");
 }
 
 std::vector<std::string> qemu_command(const Launch &launch)
 {
     const char *qemu = getenv("QEMU");
-    Command command(launch.machine == "microvm");
-    command.argv.push_back(qemu != nullptr && *qemu != '\0' ? qemu : "qemu-system-x86_64");
+    Command command;
+    command.push_back(qemu != nullptr && *qemu != '\0' ? qemu : "qemu-system-x86_64");
     add_machine(command, launch);
     add_console(command, launch);
     if (launch.net) {
@@ -100,14 +121,14 @@ std::vector<std::string> qemu_command(const Launch &launch)
         add_disk(command, launch);
     }
     if (launch.rng) {
-        command.virtio("rng", "");
+        add(command, "-device", launch.machine.rng);
     }
     if (launch.gdb != 0) {
-        command.add("-gdb", "tcp:127.0.0.1:" + std::to_string(launch.gdb));
-        command.argv.push_back("-S");
+        add(command, "-gdb", "tcp:127.0.0.1:" + std::to_string(launch.gdb));
+        command.push_back("-S");
     }
-    command.argv.insert(command.argv.end(), launch.extra.begin(), launch.extra.end());
-    return command.argv;
+    command.insert(command.end(), launch.extra.begin(), launch.extra.end());
+    return command;
 }
 
 } // namespace capos

@@ -16,12 +16,31 @@ struct Port_map {
     unsigned host;
 };
 
+/* A machine that an image runs on, as platform/NAME/platform.conf has it. */
+struct Machine {
+    std::string name;     /* "kvm-q35" */
+    std::string stand_in; /* the machine to take instead, or "" */
+    std::string type;     /* QEMU's name for it, "q35" */
+    std::string cpu;
+    std::vector<std::string> arguments;
+    std::string nic; /* devices with their options, "virtio-net-pci,romfile=" */
+    std::string disk;
+    std::string rng;
+    std::string exit;
+};
+
+/* By its own name or by QEMU's; NULL when there is none. */
+const Machine *find_machine(const std::string &name);
+
+/* "microvm|pc|q35": QEMU's names. */
+const std::string &machine_choices();
+
 struct Launch {
     std::string name;    /* of the node */
     std::string profile; /* of the image */
     std::string image;
     std::string platform; /* qemu, sim */
-    std::string machine;  /* q35, pc, microvm */
+    Machine machine;      /* of qemu */
     std::string accel;    /* tcg, kvm */
     std::string cpu;
     uint64_t memory_bytes;

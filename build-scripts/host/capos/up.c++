@@ -28,6 +28,7 @@
 namespace capos
 {
 
+static constexpr char DEFAULT_MACHINE[] = "kvm-q35"; /* for a profile of platform sim */
 static constexpr unsigned TAIL_LINES = 15;
 static constexpr char BLANK_MARK[] = "capos blank disk v1\n";
 
@@ -74,12 +75,6 @@ static std::string choose_profile(const Args &args, const std::string &build, co
                              : "which? there are several images in " + build + ":" + list);
     }
     return built[0];
-}
-
-static std::string default_machine(BootPackage::Reader package)
-{
-    std::string platform = package.getPlatform().cStr();
-    return platform == "microvm" || platform == "pc" ? platform : "q35";
 }
 
 /* The host port that the user asked for, or 0. `--port 7000` means the port called rpc. */
@@ -143,12 +138,14 @@ static std::string choose_disk(const Args &args, BootPackage::Reader package, co
 
 static void choose_machine(const Args &args, const State &state, BootPackage::Reader package, Launch &launch)
 {
-    launch.machine = args.get("--machine", default_machine(package));
-    if (launch.machine != "q35" && launch.machine != "pc" && launch.machine != "microvm") {
-        misuse("--machine is '" + launch.machine + "', not q35, pc or microvm");
+    std::string name = args.get("--machine", package.getPlatform().cStr());
+    const Machine *machine = find_machine(name);
+    if (machine == nullptr && args.has("--machine")) {
+        misuse("--machine is '" + name + "', not " + machine_choices());
     }
+    launch.machine = machine != nullptr ? *machine : *find_machine(DEFAULT_MACHINE);
     launch.accel = choose_accel(args, state);
-    launch.cpu = args.get("--cpu", launch.accel == "kvm" ? "host" : "max");
+    launch.cpu = args.get("--cpu", launch.accel == "kvm" ? "host" : launch.machine.cpu);
 }
 
 static std::string node_name(const Args &args, const Image &image)
@@ -197,7 +194,7 @@ static Node_record record_of(const Launch &launch, int pid)
     record->setLog(launch.log.c_str());
     record->setProfile(launch.profile.c_str());
     record->setPlatform(launch.platform.c_str());
-    record->setMachine(launch.machine.c_str());
+    record->setMachine(launch.machine.type.c_str());
     record->setAccel(launch.accel.c_str());
     record->setImage(launch.image.c_str());
     record->setDisk(launch.disk.c_str());

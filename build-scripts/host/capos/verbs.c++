@@ -5,6 +5,7 @@
 
 #include "completion.h"
 #include "fail.h"
+#include "machine.h"
 
 #include <cstdio>
 
@@ -32,7 +33,7 @@ static const std::vector<Flag> &fleet_up_flags()
 {
     static const std::vector<Flag> flags = {
         {"--platform", "qemu|sim", "a virtual machine (default) or a Linux process"},
-        {"--machine", "q35|pc|microvm", "QEMU's machine; default is the profile's"},
+        {"--machine", machine_choices().c_str(), "QEMU's machine; default is the profile's"},
         {"--detach", nullptr, "return once it is ready and leave it running"},
         {"--name", "NAME", "what the node is called; default is the profile's name"},
         {"--build", "DIR", "the build directory (./build)"},
