@@ -16,6 +16,9 @@ expect 0 "$capos" describe "$node" names --json
 [ "$(json '[m["name"] for m in d["methods"]]')" = "['bind', 'lookup', 'list', 'remove']" ] || fail "describe --json"
 [ "$(json 'd["structs"][0]["name"]')" = NameEntry ] || fail "describe does not show the structs that are mentioned"
 
+expect 0 "$capos" describe "$node" --json
+[ "$(json '[c["name"] for c in d["caps"]]')" = "['store', 'names', 'echo']" ] || fail "describe --json of all"
+
 expect 0 "$capos" call "$node" echo.echo '(text = "a \"b\" \\ ü\n\x01")'
 [ "$(cat "$work/out")" = '(text = "a \"b\" \\ ü\n\x01")' ] || fail "text does not come back as it went"
 expect 0 "$capos" call --json "$node" echo.echo '{"text": "a \"b\" \\ ü\n\u0001"}'
@@ -37,6 +40,8 @@ expect 0 "$capos" call --json "$node" node.info
 [ "$(json 'd["uptimeNs"]')" = 1500000000 ] || fail "UInt64 in JSON"
 expect 0 "$capos" logs "$node"
 out 'a line'
+expect 0 "$capos" logs "$node" --json
+[ "$(json 'd["line"]')" = 'a line' ] || fail "logs --json"
 
 # Refusals: a typed reason and status 1; what a person mistyped: status 2.
 expect 1 "$capos" call "$node" echo.fail '(reason = "because")'

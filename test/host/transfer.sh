@@ -170,4 +170,5 @@ err '/nonexistent/capos-spool'
 expect 0 "$capos" put "$node" /a file
 [ ! -s err ] || fail "there is a progress bar in a file"
 expect 0 script -qec "'$capos' put '$node' /a file" bar
-grep -q '###' bar || fail "no progress bar on a terminal"
+grep -qF 'put /a [' bar || fail "no progress bar on a terminal"
+grep -qF "$(printf '\r\033[Kput /a: 3000001 bytes')" bar || fail "the bar is not taken away before the last line"

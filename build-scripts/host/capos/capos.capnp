@@ -91,6 +91,16 @@ struct Description {
   structs @4 :List(StructRow);   # every struct and enum that a method mentions
 }
 
+struct Descriptions {
+  # `describe NODE --json` of all, or of several; of one it is a Description.
+  caps @0 :List(Description);
+}
+
+struct LogLine {
+  # `logs --json`: one of these a line.
+  line @0 :Text;
+}
+
 struct Transfer {
   # The answer of `put` and `get`.
   path @0 :Text;

@@ -169,6 +169,7 @@ void run_get(const Args &args)
     out.setDigest(hex(digest).c_str());
     out.setResumedAt(static_cast<double>(resumed_at));
     out.setSeconds(progress.seconds());
+    progress.clear();
     if (name != "-" || !args.has("--json")) {
         report(args, "get", out);
     }

@@ -172,14 +172,19 @@ void run_describe(const Args &args)
     if (names.empty()) {
         names = exposed_names(session);
     }
-    for (const std::string &name : names) {
-        capnp::MallocMessageBuilder message;
-        fill_description(name, session.interface_of(name), message.initRoot<Description>());
-        if (args.has("--json")) {
-            print_json(message.getRoot<Description>().asReader());
-        } else {
-            print_description(message.getRoot<Description>().asReader());
+    capnp::MallocMessageBuilder message;
+    auto caps = message.initRoot<Descriptions>().initCaps(static_cast<unsigned>(names.size()));
+    for (unsigned i = 0; i < caps.size(); i++) {
+        fill_description(names[i], session.interface_of(names[i]), caps[i]);
+    }
+    if (!args.has("--json")) {
+        for (auto cap : caps.asReader()) {
+            print_description(cap);
         }
+    } else if (args.words.size() == 2) {
+        print_json(caps[0].asReader());
+    } else {
+        print_json(message.getRoot<Descriptions>().asReader());
     }
 }
 

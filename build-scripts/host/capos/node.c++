@@ -45,18 +45,41 @@ static void fill_row(const Args &args, const State &state, const std::string &na
     }
 }
 
+/* "12.3s", "5m 12s", "3h 12m", "2d 3h" */
+static std::string uptime_text(double seconds)
+{
+    static const struct {
+        unsigned long long seconds;
+        const char *name;
+    } UNITS[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+    char text[32];
+    if (!(seconds >= 60 && seconds < 1e12)) {
+        snprintf(text, sizeof text, "%.1fs", seconds);
+        return text;
+    }
+    unsigned long long whole = static_cast<unsigned long long>(seconds);
+    unsigned i = 0;
+    while (whole < UNITS[i].seconds) {
+        i++;
+    }
+    unsigned long long rest = whole % UNITS[i].seconds / UNITS[i + 1].seconds;
+    snprintf(text, sizeof text, "%llu%s %llu%s", whole / UNITS[i].seconds, UNITS[i].name, rest, UNITS[i + 1].name);
+    return text;
+}
+
 static void print_rows(capnp::List<NodeRow>::Reader rows)
 {
     printf("%-16s %-22s %-12s %-8s %10s  %-10s %s\n", "NAME", "ADDRESS", "STATE", "HEALTH", "UPTIME", "VERSION",
            "BUILD");
     for (auto row : rows) {
         bool up = std::string(row.getState().cStr()) == "ready";
-        printf("%-16s %-22s %-12s %-8s %9.1fs  %-10s %.12s\n", row.getName().cStr(), row.getRpc().cStr(),
+        printf("%-16s %-22s %-12s %-8s %10s  %-10s %.12s\n", row.getName().cStr(), row.getRpc().cStr(),
                row.getState().cStr(),
                !up                ? "-"
                : row.getHealthy() ? "ok"
                                   : "ill",
-               row.getUptimeSeconds(), plain(row.getVersion()).c_str(), plain(row.getBuildId()).c_str());
+               up ? uptime_text(row.getUptimeSeconds()).c_str() : "-", plain(row.getVersion()).c_str(),
+               plain(row.getBuildId()).c_str());
         if (row.getReason().size() != 0) {
             printf("  %s\n", plain(row.getReason(), "\n").c_str());
         }
@@ -79,8 +102,22 @@ void run_node_ls(const Args &args)
     }
 }
 
+/* In JSON an object a line, so that a reader of -f gets each when it comes. */
+static void print_line(const std::string &line, bool json)
+{
+    if (!json) {
+        std::string text = plain(line, "\n\t");
+        fwrite(text.data(), 1, text.size(), stdout);
+        return;
+    }
+    capnp::MallocMessageBuilder message;
+    auto out = message.initRoot<LogLine>();
+    out.setLine(line.substr(0, line.size() - 1).c_str());
+    printf("%s\n", plain_json(capnp::JsonCodec().encode(out.asReader()).cStr()).c_str());
+}
+
 /* Until the log's end, or with -f for ever. A log that goes on without an end is no answer to a plain `logs`. */
-static void print_log(Session &session, Symbolizer &symbolizer, bool follow)
+static void print_log(Session &session, Symbolizer &symbolizer, bool follow, bool json)
 {
     uint64_t next = 0;
     for (unsigned answers = 0; follow || answers < LOG_ANSWERS_MAX; answers++) {
@@ -90,8 +127,7 @@ static void print_log(Session &session, Symbolizer &symbolizer, bool follow)
             return request.send();
         });
         for (auto line : answer.getLines()) {
-            std::string text = plain(symbolizer.add(std::string(line.cStr()) + "\n"), "\n\t");
-            fwrite(text.data(), 1, text.size(), stdout);
+            print_line(symbolizer.add(std::string(line.cStr()) + "\n"), json);
         }
         fflush(stdout);
         bool end = answer.getNext() == next;
@@ -119,7 +155,7 @@ void run_logs(const Args &args)
     }
     Symbolizer symbolizer(record ? (*record)->getImage().cStr() : "");
     Session session(find_target(state, args.words[0]), args);
-    print_log(session, symbolizer, args.has("-f"));
+    print_log(session, symbolizer, args.has("-f"), args.has("--json"));
 }
 
 } // namespace capos

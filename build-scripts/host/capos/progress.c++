@@ -38,6 +38,15 @@ Progress::~Progress()
     }
 }
 
+void Progress::clear()
+{
+    if (shown && drawn_at >= 0) {
+        fprintf(stderr, "\r\033[K");
+        fflush(stderr);
+        drawn_at = -1;
+    }
+}
+
 double Progress::seconds() const
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -18,6 +18,9 @@ class Progress
     ~Progress();
 
     void reached(uint64_t bytes);
+
+    /* Takes the bar away: what is said next says more. One that is still there at the end, after a failure, stays. */
+    void clear();
     double seconds() const;
 
   private:

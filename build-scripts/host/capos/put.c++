@@ -159,6 +159,7 @@ void run_put(const Args &args)
     out.setSize(static_cast<double>(size));
     out.setDigest(hex(digest).c_str());
     out.setSeconds(progress.seconds());
+    progress.clear();
     report(args, "put", out);
 }
 
