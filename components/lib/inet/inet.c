@@ -89,14 +89,18 @@ bool inet_scope_parse(const char *text, struct inet_endpoint *scope)
     return true;
 }
 
+void inet_address_text(uint32_t a, char *text)
+{
+    (void)fmt_text(text, 16, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
 void inet_text(struct inet_endpoint e, char *text)
 {
-    const uint32_t a = e.address;
     char address[16] = "*";
     char port[6] = "*";
 
-    if (a != 0) {
-        (void)fmt_text(address, sizeof address, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    if (e.address != 0) {
+        inet_address_text(e.address, address);
     }
     if (e.port != 0) {
         (void)fmt_text(port, sizeof port, "%u", e.port);

@@ -22,6 +22,8 @@ bool inet_endpoint_parse(const char *text, struct inet_endpoint *endpoint);
 bool inet_scope_parse(const char *text, struct inet_endpoint *scope);
 /* The text of an endpoint or of a scope, INET_TEXT_MAX bytes at most. */
 void inet_text(struct inet_endpoint endpoint, char *text);
+/* "192.0.2.7", 16 bytes at most, NUL included. */
+void inet_address_text(uint32_t address, char *text);
 /* All that `inner` (an endpoint or a scope) allows, `outer` allows too. */
 static inline bool inet_covers(struct inet_endpoint outer, struct inet_endpoint inner)
 {

@@ -2,7 +2,7 @@
  * svc_echo_test.c: each method of Echo, and that a delay ends by time or by cancelling, once.
  */
 #include "../svc_echo.c"
-#include "test.h"
+#include "asker.h"
 
 static struct timer *armed;
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
@@ -19,49 +19,13 @@ void timer_cancel(struct timer *timer)
     armed = NULL;
 }
 
-static struct {
-    struct call call;
-    struct message params, results;
-    struct message_segment params_segment, results_segment;
-    struct object *caps[2];
-    uint64_t params_words[10000], results_words[10000];
-    int returned, failed;
-    enum exception type;
-    char reason[CALL_REASON_MAX];
-} ask;
-
-static struct payload results(struct call *call, uint32_t words)
-{
-    capnp_message_build(&ask.results, &ask.results_segment, ask.results_words, 10000, ask.caps, 2);
-    ask.results.read_limit_words = 100000;
-    return capnp_root(&ask.results);
-}
-static void returned(struct call *call)
-{
-    ask.returned++;
-}
-static void failed(struct call *call, enum exception type, const char *reason)
-{
-    ask.failed++;
-    ask.type = type;
-    snprintf(ask.reason, sizeof(ask.reason), "%s", reason);
-}
-static const struct call_source source = {results, returned, failed};
+static struct asker ask;
 static struct object *echo;
-
-static struct payload params(void)
-{
-    message_release_caps(&ask.results);
-    memset(&ask, 0, sizeof(ask));
-    capnp_message_build(&ask.params, &ask.params_segment, ask.params_words, 10000, NULL, 0);
-    ask.params.read_limit_words = 100000;
-    return capnp_root(&ask.params);
-}
 
 static void test_text(void)
 {
     test_room = ROOM_LOOP;
-    echo_echo_params_set_text(echo_echo_begin(&ask.call, echo, params(), &source), capnp_text("hi"));
+    echo_echo_params_set_text(echo_echo_begin(&ask.call, echo, asker_params(&ask), &asker_source), capnp_text("hi"));
     object_call(echo, &ask.call);
     CHECK_EQ(ask.returned, 1);
     CHECK(capnp_text_equal(echo_echo_results_get_text(echo_echo_answer(&ask.call)), capnp_text("hi")));
@@ -70,11 +34,11 @@ static void test_text(void)
 static void test_bytes_are_bounded(void)
 {
     test_room = ROOM_LOOP;
-    echo_bytes_params_init_data(echo_bytes_begin(&ask.call, echo, params(), &source), BYTES_MAX);
+    echo_bytes_params_init_data(echo_bytes_begin(&ask.call, echo, asker_params(&ask), &asker_source), BYTES_MAX);
     object_call(echo, &ask.call);
     CHECK_EQ(ask.returned, 1);
     CHECK_EQ(echo_bytes_results_get_data(echo_bytes_answer(&ask.call)).size, BYTES_MAX);
-    echo_bytes_params_init_data(echo_bytes_begin(&ask.call, echo, params(), &source), BYTES_MAX + 1);
+    echo_bytes_params_init_data(echo_bytes_begin(&ask.call, echo, asker_params(&ask), &asker_source), BYTES_MAX + 1);
     object_call(echo, &ask.call);
     CHECK_EQ(ask.failed, 1);
 }
@@ -83,7 +47,7 @@ static void test_delay(void)
 {
     test_room = ROOM_LOOP;
     test_clock_ns = 5;
-    echo_delay_params_set_milliseconds(echo_delay_begin(&ask.call, echo, params(), &source), 3);
+    echo_delay_params_set_milliseconds(echo_delay_begin(&ask.call, echo, asker_params(&ask), &asker_source), 3);
     object_call(echo, &ask.call);
     CHECK(ask.call.out && armed != NULL);
     CHECK_EQ(armed->deadline_ns, 3000005);
@@ -95,7 +59,8 @@ static void test_delay(void)
 static void test_delay_is_cancelled(void)
 {
     test_room = ROOM_LOOP;
-    echo_delay_params_set_milliseconds(echo_delay_begin(&ask.call, echo, params(), &source), UINT32_MAX);
+    echo_delay_params_set_milliseconds(echo_delay_begin(&ask.call, echo, asker_params(&ask), &asker_source),
+                                       UINT32_MAX);
     object_call(echo, &ask.call);
     call_cancel(&ask.call);
     CHECK_EQ(ask.failed, 1);
@@ -106,14 +71,15 @@ static void test_delay_is_cancelled(void)
 static void test_self_and_fail(void)
 {
     test_room = ROOM_LOOP;
-    echo_self_begin(&ask.call, echo, params(), &source);
+    echo_self_begin(&ask.call, echo, asker_params(&ask), &asker_source);
     object_call(echo, &ask.call);
     CHECK(echo_self_results_get_echo(echo_self_answer(&ask.call)) == echo);
-    echo_fail_params_set_reason(echo_fail_begin(&ask.call, echo, params(), &source), capnp_text("100% sure"));
+    echo_fail_params_set_reason(echo_fail_begin(&ask.call, echo, asker_params(&ask), &asker_source),
+                                capnp_text("100% sure"));
     object_call(echo, &ask.call);
     CHECK_EQ(ask.failed, 1);
     CHECK(strcmp(ask.reason, "100% sure") == 0);
-    message_release_caps(&ask.results);
+    asker_forget(&ask);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * svc_node_test.c: what Node says of the image, and that get() hands out what is exposed and nothing else.
  */
 #include "../svc_node.c"
-#include "test.h"
+#include "asker.h"
 
 static struct object thing = {.references = 1};
 static struct object *provide_thing(void)
@@ -39,43 +39,11 @@ void vat_serve(struct vat *vat, struct object *bootstrap)
     served = bootstrap;
 }
 
-static struct {
-    struct call call;
-    struct message params, results;
-    struct message_segment params_segment, results_segment;
-    struct object *caps[2];
-    uint64_t params_words[100], results_words[10000];
-    int returned, failed;
-    char reason[CALL_REASON_MAX];
-} ask;
-static struct payload results(struct call *call, uint32_t words)
-{
-    capnp_message_build(&ask.results, &ask.results_segment, ask.results_words, 10000, ask.caps, 2);
-    ask.results.read_limit_words = 100000;
-    return capnp_root(&ask.results);
-}
-static void returned(struct call *call)
-{
-    ask.returned++;
-}
-static void failed(struct call *call, enum exception type, const char *reason)
-{
-    ask.failed++;
-    snprintf(ask.reason, sizeof(ask.reason), "%s", reason);
-}
-static const struct call_source source = {results, returned, failed};
-static struct payload params(void)
-{
-    test_room = ROOM_LOOP;
-    memset(&ask, 0, sizeof(ask));
-    capnp_message_build(&ask.params, &ask.params_segment, ask.params_words, 100, NULL, 0);
-    ask.params.read_limit_words = 1000;
-    return capnp_root(&ask.params);
-}
+static struct asker ask;
 
 static void test_info(void)
 {
-    node_info_begin(&ask.call, served, params(), &source);
+    node_info_begin(&ask.call, served, asker_params(&ask), &asker_source);
     object_call(served, &ask.call);
     REQUIRE(ask.returned == 1);
     struct node_info_results_reader r = node_info_answer(&ask.call);
@@ -87,23 +55,23 @@ static void test_info(void)
 
 static void test_list_and_get(void)
 {
-    node_list_begin(&ask.call, served, params(), &source);
+    node_list_begin(&ask.call, served, asker_params(&ask), &asker_source);
     object_call(served, &ask.call);
     REQUIRE(ask.returned == 1);
     struct cap_info_readers caps = node_list_results_get_caps(node_list_answer(&ask.call));
     CHECK_EQ(cap_info_count(caps), 1);
     CHECK(capnp_text_equal(cap_info_get_name(cap_info_at(caps, 0)), capnp_text("thing")));
     CHECK_EQ(cap_info_get_interface_id(cap_info_at(caps, 0)), 0x1234);
-    node_get_params_set_name(node_get_begin(&ask.call, served, params(), &source), capnp_text("thing"));
+    node_get_params_set_name(node_get_begin(&ask.call, served, asker_params(&ask), &asker_source), capnp_text("thing"));
     object_call(served, &ask.call);
     CHECK_EQ(ask.returned, 1);
     CHECK(ask.results.cap_count == 1 && ask.results.caps[0] == &thing);
-    message_release_caps(&ask.results);
+    asker_forget(&ask);
 }
 
 static void test_get_of_what_is_not_exposed(void)
 {
-    node_get_params_set_name(node_get_begin(&ask.call, served, params(), &source), capnp_text("thin"));
+    node_get_params_set_name(node_get_begin(&ask.call, served, asker_params(&ask), &asker_source), capnp_text("thin"));
     object_call(served, &ask.call);
     CHECK_EQ(ask.failed, 1);
     CHECK(strcmp(ask.reason, "denied: no capability 'thin' is exposed") == 0);
@@ -117,7 +85,7 @@ static void test_schema_in_pieces(void)
         {0, 10, 10}, {0, UINT32_MAX, 65536}, {65536, 65536, 34464}, {100000, 5, 0}, {UINT32_MAX, UINT32_MAX, 0},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct node_schema_params_builder p = node_schema_begin(&ask.call, served, params(), &source);
+        struct node_schema_params_builder p = node_schema_begin(&ask.call, served, asker_params(&ask), &asker_source);
         node_schema_params_set_offset(p, cases[i].offset);
         node_schema_params_set_limit(p, cases[i].limit);
         object_call(served, &ask.call);
@@ -129,7 +97,7 @@ static void test_schema_in_pieces(void)
 
 static void test_logs(void)
 {
-    node_logs_params_set_since(node_logs_begin(&ask.call, served, params(), &source), 7);
+    node_logs_params_set_since(node_logs_begin(&ask.call, served, asker_params(&ask), &asker_source), 7);
     object_call(served, &ask.call);
     struct node_logs_results_reader r = node_logs_answer(&ask.call);
     struct capnp_list lines = node_logs_results_get_lines(r);
