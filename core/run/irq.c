@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * irq.c: from a vector in TRAP to a handler in LOOP.
  *
- *  (1) TRAP sets a bit and nothing else; a level interrupt is masked there and unmasked after its handler, so it cannot
- *      storm. The loop takes all bits of a word at once and calls each handler once.
- *  (2) A vector has one owner for good.
+ *  (1) TRAP sets a bit and nothing else. A level interrupt comes masked by the platform and is unmasked after its handlers,
+ *      so it cannot storm. The loop takes all bits of a word at once and calls each handler once.
+ *  (2) A vector is owned for good: by one, or, when it is level, by all whose devices share the wire. Who of them it was
+ *      only the devices know, so all are asked.
  */
 #include "core/assert.h"
 #include "run_private.h"
 
 struct vector {
-    struct irq *irq; /* [I] NULL: nobody's */
-    bool level;      /* [I] */
+    struct irq *first; /* [I] the others by `next`; NULL: nobody's */
+    bool level;        /* [I] */
 };
 
 static struct {
@@ -20,9 +21,11 @@ static struct {
 
 void irq_attach(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t vector, bool level)
 {
-    ASSERT(vector < PLAT_VECTORS_MAX && self.vector[vector].irq == NULL && handle != NULL); /* (2) */
-    *irq = (struct irq){.handle = handle, .name = name, .vector = vector};
-    self.vector[vector] = (struct vector){irq, level};
+    ASSERT(vector < PLAT_VECTORS_MAX && handle != NULL);
+    struct vector *v = &self.vector[vector];
+    ASSERT(v->first == NULL || (v->level && level)); /* (2) */
+    *irq = (struct irq){.handle = handle, .name = name, .vector = vector, .next = v->first};
+    *v = (struct vector){irq, level};
     list_push_back(&self.irqs, &irq->node);
     plat_irq_mask(vector, false);
 }
@@ -53,13 +56,7 @@ status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct
 
 static void mark(struct cpu *cpu, uint32_t vector)
 {
-    const struct vector *v = &self.vector[vector];
-
-    if (v->level) {
-        plat_irq_mask(vector, true); /* (1) */
-    }
-    __atomic_store_n(&v->irq->pending, 1, __ATOMIC_RELAXED);
-    /* Release: the handler that sees the bit sees the mark. */
+    /* Release: pairs with the acquire in irqs_run(). */
     __atomic_fetch_or(&cpu->irq_pending[vector / 64], 1ull << (vector % 64), __ATOMIC_RELEASE);
     __atomic_store_n(&cpu->wanted, true, __ATOMIC_RELAXED);
 }
@@ -74,7 +71,7 @@ void core_trap_irq(uint32_t vector)
     enum room_id before = cpu->room;
     cpu->room = ROOM_TRAP;
     cpu->counts.interrupts++;
-    if (self.vector[vector].irq != NULL) {
+    if (self.vector[vector].first != NULL) {
         mark(cpu, vector);
     } else {
         cpu->counts.spurious++;
@@ -99,9 +96,10 @@ static void handle(uint32_t vector) REQUIRES(LOOP)
 {
     const struct vector *v = &self.vector[vector];
 
-    __atomic_store_n(&v->irq->pending, 0, __ATOMIC_RELAXED);
-    v->irq->count++;
-    v->irq->handle(v->irq);
+    for (struct irq *irq = v->first; irq != NULL; irq = irq->next) {
+        irq->count++;
+        irq->handle(irq);
+    }
     if (v->level) {
         plat_irq_mask(vector, false); /* (1) */
     }

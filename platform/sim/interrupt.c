@@ -70,7 +70,7 @@ status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vec
     (void)level; /* every line here is an edge, high */
     (void)active_low;
     if (gsi < GSI_FIRST || gsi - GSI_FIRST >= self.line_count || self.line[gsi - GSI_FIRST].vector != 0) {
-        return ST_BADARG;
+        return ST_UNSUPPORTED;
     }
     *vector = self.vector_count++;
     self.line[gsi - GSI_FIRST].vector = *vector + 1;

@@ -3,7 +3,7 @@
  *
  *  (1) A level pin is masked before the end of interrupt, since its line is still up: it would come again at once. Core
  *      unmasks it when the device has been looked at.
- *  (2) Vectors are given for good.
+ *  (2) Vectors are given for good. A level pin has one however many devices share its wire.
  */
 #include "irq.h"
 #include "apic.h"
@@ -23,6 +23,7 @@ static struct {
     unsigned used;
     uint8_t kind[PLAT_VECTORS_MAX];
     uint32_t gsi[PLAT_VECTORS_MAX];
+    bool active_low[PLAT_VECTORS_MAX];
     unsigned overrides;
     struct acpi_override override[ACPI_OVERRIDES_MAX];
 } self;
@@ -63,8 +64,28 @@ status_t plat_irq_msi(uint32_t *vector, uint64_t *address, uint32_t *data)
     return ST_OK;
 }
 
+/* The vector that the pin was given before, or else the next one. */
+static unsigned vector_of_pin(uint32_t gsi)
+{
+    unsigned v = 0;
+
+    while (v < self.used && (self.kind[v] == KIND_MSI || self.gsi[v] != gsi)) {
+        v++;
+    }
+    return v;
+}
+
 status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vector)
 {
+    unsigned before = vector_of_pin(gsi);
+
+    if (before < self.used) { /* (2) */
+        if (!level || self.kind[before] != KIND_LEVEL || self.active_low[before] != active_low) {
+            return ST_UNSUPPORTED;
+        }
+        *vector = before;
+        return ST_OK;
+    }
     if (self.used == PLAT_VECTORS_MAX) {
         return ST_FULL;
     }
@@ -73,6 +94,7 @@ status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vec
     }
     self.kind[self.used] = level ? KIND_LEVEL : KIND_EDGE;
     self.gsi[self.used] = gsi;
+    self.active_low[self.used] = active_low;
     *vector = self.used++;
     return ST_OK;
 }

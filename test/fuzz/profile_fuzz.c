@@ -13,6 +13,7 @@
  * libFuzzer cannot see inside awk, so each new shape of a message or of a picture counts as new coverage (novelty()).
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <spawn.h>
@@ -202,7 +203,11 @@ static int resolve(const char *folder)
     require(posix_spawnp(&pid, "sh", &actions, NULL, arguments, environ) == 0, "cannot run", "awk");
     posix_spawn_file_actions_destroy(&actions);
     int status = 0;
-    require(waitpid(pid, &status, 0) == pid, "lost", "awk");
+    pid_t ended;
+    do {
+        ended = waitpid(pid, &status, 0);
+    } while (ended < 0 && errno == EINTR); /* libFuzzer's own timer interrupts it every few seconds. */
+    require(ended == pid, "lost", "awk");
     require(WIFEXITED(status), "(1) killed: too slow?", "awk");
     return WEXITSTATUS(status);
 }

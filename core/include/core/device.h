@@ -44,19 +44,21 @@ void dma_alloc(struct dma_memory *memory, size_t size) REQUIRES(BOOT);
 dma_t dma_of(const void *p);
 
 /* One interrupt source. TRAP marks it and wakes the loop; `handle` runs in LOOP. Edge and MSI count once however often
- * they fired; level is masked in TRAP and unmasked when handle has run. */
+ * they fired; level is masked in TRAP and unmasked when handle has run. A level wire may have several sources: each handler
+ * is called, and asks its device whether it was the one. */
 struct irq {
     void (*handle)(struct irq *irq); /* [I] LOOP; begins with room_assert_loop() */
     const char *name;                /* [I] */
-    uint32_t pending;                /* [a] set in TRAP, cleared by the loop before handle */
     uint64_t count;                  /* [L] for `irq` */
     uint32_t vector;                 /* [I] platform's */
+    struct irq *next;                /* [I] core's: another on the same wire */
     struct list node;                /* [I] */
 };
 /* A message-signalled interrupt to this CPU: the address and data to program. ST_FULL: no vector left. */
 status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
                       uint32_t *data) REQUIRES(BOOT);
-/* A wired interrupt by its global number (GSI). edge, active-high when level is false; else level, active-low for PCI. */
+/* A wired interrupt by its global number (GSI). edge, active-high when level is false; else level, active-low for PCI, and
+ * shared with whoever opened it so before. ST_UNSUPPORTED: no such wire, or it is another's in another way. */
 status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
                         bool active_low) REQUIRES(BOOT);
 

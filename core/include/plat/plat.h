@@ -14,7 +14,8 @@
 
 /* Boot CPU, BOOT room, interrupts off, stack of at least 32 KiB with a guard page, .bss clear, canary set. */
 _Noreturn void core_main(void);
-/* TRAP: a device interrupt with this vector came; already acknowledged at the controller. Interrupts are off. */
+/* TRAP: a device interrupt with this vector came; already acknowledged at the controller, and masked there if it is level,
+ * until core has handled it and unmasks it. Interrupts are off. */
 void core_trap_irq(uint32_t vector);
 /* TRAP: the one-shot timer fired. */
 void core_trap_timer(void);
@@ -85,8 +86,9 @@ void plat_mmio_write32(uintptr_t address, uint32_t value);
 /* --- interrupts and buses ------------------------------------------------------------------------------------------- */
 #define PLAT_VECTORS_MAX 192u
 status_t plat_irq_msi(uint32_t *vector, uint64_t *address, uint32_t *data); /* ST_FULL */
-status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low,
-                        uint32_t *vector); /* unmasked by plat_irq_mask(v, false) */
+/* Unmasked by plat_irq_mask(v, false). A level pin may be asked for again in the same way and has the same vector then.
+ * ST_UNSUPPORTED: no such pin, or it was given otherwise. */
+status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vector);
 void plat_irq_mask(uint32_t vector, bool masked);
 bool plat_mmio_device(unsigned i, uint64_t *address, size_t *size, uint32_t *gsi, bool *edge);
 unsigned plat_pci_buses(void);
