@@ -1,19 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # virtio.sh: network, disk and entropy drivers against QEMU's devices on three machines, with few interrupt vectors and with
-# none, small queues, and with options that devices may lack; and what the image says when a device is not there.
+# none, on wires of their own and all on one, small queues, and with options that devices may lack; and what the image says
+# when a device is not there.
 # timeout: 240
 . "$(dirname "$0")/machine.sh"
 image=$CAPOS_BUILD/virtio/virtio.elf
 disk=$work/disk
 truncate -s 8M "$disk"
 
-# devices SUFFIX NET-OPTIONS DISK-OPTIONS: QEMU's arguments for all three.
+# devices SUFFIX NET-OPTIONS DISK-OPTIONS RNG-OPTIONS: QEMU's arguments for all three.
 devices() {
     rom=
     [ "$1" != pci ] || rom=,romfile=
     echo "-netdev user,id=n -device virtio-net-$1,netdev=n$rom$2 -drive if=none,id=d,format=raw,file=$disk" \
-        "-device virtio-blk-$1,drive=d,serial=check-1$3 -device virtio-rng-$1"
+        "-device virtio-blk-$1,drive=d,serial=check-1$3 -device virtio-rng-$1$4"
 }
 MODERN="-global virtio-mmio.force-legacy=false"
 good() {
@@ -22,28 +23,29 @@ good() {
 }
 
 for machine in q35 pc; do
-    while read -r net blk; do
+    while read -r net blk rng; do
         # shellcheck disable=SC2046,SC2086
-        boot "$image" "$machine" "" $DEBUG_EXIT $(devices pci "${net#-}" "${blk#-}")
-        good "$machine net '$net' disk '$blk'"
+        boot "$image" "$machine" "" $DEBUG_EXIT $(devices pci "${net#-}" "${blk#-}" "${rng#-}")
+        good "$machine net '$net' disk '$blk' entropy '$rng'"
     done <<END
-- -
-,vectors=0 ,vectors=0
-,vectors=2 ,vectors=1
-,event_idx=off ,event_idx=off
-,mrg_rxbuf=off,status=off ,physical_block_size=4096
-,host_mtu=1400,packed=on ,queue-size=16,seg-max-adjust=on,iommu_platform=on,disable-legacy=on
+- - -
+,vectors=0 ,vectors=0 -
+,vectors=0,addr=3 ,vectors=0,addr=7 ,vectors=0,addr=11
+,vectors=2 ,vectors=1 -
+,event_idx=off ,event_idx=off -
+,mrg_rxbuf=off,status=off ,physical_block_size=4096 -
+,host_mtu=1400,packed=on ,queue-size=16,seg-max-adjust=on,iommu_platform=on,disable-legacy=on -
 END
 done
 # shellcheck disable=SC2046,SC2086
-boot "$image" microvm "" $DEBUG_EXIT $MODERN $(devices device "" "")
+boot "$image" microvm "" $DEBUG_EXIT $MODERN $(devices device "" "" "")
 good microvm
 expect_line "id 'check-1'" "the disk's serial text"
 
 # A device that is not there: the boot stops and says what would help. $1 is the device to leave out.
 without() {
     # shellcheck disable=SC2046,SC2086
-    set -- "$1" "$2" $(devices pci "" "" | sed "s/-device $1-pci[^ ]*//")
+    set -- "$1" "$2" $(devices pci "" "" "" | sed "s/-device $1-pci[^ ]*//")
     missing=$1
     wanted=$2
     shift 2
@@ -59,7 +61,7 @@ without virtio-rng "no entropy, so no keys:.*virtio-rng-pci"
 
 # Legacy windows of microvm are told from none.
 # shellcheck disable=SC2046,SC2086
-boot "$image" microvm "" $DEBUG_EXIT $(devices device "" "")
+boot "$image" microvm "" $DEBUG_EXIT $(devices device "" "" "")
 [ "$status" != "$CLEAN" ] || fail "microvm with legacy devices went on"
 expect_line 'force-legacy=false' "microvm with legacy devices"
 echo ok
