@@ -56,6 +56,7 @@ function emit_config(name,    f, j, n, part, base) {
     base = macro_base(name) "_"
     n = split(options[name], part, " ")
     for (j = 1; j <= n; j++) { print c_option(name, part[j], base upper(part[j])) > f }
+    if (memory_of[name] != "") { print "#define " base "MEMORY_BYTES " c_number(evaluate(name, memory_of[name])) > f }
     close(f)
 }
 function c_option(name, option, macro,    k, v, i, n, part, s) {

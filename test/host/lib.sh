@@ -12,6 +12,10 @@ mocks=
 finish() {
     status=$?
     trap - EXIT
+    if grep -hs 'component.conf says' "$CAPOS_STATE"/*/serial.log; then # configure checked the wrong sum
+        echo "FAILED: a component takes more memory than its 'memory' line says" >&2
+        status=1
+    fi
     for pid in $mocks; do kill "$pid" 2>/dev/null || :; done
     [ ! -d "$CAPOS_STATE" ] || "$capos" fleet down >/dev/null 2>&1 || :
     rm -rf "$work"

@@ -20,6 +20,11 @@ fail() {
     [ ! -s "$log" ] || { echo "--- console" && tail -n 40 "$log"; } >&2
     exit 1
 }
+# console_done: the console as text; what no image may say there, whatever the test is about.
+console_done() {
+    tr -d '\r' <"$log.raw" >"$log"
+    ! grep -q 'component.conf says' "$log" || fail "a component takes more memory than its 'memory' line says"
+}
 # boot ELF MACHINE CMDLINE [QEMU ARGUMENTS]: runs it to its end; its console is in $log, QEMU's status in $status. 137: hung.
 boot() {
     elf=$1
@@ -29,7 +34,7 @@ boot() {
     status=0
     timeout -s KILL "${LIMIT:-30}" qemu-system-x86_64 -accel tcg -machine "$machine" -m "${MEMORY:-16}" -cpu "${CPU:-max}" -nodefaults \
         -display none -serial stdio -kernel "$elf" -append "$words" "$@" </dev/null >"$log.raw" 2>&1 || status=$?
-    tr -d '\r' <"$log.raw" >"$log"
+    console_done
 }
 DEBUG_EXIT="-no-reboot -device isa-debug-exit,iobase=0xf4"
 # type_commands ELF MACHINE COMMAND...: the same, with commands typed at the prompt, each when the one before is through.
@@ -57,7 +62,7 @@ type_commands() {
     wait "$qemu" || status=$?
     exec 3>&-
     rm -f "$work/keys"
-    tr -d '\r' <"$log.raw" >"$log"
+    console_done
 }
 expect_status() { [ "$status" = "$1" ] || fail "$2: QEMU ended with $status, not $1"; }
 expect_line() { grep -Eq "$1" "$log" || fail "$2: no line like '$1'"; }

@@ -59,6 +59,7 @@ try() {
     status=0
     wait "$qemu" || status=$?
     exec 3>&-
+    console_done
     expect_status "$CLEAN" "$machine"
 }
 

@@ -84,6 +84,11 @@ static status_t limits_read(struct virtio_blk *blk)
     return blkdev->bytes_max == 0 ? ST_UNSUPPORTED : ST_OK;
 }
 
+_Static_assert(VIRTIO_BLK_MEMORY_BYTES >= VIRTIO_QUEUE_ARENA_BYTES(VIRTIO_BLK_RING_SIZE) +
+                                              DMA_ARENA_BYTES((VIRTIO_BLK_DEPTH + 1) * sizeof(struct virtio_blk_wrap)) +
+                                              (VIRTIO_BLK_DEPTH + 1) * sizeof(struct blk_slot),
+               "the `memory` line of component.conf says less than is taken");
+
 static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
 {
     const uint16_t count = VIRTIO_BLK_DEPTH + 1;

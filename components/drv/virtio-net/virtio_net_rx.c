@@ -29,6 +29,15 @@ static void on_rx_bell(struct work *work)
     virtio_notify(virtio_net_self.device, QUEUE_RX, &virtio_net_self.rx);
 }
 
+_Static_assert(VIRTIO_NET_MEMORY_BYTES >=
+                   VIRTIO_QUEUE_ARENA_BYTES(VIRTIO_NET_RX_RING_SIZE) +
+                       VIRTIO_QUEUE_ARENA_BYTES(VIRTIO_NET_TX_RING_SIZE) +
+                       DMA_ARENA_BYTES(VIRTIO_NET_RX_BUFFERS * RX_BUFFER_BYTES) +
+                       VIRTIO_NET_RX_BUFFERS * sizeof(struct rx_buffer) +
+                       DMA_ARENA_BYTES(VIRTIO_NET_TX_RING_SIZE / 2 * sizeof(struct virtio_net_header)) +
+                       VIRTIO_NET_TX_RING_SIZE / 2 * sizeof(struct tx_slot),
+               "the `memory` line of component.conf says less than is taken");
+
 void virtio_net_rx_init(void)
 {
     struct virtio_net *net = &virtio_net_self;

@@ -9,6 +9,7 @@
  * A machine without this device is no reason to stop: the CPU may have a source. Who needs entropy decides.
  */
 #define LOG_TAG "virtio-rng"
+#include "config.h"
 #include "core/assert.h"
 #include "core/device.h"
 #include "core/log.h"
@@ -148,6 +149,9 @@ static const struct virtio_driver driver = {
     .interrupt = on_interrupt,
     .stopped = on_stopped,
 };
+
+_Static_assert(VIRTIO_RNG_MEMORY_BYTES >= VIRTIO_QUEUE_ARENA_BYTES(RING_SIZE) + DMA_ARENA_BYTES(MEMORY_BYTES),
+               "the `memory` line of component.conf says less than is taken");
 
 static status_t device_open(void) REQUIRES(BOOT)
 {

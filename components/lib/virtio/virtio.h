@@ -121,6 +121,8 @@ status_t virtio_interrupts(struct virtio_device *device, uint16_t queues) REQUIR
 /* Makes queue `index` with at most `size` descriptors (a power of two), fewer when the device has fewer; memory is the
  * boot arena's. ST_UNSUPPORTED: no such queue. */
 status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_t size, struct virtq *q) REQUIRES(BOOT);
+/* What that takes at most. 26 bytes a descriptor are the three rings' (virtio 1.2, 2.7), 16 their ends and alignment. */
+#define VIRTIO_QUEUE_ARENA_BYTES(size) (DMA_ARENA_BYTES((size)*26u + 16u) + (size) * sizeof(struct virtq_slot))
 void virtio_go(struct virtio_device *device) REQUIRES(BOOT);
 /* Rings the doorbell if the device wants it rung. */
 void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q);

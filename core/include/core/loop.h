@@ -34,7 +34,9 @@ void loop_post_boot(struct work *work) REQUIRES(BOOT); /* runs in the first turn
  * turn's worth of submissions rings once. Armed by loop_at_turn_end(), one-shot, idempotent. */
 void loop_at_turn_end(struct work *work) REQUIRES(LOOP);
 
-#define TIMERS_MAX 1024u /* armed at a time, a CPU */
+/* Armed at a time, a CPU. More than the upper ends of all options that let a peer arm some: 1,024 connections of rpc/vat, as
+ * many delayed calls of svc/echo, 64 sessions of app/store-load. */
+#define TIMERS_MAX 4096u
 
 struct timer {
     void (*fire)(struct timer *timer); /* [I] LOOP; begins with room_assert_loop() */
