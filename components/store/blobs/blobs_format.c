@@ -6,6 +6,8 @@
 #include "lib/crc32c/crc32c.h"
 #include <string.h>
 
+#define COUNT_MAX (UINT64_MAX / 2) /* what counts up by ones is never beyond: nothing here wraps */
+
 static const char superblock_magic[8] = {'c', 'a', 'p', 'O', 'S', 's', 't', '1'};
 
 static bool all_zero(const uint8_t *bytes, size_t size)
@@ -28,17 +30,26 @@ uint64_t blobs_extent_blocks(uint64_t size)
     return data + data / BLOBS_CRCS_PER_BLOCK + (data % BLOBS_CRCS_PER_BLOCK != 0);
 }
 
+/* Bytes that a snapshot takes at most: packed as badly as records can be, half of each sector is lost. */
+static uint64_t snapshot_bytes(uint64_t blobs, uint64_t names)
+{
+    return 2 * (blobs * 64 + names * BLOBS_RECORD_BYTES_MAX);
+}
+
+bool blobs_log_holds(const struct blobs_geometry *geometry, uint64_t blobs, uint64_t names)
+{
+    return blobs_data_blocks(snapshot_bytes(blobs, names)) + BLOBS_LOG_SPARE <= geometry->log_blocks;
+}
+
 status_t blobs_geometry_plan(uint64_t blocks, uint32_t group_align, uint64_t objects_max, uint64_t names_max,
                              struct blobs_geometry *geometry, uint64_t *least)
 {
-    /* A half holds a snapshot of full tables, packed as badly as records can be (half of each sector lost), and as much
-     * again for what is logged before the next snapshot. */
-    uint64_t snapshot = 2 * (objects_max * 64 + names_max * BLOBS_RECORD_BYTES_MAX);
+    /* A half holds a snapshot of full tables, and as much again for what is logged before the next snapshot. */
+    uint64_t log_blocks = blobs_data_blocks(2 * snapshot_bytes(objects_max, names_max)) + BLOBS_LOG_SPARE;
     ASSERT(group_align >= 1 && group_align <= BLOBS_SECTORS_PER_BLOCK);
-    uint64_t log_blocks = blobs_data_blocks(2 * snapshot) + 2 * BLOBS_GROUP_SECTORS_MAX / BLOBS_SECTORS_PER_BLOCK;
     uint64_t data_start = BLOBS_SUPERBLOCKS + 2 * log_blocks;
     *least = data_start + 256;
-    if (blocks < *least || log_blocks > UINT32_MAX) {
+    if (blocks < *least || log_blocks > BLOBS_LOG_BLOCKS_MAX) {
         return ST_RANGE;
     }
     *geometry = (struct blobs_geometry){blocks, (uint32_t)log_blocks, data_start, group_align};
@@ -74,11 +85,14 @@ status_t blobs_superblock_check(const void *sector, uint64_t disk_blocks, struct
         return ST_UNSUPPORTED;
     }
     uint64_t data_start = BLOBS_SUPERBLOCKS + 2 * (uint64_t)s.log_blocks;
-    if (s.blocks > disk_blocks || data_start >= s.blocks || s.live_half > 1 || s.generation == 0 ||
-        s.next_generation <= s.generation || s.log_blocks < 2 * BLOBS_GROUP_SECTORS_MAX / BLOBS_SECTORS_PER_BLOCK ||
-        s.group_align == 0 || s.group_align > BLOBS_SECTORS_PER_BLOCK || s.zero_word != 0 ||
-        !all_zero(s.zero, sizeof(s.zero))) {
+    if (data_start >= s.blocks || s.live_half > 1 || s.generation == 0 || s.next_generation <= s.generation ||
+        s.next_generation > COUNT_MAX || s.sequence > COUNT_MAX || s.log_blocks < BLOBS_LOG_SPARE ||
+        s.log_blocks > BLOBS_LOG_BLOCKS_MAX || s.group_align == 0 || s.group_align > BLOBS_SECTORS_PER_BLOCK ||
+        s.zero_word != 0 || !all_zero(s.zero, sizeof(s.zero))) {
         return ST_PROTO;
+    }
+    if (s.blocks > disk_blocks) {
+        return ST_RANGE;
     }
     *result = s;
     *geometry = (struct blobs_geometry){s.blocks, s.log_blocks, data_start, s.group_align};
@@ -256,9 +270,9 @@ const char *blobs_recognise(const void *first_8k)
                                                : "data of an unknown kind";
 }
 
-bool blobs_is_blank(const void *first_8k)
+bool blobs_is_blank(const void *first_4k)
 {
     const size_t mark = sizeof(BLOBS_BLANK_MARK) - 1;
-    return memcmp(first_8k, BLOBS_BLANK_MARK, mark) == 0 &&
-           all_zero((const uint8_t *)first_8k + mark, 2 * BLOBS_BLOCK - mark);
+    return memcmp(first_4k, BLOBS_BLANK_MARK, mark) == 0 &&
+           all_zero((const uint8_t *)first_4k + mark, BLOBS_BLOCK - mark);
 }

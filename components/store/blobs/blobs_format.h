@@ -28,7 +28,9 @@
 #define BLOBS_NAME_MAX 255u
 #define BLOBS_VERSION 1u
 #define BLOBS_SUPERBLOCKS 2u
-#define BLOBS_GROUP_SECTORS_MAX 64u /* one group: 32 KiB */
+#define BLOBS_GROUP_SECTORS_MAX 64u                                             /* one group: 32 KiB */
+#define BLOBS_LOG_SPARE (2 * BLOBS_GROUP_SECTORS_MAX / BLOBS_SECTORS_PER_BLOCK) /* blocks of a half behind a snapshot */
+#define BLOBS_LOG_BLOCKS_MAX (UINT32_MAX / BLOBS_SECTORS_PER_BLOCK)             /* so that its sectors can be counted */
 #define BLOBS_BLANK_MARK "capos blank disk v1\n"
 
 struct blobs_superblock {
@@ -106,8 +108,12 @@ uint64_t blobs_extent_blocks(uint64_t size);
 status_t blobs_geometry_plan(uint64_t blocks, uint32_t group_align, uint64_t objects_max, uint64_t names_max,
                              struct blobs_geometry *geometry, uint64_t *least);
 
+/* Whether a snapshot of so many blobs and names leaves room in its half for what is logged behind it. */
+bool blobs_log_holds(const struct blobs_geometry *geometry, uint64_t blobs, uint64_t names);
+
 /* The door. `sector` is what the disk said. ST_OK: *result is checked and *geometry follows from it.
- * ST_STALE: no superblock of ours. ST_UNSUPPORTED: ours, another version. ST_PROTO: ours and damaged. */
+ * ST_STALE: no superblock of ours. ST_UNSUPPORTED: ours, another version. ST_PROTO: ours and damaged. ST_RANGE: ours, and
+ * the volume is larger than the disk. */
 status_t blobs_superblock_check(const void *sector, uint64_t disk_blocks, struct blobs_superblock *result,
                                 struct blobs_geometry *geometry);
 void blobs_superblock_seal(struct blobs_superblock *superblock);
@@ -125,5 +131,6 @@ bool blobs_name_valid(const char *name, size_t size);
 
 /* What stands in the first 8 KiB of a disk that is not ours, in words. */
 const char *blobs_recognise(const void *first_8k);
-/* Made by `capos` for us and never used. */
-bool blobs_is_blank(const void *first_8k);
+/* Made by `capos` for us and never used. The first block says so alone: the first format of a disk begins with the second,
+ * and a power cut may leave anything there. */
+bool blobs_is_blank(const void *first_4k);

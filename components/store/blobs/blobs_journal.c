@@ -20,6 +20,30 @@
 
 /* --- transfers --- */
 
+static void request_done(struct blk_request *request, status_t status);
+
+/* Gives what waits to the disk. A callback may come back here: the outermost call does it all, so that a dead disk, where
+ * every transfer ends at once, makes a loop and no tower of calls. */
+REQUIRES(LOOP)
+static void io_advance(struct blobs_volume *v)
+{
+    if (v->io_advancing) {
+        return;
+    }
+    v->io_advancing = true;
+    while (v->io_out < v->disk->depth && !list_empty(&v->io_waiting)) {
+        struct blobs_io *io = CONTAINER_OF(list_pop_front(&v->io_waiting), struct blobs_io, request.node);
+        status_t s = blkdev_submit(v->disk, &io->request);
+        ASSERT(s != ST_BADARG && s != ST_RANGE && s != ST_FULL); /* extents, buffers, depth: ours, and checked */
+        if (s == ST_OK) {
+            v->io_out++;
+        } else {
+            io->done(io, ST_IO);
+        }
+    }
+    v->io_advancing = false;
+}
+
 static void request_done(struct blk_request *request, status_t status)
 {
     room_assert_loop();
@@ -27,32 +51,15 @@ static void request_done(struct blk_request *request, status_t status)
     struct blobs_volume *v = io->volume;
     ASSERT(v->io_out > 0);
     v->io_out--;
-    struct list *next = list_pop_front(&v->io_waiting);
     io->done(io, status);
-    if (next != NULL) {
-        blobs_io_start(CONTAINER_OF(next, struct blobs_io, request.node));
-    }
+    io_advance(v);
 }
 
 void blobs_io_start(struct blobs_io *io)
 {
-    struct blobs_volume *v = io->volume;
     io->request.done = request_done;
-    if (v->io_out < v->disk->depth) {
-        v->io_out++;
-        status_t s = blkdev_submit(v->disk, &io->request);
-        if (s == ST_OK) {
-            return;
-        }
-        ASSERT(s != ST_BADARG && s != ST_RANGE); /* extents and buffers are ours and were checked */
-        if (s != ST_FULL || v->io_out == 1) {
-            v->io_out--;
-            io->done(io, ST_IO);
-            return;
-        }
-        v->io_out--;
-    }
-    list_push_back(&v->io_waiting, &io->request.node);
+    list_push_back(&io->volume->io_waiting, &io->request.node);
+    io_advance(io->volume);
 }
 
 void blobs_state_set(struct blobs_volume *v, enum blobs_state state)
@@ -81,8 +88,8 @@ static void journal_failed(struct blobs_volume *v)
         log_err("%s", v->why);
         blobs_state_set(v, BLOBS_READ_ONLY);
     } else {
-        fmt_text(v->why, sizeof(v->why), "the disk fails to read or write its first blocks");
-        log_err("%s", v->why);
+        fmt_text(v->why, sizeof(v->why), "a disk that does not read or write; a restart tries again");
+        log_err("disk %s is not mounted: found %s", v->disk->name, v->why);
         blobs_state_set(v, BLOBS_FOREIGN);
     }
     answer_all(&v->group, ST_IO);
@@ -208,6 +215,21 @@ static bool group_has_name(const struct blobs_volume *v, const struct blobs_reco
     return false;
 }
 
+/* Whether one more would be too many, for the table or for the log. */
+static bool blob_is_too_many(const struct blobs_volume *v)
+{
+    uint64_t blobs = (uint64_t)v->index.blob_count + v->group_blobs;
+    uint64_t names = (uint64_t)v->index.name_count + v->group_names;
+    return blobs == v->index.blob_max || !blobs_log_holds(&v->geometry, blobs + 1, names);
+}
+
+static bool name_is_too_many(const struct blobs_volume *v)
+{
+    uint64_t blobs = (uint64_t)v->index.blob_count + v->group_blobs;
+    uint64_t names = (uint64_t)v->index.name_count + v->group_names;
+    return names == v->index.name_max || !blobs_log_holds(&v->geometry, blobs, names + 1);
+}
+
 static enum plan plan_blob(struct blobs_volume *v, struct blobs_op *op, status_t *status)
 {
     struct blobs_blob *same = blobs_find(&v->index, op->record.digest);
@@ -219,7 +241,7 @@ static enum plan plan_blob(struct blobs_volume *v, struct blobs_op *op, status_t
     if (same != NULL || group_has_digest(v, op->record.digest)) {
         return PLAN_LATER;
     }
-    if (v->index.blob_count + v->group_blobs == v->index.blob_max) {
+    if (blob_is_too_many(v)) {
         *status = ST_FULL;
         return PLAN_DONE;
     }
@@ -243,7 +265,7 @@ static void plan_release(struct blobs_volume *v, struct blobs_op *op, struct blo
 
 static enum plan plan_new_name(struct blobs_volume *v, struct blobs_op *op, struct blobs_blob *blob, status_t *status)
 {
-    if (v->index.name_count + v->group_names == v->index.name_max) {
+    if (name_is_too_many(v)) {
         *status = ST_FULL;
         return PLAN_DONE;
     }

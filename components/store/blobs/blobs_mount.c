@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * blobs_mount.c: from a disk that nobody knows to a mounted volume, or to a reason why not.
  *
- *              two copies       both agree                      end of log
- *   READ_SUPER ----------> CHECK ----------> REPLAY <--> (read) ----------> MOUNTED
- *       |                    | one is bad or older: REPAIR writes both, then REPLAY
- *       |                    | blank mark: FORMAT (both superblocks), then MOUNTED
- *       |                    | anything else, or damage in the log
- *       +--> FOREIGN <-------+
+ *                         two copies       both agree                      end of log
+ *   FLUSH ---> READ_SUPER ----------> CHECK ----------> REPLAY <--> (read) ----------> MOUNTED
+ *     |            |                    | one is bad or older: REPAIR writes both, then REPLAY
+ *     |            |                    | blank mark: FORMAT (both superblocks), then MOUNTED
+ *     |            |                    | anything else, or damage in the log
+ *     +------------+--> FOREIGN <-------+
  *
  *  (1) Replay only reads, so a cut at any time in it changes nothing. REPAIR writes what one copy says already.
  *  (2) The end of the log is the first group that is not whole. A sector of a later group behind it means that the log was
  *      damaged after it was acknowledged; then nothing is guessed and the volume is refused.
+ *  (3) A machine that stopped leaves writes in the disk's cache, which a read sees and a power cut may still take. The FLUSH
+ *      makes durable all that is read here: it is shown, and counts as there when the same is put again.
  */
 #define LOG_TAG "store"
 #include "blobs_volume.h"
@@ -129,6 +131,16 @@ REQUIRES(LOOP)
 static void replay_read(struct blobs_volume *v);
 
 REQUIRES(LOOP)
+static void replay_succeeded(struct blobs_volume *v)
+{
+    if (blobs_log_holds(&v->geometry, v->index.blob_count, v->index.name_count)) {
+        mounted(v);
+    } else {
+        refuse(v, "a capOS store whose log is too small for its blobs and names");
+    }
+}
+
+REQUIRES(LOOP)
 static void replay_end(struct blobs_volume *v, uint32_t i)
 {
     if (later_group_follows(v, i)) {
@@ -136,7 +148,7 @@ static void replay_end(struct blobs_volume *v, uint32_t i)
         return;
     }
     v->position += i;
-    mounted(v);
+    replay_succeeded(v);
 }
 
 /* The buffer holds v->cursor sectors from v->position on, which is where a group begins. */
@@ -162,7 +174,7 @@ static void replay_loaded(struct blobs_volume *v)
     }
     if (i >= v->cursor && at_end) {
         v->position = half_sectors;
-        mounted(v);
+        replay_succeeded(v);
         return;
     }
     v->position += i;
@@ -275,15 +287,23 @@ static void superblocks_loaded(struct blobs_volume *v)
     }
     if (status[0] == ST_OK || status[1] == ST_OK) {
         choose(v, status, copy, geometry);
-    } else if (blobs_is_blank(v->buffer)) {
-        blobs_format(v);
     } else if (status[0] == ST_UNSUPPORTED || status[1] == ST_UNSUPPORTED) {
         refuse(v, "a capOS store of another version");
+    } else if (status[0] == ST_RANGE || status[1] == ST_RANGE) {
+        refuse(v, "a capOS store that is larger than this disk");
+    } else if (blobs_is_blank(v->buffer)) {
+        blobs_format(v);
     } else if (status[0] == ST_PROTO || status[1] == ST_PROTO) {
         refuse(v, "a capOS store whose superblock is damaged");
     } else {
         refuse(v, blobs_recognise(v->buffer));
     }
+}
+
+static void mount_flushed(struct blobs_volume *v)
+{
+    room_assert_loop();
+    blobs_transfer(v, BLK_READ, 0, BLOBS_SUPERBLOCKS * BLOBS_BLOCK, superblocks_loaded);
 }
 
 void blobs_mount(struct blobs_volume *v)
@@ -292,5 +312,5 @@ void blobs_mount(struct blobs_volume *v)
         refuse(v, "a disk of less than 8 KiB");
         return;
     }
-    blobs_transfer(v, BLK_READ, 0, BLOBS_SUPERBLOCKS * BLOBS_BLOCK, superblocks_loaded);
+    blobs_transfer(v, BLK_FLUSH, 0, 0, mount_flushed);
 }

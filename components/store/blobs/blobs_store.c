@@ -32,7 +32,7 @@ bool blobs_available(struct call *call)
         call_fail(call, EXCEPTION_OVERLOADED, "the store is still mounting: ask again");
         return false;
     case BLOBS_FOREIGN:
-        call_fail(call, EXCEPTION_FAILED, "the disk is not mounted: found %s; Store.format erases it", v->why);
+        call_fail(call, EXCEPTION_FAILED, "the disk is not mounted: found %s; Store.format would erase it", v->why);
         return false;
     }
     UNREACHABLE();

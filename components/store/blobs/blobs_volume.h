@@ -12,7 +12,9 @@
 #include "lib/blkdev/blkdev.h"
 
 #define BLOBS_CHUNK_MAX 65536u /* bytes of one write or read */
-#define BLOBS_BUFFER_SECTORS (2 * BLOBS_GROUP_SECTORS_MAX + BLOBS_SECTORS_PER_BLOCK)
+#define BLOBS_BUFFER_SECTORS (BLOBS_CHUNK_MAX / BLOBS_SECTOR)
+_Static_assert(BLOBS_BUFFER_SECTORS > BLOBS_GROUP_SECTORS_MAX + BLOBS_SECTORS_PER_BLOCK,
+               "replay sees a group whole, and the begin of the next");
 
 struct blobs_volume;
 struct random;
@@ -75,7 +77,8 @@ struct blobs_volume {
     uint64_t generation;    /* [L] of the half being written or read */
 
     struct list io_waiting;             /* [L] requests beyond the disk's depth */
-    uint32_t io_out;                    /* [L] */
+    uint32_t io_out;                    /* [L] with the disk, at most its depth */
+    bool io_advancing;                  /* [L] io_advance is on the stack */
     uint64_t groups_written, snapshots; /* [L] counters */
 };
 

@@ -52,7 +52,8 @@ uint64_t clock_wall_ns(void)
 }
 
 #define OBJECTS 48u
-#define NAMES 12u /* in the tables; the work uses fewer */
+#define NAMES 12u /* that the random work uses */
+#define NAMES_MAX 200u
 #define CONTENTS 24u
 #define CONTENT_MAX (40u * 1024u)
 #define WORKERS 4u
@@ -192,7 +193,7 @@ static void named(struct blobs_op *op, status_t status)
 
 static void start_naming(struct worker *w)
 {
-    w->name = (unsigned)(test_random() % (NAMES - 2));
+    w->name = (unsigned)(test_random() % NAMES);
     struct model_name *m = &names[w->name];
     if (m->pending) {
         return; /* the model keeps one op a name */
@@ -320,7 +321,7 @@ static void check_all(void)
                         names[n].pending ? names[n].pending_content : UNKNOWN);
         }
         test_counted();
-        names[n].acked = means;
+        names[n].acked = means; /* who saw it may count on it */
         names[n].pending = false;
     }
     for (unsigned c = 0; c < CONTENTS; c++) {
@@ -328,6 +329,7 @@ static void check_all(void)
         CHECK(blob != NULL || !blobs[c].acked);
         if (blob != NULL) {
             check_blob(blob);
+            blobs[c].acked = !blobs[c].ever_named; /* who saw it may count on it */
         }
     }
     check_no_extent_leaked();
@@ -354,7 +356,7 @@ static void boot_once(void)
     disk_init();
     test_room = ROOM_BOOT;
     if (volume.buffer == NULL) {
-        REQUIRE(blobs_volume_init(&volume, &disk.device, OBJECTS, NAMES) == ST_OK);
+        REQUIRE(blobs_volume_init(&volume, &disk.device, OBJECTS, NAMES_MAX) == ST_OK);
         blobs_source_init(&source);
         for (unsigned i = 0; i < WORKERS; i++) {
             blobs_upload_init(&workers[i].upload);
@@ -370,15 +372,27 @@ static void boot_once(void)
     memset(blobs, 0, sizeof(blobs));
 }
 
-static unsigned cuts_in_mount;
+static unsigned cuts_in_mount, resets;
+
+/* The end of this life of the machine. */
+static void cut_or_reset(void)
+{
+    if (test_random() % 4 == 0) {
+        resets++;
+        disk_reset();
+    } else {
+        disk_cut();
+    }
+}
 
 static bool mount_or_cut(void)
 {
+    uint64_t steps = test_random() % (test_random() % 2 == 0 ? 10 : 100);
     power_on();
     while (volume.state == BLOBS_MOUNTING || volume.state == BLOBS_FORMATTING) {
-        if (test_random() % 30 == 0) {
+        if (steps-- == 0) {
             cuts_in_mount++;
-            disk_cut();
+            cut_or_reset();
             return false;
         }
         REQUIRE(disk_step());
@@ -391,7 +405,7 @@ static bool mount_or_cut(void)
     return true;
 }
 
-static void work_until_cut(unsigned steps)
+static void work(unsigned steps)
 {
     for (unsigned i = 0; i < steps; i++) {
         struct worker *w = &workers[test_random() % WORKERS];
@@ -403,24 +417,34 @@ static void work_until_cut(unsigned steps)
             (void)disk_step();
         }
     }
-    disk_cut();
 }
 
 static uint64_t total_snapshots;
 
-static void test_nothing_acknowledged_is_lost(void)
+/* Some lives are short: what one leaves in the disk's cache is then still there in the next. */
+static void lives(uint32_t physical_bytes, unsigned count)
 {
     boot_once();
-    for (unsigned round = 0; round < 400; round++) {
+    disk.device.physical_bytes = physical_bytes;
+    for (unsigned round = 0; round < count; round++) {
         if (!mount_or_cut()) {
             continue;
         }
         check_all();
-        work_until_cut((unsigned)(test_random() % 1500));
+        work((unsigned)(test_random() % (test_random() % 2 == 0 ? 60 : 1500)));
         total_snapshots += volume.snapshots;
+        cut_or_reset();
+    }
+}
+
+static void test_nothing_acknowledged_is_lost(void)
+{
+    for (unsigned disks = 0; disks < 100; disks++) {
+        lives(disks % 2 == 0 ? 512 : 4096, disks % 10 == 0 ? 40 : 8);
     }
     CHECK(acknowledged > 2000);
     CHECK(cuts_in_mount > 20);
+    CHECK(resets > 50);
     CHECK(total_snapshots > 200);
 }
 
@@ -475,6 +499,31 @@ static void mount_fully(void)
     while (volume.state == BLOBS_MOUNTING || volume.state == BLOBS_FORMATTING) {
         REQUIRE(disk_step());
     }
+}
+
+static unsigned transfers_ended;
+
+static void transfer_ended(struct blobs_io *io, status_t status)
+{
+    (void)io;
+    transfers_ended += status == ST_IO;
+}
+
+static void test_a_disk_that_dies_leaves_nobody_waiting(void)
+{
+    static struct blobs_io io[4 * DISK_DEPTH];
+    boot_once();
+    mount_fully();
+    for (unsigned i = 0; i < 4 * DISK_DEPTH; i++) {
+        blobs_io_set(&io[i], &volume, BLK_READ, 0, transfer_ended);
+        blobs_io_add(&io[i], read_buffer, BLOBS_BLOCK);
+        blobs_io_start(&io[i]);
+    }
+    disk.device.dead = true;
+    while (disk_step()) {
+    }
+    CHECK_EQ(transfers_ended, 4 * DISK_DEPTH);
+    CHECK(volume.io_out == 0 && list_empty(&volume.io_waiting));
 }
 
 static void test_a_flipped_bit_is_never_given_out_as_good(void)
@@ -633,6 +682,117 @@ static void test_two_cut_groups_never_make_one(void)
     cut_group(2, 3, 0);
 }
 
+static status_t bind_status;
+
+static void bind_ended(struct blobs_op *op, status_t status)
+{
+    (void)op;
+    bind_status = status;
+}
+
+static status_t name_now(enum blobs_record_kind kind, unsigned name, unsigned c)
+{
+    static struct blobs_op op;
+    op = (struct blobs_op){.done = bind_ended, .record.kind = kind};
+    name_text(name, &op.record);
+    memcpy(op.record.digest, content_digest[c], BLOBS_DIGEST);
+    bind_status = ST_AGAIN;
+    blobs_op_submit(&volume, &op);
+    for (unsigned i = 0; bind_status == ST_AGAIN && i < 10000; i++) {
+        (void)disk_step();
+    }
+    return bind_status;
+}
+
+static status_t bind_now(unsigned name, unsigned c)
+{
+    return name_now(BLOBS_RECORD_BIND, name, c);
+}
+
+/* A disk that was formatted for small tables serves an image with large ones as far as its log goes. */
+static void test_a_small_log_is_full_before_a_snapshot_of_it_is(void)
+{
+    boot_once();
+    volume.index.blob_max = 4;
+    volume.index.name_max = 2;
+    mount_fully();
+    volume.index.blob_max = OBJECTS;
+    volume.index.name_max = NAMES_MAX;
+    mount_fully();
+    put_content(1);
+    put_content(2);
+    unsigned bound = 0;
+    while (bound < NAMES_MAX && bind_now(bound, 1) == ST_OK) {
+        bound++;
+    }
+    CHECK_EQ(bind_status, ST_FULL);
+    CHECK(bound >= 2);
+    for (unsigned i = 0; i < 300; i++) {
+        CHECK_EQ(bind_now(0, 1 + i % 2), ST_OK);
+        put_content(2); /* which went with the name */
+    }
+    CHECK(volume.snapshots > 1);
+    mount_fully();
+    CHECK_EQ(volume.index.name_count, bound);
+}
+
+static void test_a_log_that_no_snapshot_fits_into_is_refused(void)
+{
+    boot_once();
+    mount_fully();
+    put_content(1);
+    for (unsigned n = 0; n < 90; n++) {
+        REQUIRE(bind_now(n, 1) == ST_OK);
+    }
+    for (unsigned copy = 0; copy < BLOBS_SUPERBLOCKS; copy++) {
+        struct blobs_superblock *s = (void *)disk.view[copy * BLOBS_SECTORS_PER_BLOCK];
+        REQUIRE(s->live_half == 0);
+        s->log_blocks = BLOBS_LOG_SPARE;
+        blobs_superblock_seal(s);
+    }
+    expect_refused("too small");
+}
+
+static void test_a_disk_that_cannot_be_mounted_is_told_from_a_damaged_one(void)
+{
+    boot_once();
+    mount_fully();
+    disk.device.sectors /= 2;
+    expect_refused("larger than this disk");
+    disk.device.sectors *= 2;
+    disk.device.dead = true;
+    expect_refused("does not read or write");
+    disk.device.dead = false;
+    mount_fully();
+    CHECK_EQ(volume.state, BLOBS_MOUNTED);
+}
+
+/* Its third group stands close behind the end of the next, which is shorter. */
+static void test_what_a_cut_snapshot_left_is_not_taken_for_the_next_one(void)
+{
+    boot_once();
+    mount_fully();
+    put_content(1);
+    for (unsigned n = 0; n < 140; n++) {
+        REQUIRE(bind_now(n, 1) == ST_OK);
+    }
+    snapshot_begin(&volume);
+    while (volume.group_number < 3 || volume.generation == volume.superblock.generation) {
+        REQUIRE(disk_step());
+    }
+    disk_reset();
+    mount_fully();
+    for (unsigned n = 60; n < 140; n++) {
+        REQUIRE(name_now(BLOBS_RECORD_UNBIND, n, 1) == ST_OK);
+    }
+    snapshot_begin(&volume);
+    drain();
+    CHECK_EQ(volume.snapshots, 1);
+    mount_fully();
+    CHECK_EQ(volume.state, BLOBS_MOUNTED);
+    CHECK_EQ(volume.index.name_count, 60);
+}
+
 int main(void)
 {
     crc32c_init();
@@ -640,9 +800,14 @@ int main(void)
     RUN(test_nothing_acknowledged_is_lost);
     RUN(test_a_lying_disk_is_noticed_or_harmless);
     RUN(test_a_failing_disk_makes_it_read_only);
+    RUN(test_a_disk_that_dies_leaves_nobody_waiting);
     RUN(test_a_flipped_bit_is_never_given_out_as_good);
     RUN(test_foreign_disks_are_refused_and_left_alone);
     RUN(test_damage_in_the_log_is_refused_not_guessed);
     RUN(test_two_cut_groups_never_make_one);
+    RUN(test_a_small_log_is_full_before_a_snapshot_of_it_is);
+    RUN(test_a_log_that_no_snapshot_fits_into_is_refused);
+    RUN(test_a_disk_that_cannot_be_mounted_is_told_from_a_damaged_one);
+    RUN(test_what_a_cut_snapshot_left_is_not_taken_for_the_next_one);
     return test_end();
 }

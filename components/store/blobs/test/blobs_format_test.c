@@ -27,7 +27,7 @@ static void test_superblock_round_trip(void)
     CHECK_EQ(blobs_superblock_check(&s, 4096, &back, &g), ST_OK);
     CHECK_BYTES(&s, &back, sizeof(s));
     CHECK_EQ(g.data_start, geometry.data_start);
-    CHECK_EQ(blobs_superblock_check(&s, 4095, &back, &g), ST_PROTO); /* a disk that shrank */
+    CHECK_EQ(blobs_superblock_check(&s, 4095, &back, &g), ST_RANGE); /* a disk that shrank */
 }
 
 static void test_every_flipped_bit_of_a_superblock_is_refused(void)
@@ -76,8 +76,28 @@ static void test_nonsense_under_a_good_sum_is_refused(void)
     bad.next_generation = bad.generation;
     refuse_superblock(bad, ST_PROTO);
     bad = s;
+    bad.next_generation = UINT64_MAX; /* the next snapshot would take generation 0 */
+    refuse_superblock(bad, ST_PROTO);
+    bad = s;
+    bad.sequence = UINT64_MAX; /* the next copy would count as older than this one */
+    refuse_superblock(bad, ST_PROTO);
+    bad = s;
     bad.zero[3] = 1;
     refuse_superblock(bad, ST_PROTO);
+}
+
+static void test_a_log_whose_sectors_cannot_be_counted_is_refused(void)
+{
+    struct blobs_superblock s = sample_superblock();
+    struct blobs_superblock back;
+    struct blobs_geometry g;
+    s.blocks = UINT64_MAX / BLOBS_BLOCK; /* a disk that has room for it */
+    s.log_blocks = 0x20000000;
+    blobs_superblock_seal(&s);
+    CHECK_EQ(blobs_superblock_check(&s, s.blocks, &back, &g), ST_PROTO);
+    s.log_blocks--;
+    blobs_superblock_seal(&s);
+    CHECK_EQ(blobs_superblock_check(&s, s.blocks, &back, &g), ST_OK);
 }
 
 static void test_log_sector_belongs_to_one_place_and_volume(void)
@@ -175,7 +195,9 @@ static void test_what_is_on_a_disk_in_words(void)
     CHECK(!blobs_is_blank(disk));
     memcpy(disk, BLOBS_BLANK_MARK, strlen(BLOBS_BLANK_MARK));
     CHECK(blobs_is_blank(disk));
-    disk[8191] = 1;
+    disk[4096] = 1;
+    CHECK(blobs_is_blank(disk)); /* a first format that was cut off */
+    disk[4095] = 1;
     CHECK(!blobs_is_blank(disk)); /* a mark before somebody's data is not enough */
     CHECK(strstr(blobs_recognise(disk), "unknown") != NULL);
     memcpy(disk + 512, "EFI PART", 8);
@@ -188,6 +210,7 @@ int main(void)
     RUN(test_superblock_round_trip);
     RUN(test_every_flipped_bit_of_a_superblock_is_refused);
     RUN(test_nonsense_under_a_good_sum_is_refused);
+    RUN(test_a_log_whose_sectors_cannot_be_counted_is_refused);
     RUN(test_log_sector_belongs_to_one_place_and_volume);
     RUN(test_records_come_back_as_they_were_put);
     RUN(test_records_that_point_elsewhere_are_refused);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * fake_disk.h: a disk in memory with a volatile cache, for tests: requests end in a seeded order, and a power cut leaves
- * any subset of what was not flushed, in any order, torn at 512 bytes, with garbage where it was torn.
+ * fake_disk.h: a disk in memory with a volatile cache, for tests. Requests end in a seeded order.
+ *
+ *  (1) A power cut leaves any subset of the sectors that were not flushed, in any order. Of a physical block that was being
+ *      written, any sector may be garbage: also one that nobody wrote to just then.
+ *  (2) A reset (of the machine, not of the disk) keeps the cache: what was written is seen, and is still not durable.
  */
 #pragma once
 #include "lib/blkdev/blkdev.h"
@@ -12,8 +15,8 @@
 #define DISK_CACHED_MAX 4096u
 
 struct cached {
+    struct blk_request *request; /* still in flight; NULL: ended */
     uint32_t sector;
-    uint32_t epoch; /* flushes that began before it ended; UINT32_MAX: still in flight */
     uint8_t bytes[BLKDEV_SECTOR_BYTES];
 };
 
@@ -25,10 +28,9 @@ static struct fake_disk {
     uint32_t cached_count;
     struct blk_request *pending[DISK_DEPTH];
     uint32_t pending_count;
-    uint64_t writes;     /* sectors written */
-    bool lose_flush;     /* a planted bug: FLUSH does nothing */
-    bool fail_writes;    /* writes end with ST_IO */
-    unsigned fail_after; /* that many requests succeed, then all fail; 0: never */
+    uint64_t writes;  /* sectors written */
+    bool lose_flush;  /* a planted bug: FLUSH does nothing */
+    bool fail_writes; /* writes end with ST_IO */
 } disk;
 
 static void disk_note_write(struct blk_request *r)
@@ -39,6 +41,7 @@ static void disk_note_write(struct blk_request *r)
         for (uint32_t at = 0; at < r->segment[i].size; at += BLKDEV_SECTOR_BYTES, sector++) {
             REQUIRE(disk.cached_count < DISK_CACHED_MAX);
             struct cached *c = &disk.cached[disk.cached_count++];
+            c->request = r;
             c->sector = sector;
             memcpy(c->bytes, bytes + at, BLKDEV_SECTOR_BYTES);
             disk.writes++;
@@ -49,6 +52,9 @@ static void disk_note_write(struct blk_request *r)
 static status_t disk_submit(struct blkdev *device, struct blk_request *r)
 {
     uint32_t bytes = 0;
+    if (device->dead) {
+        return ST_CLOSED;
+    }
     if (disk.pending_count == DISK_DEPTH) {
         return ST_FULL;
     }
@@ -76,6 +82,11 @@ static void disk_read(struct blk_request *r)
 
 static void disk_write(struct blk_request *r)
 {
+    for (uint32_t i = 0; i < disk.cached_count; i++) {
+        if (disk.cached[i].request == r) {
+            disk.cached[i].request = NULL;
+        }
+    }
     uint32_t sector = (uint32_t)r->sector;
     for (uint16_t i = 0; i < r->segment_count; i++) {
         memcpy(disk.view[sector], r->segment[i].data, r->segment[i].size);
@@ -92,15 +103,7 @@ static void disk_flush(void)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < disk.cached_count; i++) {
         struct cached *c = &disk.cached[i];
-        bool in_flight = false;
-        for (uint32_t p = 0; p < disk.pending_count; p++) {
-            struct blk_request *r = disk.pending[p];
-            uint32_t bytes = 0;
-            if (r->op == BLK_WRITE && blkdev_check(&disk.device, r, &bytes) == ST_OK) {
-                in_flight |= c->sector >= r->sector && c->sector < r->sector + bytes / BLKDEV_SECTOR_BYTES;
-            }
-        }
-        if (in_flight) {
+        if (c->request != NULL) {
             disk.cached[kept++] = *c;
         } else {
             memcpy(disk.durable[c->sector], c->bytes, BLKDEV_SECTOR_BYTES);
@@ -119,13 +122,10 @@ static bool disk_step(void)
     struct blk_request *r = disk.pending[i];
     disk.pending[i] = disk.pending[--disk.pending_count];
     status_t status = ST_OK;
-    if (disk.fail_after > 0 && --disk.fail_after == 0) {
-        disk.fail_writes = true;
-    }
-    if (r->op == BLK_READ) {
-        disk_read(r);
-    } else if (disk.fail_writes) {
+    if (disk.device.dead || (disk.fail_writes && r->op != BLK_READ)) {
         status = ST_IO;
+    } else if (r->op == BLK_READ) {
+        disk_read(r);
     } else if (r->op == BLK_WRITE) {
         disk_write(r);
     } else {
@@ -135,24 +135,65 @@ static bool disk_step(void)
     return true;
 }
 
-/* Power goes: any subset, any order, some torn to garbage. */
-static void disk_cut(void)
+static void disk_shuffle(void)
 {
     for (uint32_t i = 0; i < disk.cached_count; i++) {
         uint32_t j = i + (uint32_t)(test_random() % (disk.cached_count - i));
         struct cached swap = disk.cached[i];
         disk.cached[i] = disk.cached[j];
         disk.cached[j] = swap;
+    }
+}
+
+static void disk_garbage(uint32_t sector)
+{
+    for (uint32_t i = 0; i < BLKDEV_SECTOR_BYTES; i++) {
+        disk.durable[sector][i] = (uint8_t)(test_random() >> 24);
+    }
+}
+
+/* The power went while the physical block of this sector was being written: (1). */
+static void disk_tear(uint32_t sector)
+{
+    uint32_t sectors = disk.device.physical_bytes / BLKDEV_SECTOR_BYTES;
+    uint32_t first = sector / sectors * sectors;
+    disk_garbage(first + (uint32_t)(test_random() % sectors));
+}
+
+/* Power goes: any subset, any order, some torn to garbage. */
+static void disk_cut(void)
+{
+    disk_shuffle();
+    for (uint32_t i = 0; i < disk.cached_count; i++) {
         uint64_t fate = test_random() % 16;
-        if (fate < 7) {
-            continue;
+        if (fate < 9) {
+            memcpy(disk.durable[disk.cached[i].sector], disk.cached[i].bytes, BLKDEV_SECTOR_BYTES);
+        } else if (fate < 11) {
+            disk_tear(disk.cached[i].sector);
         }
-        uint8_t *sector = disk.durable[disk.cached[i].sector];
-        memcpy(sector, disk.cached[i].bytes, BLKDEV_SECTOR_BYTES);
     }
     disk.cached_count = 0;
     disk.pending_count = 0;
     memcpy(disk.view, disk.durable, sizeof(disk.view));
+}
+
+/* The machine begins anew: of what was in flight some reached the cache, the cache stays: (2). */
+static void disk_reset(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < disk.cached_count; i++) {
+        struct cached *c = &disk.cached[i];
+        if (c->request != NULL && test_random() % 2 == 0) {
+            continue;
+        }
+        if (c->request != NULL) {
+            memcpy(disk.view[c->sector], c->bytes, BLKDEV_SECTOR_BYTES);
+        }
+        c->request = NULL;
+        disk.cached[kept++] = *c;
+    }
+    disk.cached_count = kept;
+    disk.pending_count = 0;
 }
 
 static const struct blkdev_ops disk_ops = {.submit = disk_submit};
@@ -170,7 +211,7 @@ static void disk_init(void)
                                   .sectors = DISK_SECTORS,
                                   .logical_bytes = 512,
                                   .physical_bytes = 512,
-                                  .bytes_max = 1u << 20,
+                                  .bytes_max = 65536, /* the least that the store takes */
                                   .segments_max = 16,
                                   .depth = DISK_DEPTH,
                                   .has_flush = true};
