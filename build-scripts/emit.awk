@@ -2,7 +2,8 @@
 # emit.awk: writes what a resolved profile (or, in mode=tests, all components) means to make, to the C compiler and to people.
 #
 # Into `out`: rules.mk (objects and how they are made), links (header links: PATH TARGET), config-*.h, start.c, caps.c,
-# picture.txt, and manifest.txt (the BootPackage in Cap'n Proto text). configure moves them into place when they differ.
+# symbols and parts (what symbols.sh and sbom read), picture.txt, and manifest.txt (the BootPackage in Cap'n Proto text).
+# configure moves them into place when they differ.
 
 function emit() {
     emit_links()
@@ -176,8 +177,20 @@ function emit_profile_rules(    i, s) {
     for (i = 1; i <= nports; i++) { print s ".ports += " port_number[i] ":" port_name[i] > rules }
     print s ".budget := " (("text" in budget) ? "text=" sprintf("%.0f", budget["text"]) : "") (("data" in budget) ? " data=" sprintf("%.0f", budget["data"]) : "") \
           (("elf" in budget) ? " elf=" sprintf("%.0f", budget["elf"]) : "") " memory=" sprintf("%.0f", bytes_of(head["memory"])) > rules
+    for (i = 1; i <= nused; i++) { print s ".libraries += " libraries[used[i]] > rules }
     print "$(eval $(call profile_rules," s "))" > rules
     emit_symbols()
+    emit_parts()
+}
+# What the image is made of, for the bill of materials: components with their folders, and whose sources they compile.
+function emit_parts(    i, j, n, part, f) {
+    f = out "/parts"
+    printf "" > f
+    for (i = 1; i <= nused; i++) {
+        print "component " used[i] " " dir[used[i]] > f
+        n = split(libraries[used[i]], part, " ")
+        for (j = 1; j <= n; j++) { print "library " part[j] " " used[i] > f }
+    }
 }
 # What symbols.sh checks against: a component, its prefixes, and the prefixes of what it may call.
 function emit_symbols(    i, j, n, part, f) {

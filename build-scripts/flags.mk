@@ -7,7 +7,8 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type \
 	-Werror=unused-result $(WERROR)
 CLANG_THREADS := -Wthread-safety -Wno-ignored-attributes
-C_ALL := -std=gnu2x -g -fno-common -fno-omit-frame-pointer -ffile-prefix-map=$(SRC)/= $(DEBUG_FLAGS)
+# No path of this machine gets into an object, so an image is the same bytes wherever it is built.
+C_ALL := -std=gnu2x -g -fno-common -fno-omit-frame-pointer -ffile-prefix-map=$(SRC)/= -fdebug-prefix-map=$(CURDIR)=. $(DEBUG_FLAGS)
 
 # __FILE_NAME__ is clang's only; both compilers get the file's own name.
 elf.CC := $(CC)
