@@ -43,6 +43,9 @@ refused "holds a character that make cannot take" "$work/a b/hello.profile"
 cd "$work/a b"
 refused "holds a character that make cannot take" hello
 cd "$work/o"
+ln -s "$CAPOS_TOP" "$work/a b/tree"
+if "$work/a b/tree/configure" hello >../said 2>&1; then echo "a source tree with a blank in its path was accepted"; exit 1; fi
+grep -Fq "the source tree: the path '$work/a b/tree' holds a character that make cannot take" ../said || { cat ../said; exit 1; }
 printf '#!/bin/sh\ncase "$*" in *gnu2x*) exit 1 ;; esac\nexec gcc "$@"\n' >old-cc
 chmod +x old-cc
 refused "does not know -std=gnu2x; gcc 12 or clang 14 is the oldest that works" hello "CC=$PWD/old-cc"

@@ -123,9 +123,9 @@ forget
 publish 1.2.3-1
 cp dists/trixie/InRelease kept
 mv dists/trixie/InRelease away
-refused; expect 'could not be read or is not signed'
+refused; expect 'is not signed by Debian'
 sed 's/^Label: Debian/Label: Debiam/' kept >dists/trixie/InRelease
-refused; expect 'could not be read or is not signed'
+refused; expect 'is not signed by Debian'
 
 step "--update moves the lock"
 publish 1.2.0-1 1.2.3-1 1.3.0-1
