@@ -22,7 +22,9 @@ static struct {
     uint64_t wall_ns; /* at now_ns 0 */
     bool entropy;
     bool started;
-    bool stopped; /* the batch that is being read has ended */
+    bool stopped;         /* the batch that is being read has ended */
+    uint64_t polled_ns;   /* when the image last looked up */
+    uint64_t turn_max_ns; /* the longest that it did not, since it last said so */
     struct sim_port *port[SIM_DEVICES_MAX];
     unsigned port_count;
 } self = {.link = {.fd = -1}};
@@ -168,17 +170,29 @@ static void batch_receive(void)
     }
 }
 
+/* The first of all is the boot, which is no turn. */
+static void turn_ends(void)
+{
+    uint64_t turn_ns = self.polled_ns != 0 ? self.now_ns - self.polled_ns : 0;
+
+    self.turn_max_ns = turn_ns > self.turn_max_ns ? turn_ns : self.turn_max_ns;
+    self.polled_ns = self.now_ns;
+}
+
 void lockstep_poll(uint64_t deadline_ns)
 {
+    turn_ends();
     if (deadline_ns > self.now_ns) {
-        say((struct sim_message){.kind = SIM_IDLE, .a = deadline_ns}, NULL);
+        say((struct sim_message){.kind = SIM_IDLE, .a = deadline_ns, .b = self.turn_max_ns}, NULL);
     } else if (self.now_ns >= self.horizon_ns) {
-        say((struct sim_message){.kind = SIM_BUSY}, NULL);
+        say((struct sim_message){.kind = SIM_BUSY, .b = self.turn_max_ns}, NULL);
     } else {
         return;
     }
+    self.turn_max_ns = 0;
     batch_send();
     batch_receive();
+    self.polled_ns = self.now_ns;
 }
 
 /* --- ports ----------------------------------------------------------------------------------------------------------- */

@@ -39,8 +39,8 @@ enum sim_kind {
     SIM_FAULT, /* to the image. flags: the model's own number of what goes wrong; a, b: its arguments */
     /* to the coordinator */
     SIM_TEXT, /* console: body */
-    SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never */
-    SIM_BUSY, /* time: now; would go on */
+    SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never; b: the longest turn since it last said so, ns */
+    SIM_BUSY, /* time: now; would go on; b likewise */
     SIM_EXIT, /* a: enum plat_exit */
     SIM_REBOOT,
     SIM_BROKEN, /* body: what the machine found wrong with its image or itself */

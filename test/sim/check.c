@@ -42,6 +42,9 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (strncmp(line, "PANIC", 5) == 0) {
         run_violation(run, "%s: %s", node->name, line);
     }
+    if (run->check.rest_phase != REST_NOT_YET && !node->load) {
+        rest_line(run, node, line);
+    }
     if (said == NULL || !node->load) {
         return;
     }
@@ -62,4 +65,5 @@ void check_end(struct run *run)
         }
     }
     store_end(run);
+    rest_end(run);
 }

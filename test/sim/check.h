@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "check_rest.h"
 
 struct history;
 struct run;
@@ -13,6 +14,9 @@ struct node;
 struct check {
     struct history *store; /* what workloads said of a store */
     bool undecided;        /* it was too wide to search whole */
+    struct rest *rest;     /* by node; NULL: not asked */
+    enum rest_phase rest_phase;
+    unsigned rest_acts; /* that have happened */
 };
 
 /* A line of a console. */

@@ -20,6 +20,7 @@ static const char usage[] =
     "  --skip BITS      planned troubles that do not come, as --shrink says them\n"
     "  --timeline FILE  writes what happened, a line each (-: standard output)\n"
     "  --swarm N        N seeds from --seed on, in several processes; stops at the first that breaks a promise\n"
+    "  --go-on          the swarm counts how many seeds break a promise instead\n"
     "  --jobs N         processes of the swarm (default: one for each CPU)\n"
     "  --shrink         leaves out of a failing run what it does not need, and shows what is left\n"
     "  --corpus FILE    runs every line `FLEET SEED FAULTS` of it, which failed once\n"
@@ -85,6 +86,9 @@ static void option(struct command *command, int letter)
     case 'r':
         command->shrink = true;
         return;
+    case 'g':
+        command->wanted.go_on = true;
+        return;
     case 'c':
         command->corpus = optarg;
         return;
@@ -101,9 +105,10 @@ static void option(struct command *command, int letter)
 static struct command parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},    {"fleet", 1, NULL, 'f'},  {"seed", 1, NULL, 's'}, {"skip", 1, NULL, 'k'},
-        {"timeline", 1, NULL, 't'}, {"swarm", 1, NULL, 'n'},  {"jobs", 1, NULL, 'j'}, {"shrink", 0, NULL, 'r'},
-        {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'},    {"fleet", 1, NULL, 'f'},  {"seed", 1, NULL, 's'},  {"skip", 1, NULL, 'k'},
+        {"timeline", 1, NULL, 't'}, {"swarm", 1, NULL, 'n'},  {"jobs", 1, NULL, 'j'},  {"shrink", 0, NULL, 'r'},
+        {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"go-on", 0, NULL, 'g'}, {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     struct command command = {.wanted = {.build = "build", .seed = 1, .faults = (1u << FAULTS) - 1}};
     int letter;
 

@@ -97,6 +97,15 @@ void node_plug(struct node *node, bool up, uint64_t now_ns)
     node_tell(node, event);
 }
 
+void node_type(struct node *node, const char *text, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, strlen(text));
+
+    event->message.kind = SIM_INPUT;
+    memcpy(event->body, text, strlen(text));
+    node_tell(node, event);
+}
+
 void node_tell(struct node *node, struct event *event)
 {
     if (node->on) {
@@ -167,6 +176,16 @@ static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_mes
     }
 }
 
+/* What a turn may take of its machine. Console output of what a checker asks for does not count. */
+static void turn_took(struct node *node, uint64_t turn_ns)
+{
+    node->turn_max_ns = turn_ns > node->turn_max_ns ? turn_ns : node->turn_max_ns;
+    if (turn_ns > TURN_BOUND_NS && node->run->check.rest_phase == REST_NOT_YET) {
+        run_violation(node->run, "%s: a turn of its loop took %lu ns, more than %u", node->name, (unsigned long)turn_ns,
+                      TURN_BOUND_NS);
+    }
+}
+
 /* One message. True when the batch is over. */
 static bool take(struct node *node, const struct sim_message *message, const char *body)
 {
@@ -194,10 +213,12 @@ static bool take(struct node *node, const struct sim_message *message, const cha
         text_came(node, time_ns, body, message->size);
         return false;
     case SIM_IDLE:
+        turn_took(node, message->b);
         node->busy = false;
         node->timer_ns = message->a == UINT64_MAX ? NEVER : node->boot_ns + message->a;
         return true;
     case SIM_BUSY:
+        turn_took(node, message->b);
         node->busy = true;
         return true;
     default:
@@ -251,6 +272,4 @@ void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns)
             return;
         }
     } while (!take(node, &message, body));
-    uint64_t ran_ns = node->free_ns - now_ns;
-    node->turn_max_ns = ran_ns > node->turn_max_ns ? ran_ns : node->turn_max_ns;
 }

@@ -45,6 +45,8 @@ void node_boot(struct node *node, uint64_t now_ns);
 void node_cut(struct node *node);
 /* Its cable. */
 void node_plug(struct node *node, bool up, uint64_t now_ns);
+/* Keys on its console. */
+void node_type(struct node *node, const char *text, uint64_t now_ns);
 /* Gives all back. */
 void node_free(struct node *node);
 /* A message for one of its ports reaches it at this time. Takes the event over. */

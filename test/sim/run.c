@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * run.c: the order of events.
  *
- *      boot all -> faults happen -> calm: all is mended, faults are over -> workloads must end -> checkers look back
+ *      boot all -> faults happen -> calm: all is mended, faults are over -> workloads must end -> rest -> checkers look back
  */
 #include "run.h"
 #include <stdarg.h>
@@ -106,8 +106,10 @@ static void act(struct run *run, const struct event *event)
         }
     } else if (event->act == ACT_CALM) {
         calm(run);
+    } else if (event->act == ACT_REST) {
+        rest_act(run);
     } else if (event->act == ACT_END) {
-        run->over = true;
+        run->over = run->over || run->check.rest == NULL;
     } else if (!run->calm) {
         disturb(run, event);
     }
@@ -123,7 +125,7 @@ void run_node_done(struct run *run, struct node *node)
             return;
         }
     }
-    run->over = true;
+    rest_begin(run);
 }
 
 static struct node *node_first(struct run *run)

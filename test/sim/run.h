@@ -25,12 +25,13 @@
 #include "wire.h"
 
 #define NODES_MAX 16u
-#define LOOKAHEAD_NS 20000u /* no frame is faster */
+#define LOOKAHEAD_NS 20000u  /* no frame is faster */
+#define TURN_BOUND_NS 10000u /* in the costs of platform/sim: 25 exits to the host, or 160 KB lent */
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
 
 /* What the world does at a time of its own choosing. */
-enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_CALM, ACT_END };
+enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_CALM, ACT_REST, ACT_END };
 
 struct run {
     uint64_t seed;

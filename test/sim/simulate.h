@@ -14,6 +14,7 @@ struct wanted {
     uint32_t faults;       /* bits: may be drawn */
     uint64_t skip;         /* bits: planned troubles that do not come */
     struct record *record; /* or NULL */
+    bool go_on;            /* a swarm counts its failures and does not stop at the first */
 };
 
 struct result {
@@ -29,7 +30,7 @@ struct result simulate(const struct wanted *wanted);
 /* How to see it again: the rest of a `make sim` line. */
 void print_again(const struct wanted *wanted);
 
-/* Seeds wanted->seed to + count - 1 in `jobs` processes; stops at the first failure, which it shows. */
+/* Seeds wanted->seed to + count - 1 in `jobs` processes; stops at the first failure, if it shall not go on, and shows it. */
 bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs);
 /* Leaves out what the failure does not need; shows what is left. False: there is no failure. */
 bool shrink(const struct wanted *wanted);

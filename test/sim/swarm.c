@@ -23,10 +23,9 @@ struct job {
 };
 
 struct tally {
-    uint64_t seeds, events, simulated_ns, undecided;
+    uint64_t seeds, events, simulated_ns, undecided, broken;
     uint64_t fired[FAULTS];
-    struct result failure; /* seed of the first */
-    bool failed;
+    struct result failure; /* that of the lowest seed, among those that are known */
 };
 
 static _Noreturn void work(const struct wanted *wanted, uint64_t count, unsigned job, unsigned jobs, int fd)
@@ -69,8 +68,10 @@ static void count_in(struct tally *tally, const struct result *result)
     for (unsigned i = 0; i < FAULTS; i++) {
         tally->fired[i] += result->fired[i];
     }
-    if (!result->kept && !tally->failed) {
-        tally->failed = true;
+    if (result->kept) {
+        return;
+    }
+    if (tally->broken++ == 0 || result->seed < tally->failure.seed) {
         tally->failure = *result;
     }
 }
@@ -90,7 +91,7 @@ static void job_says(struct job *job, struct tally *tally)
     close(job->fd);
     job->fd = -1;
     (void)waitpid(job->pid, &status, 0);
-    if (status != 0 && !tally->failed) {
+    if (status != 0 && tally->broken == 0) {
         sim_fail("a process of the swarm ended with status 0x%x; what it said stands above", (unsigned)status);
     }
 }
@@ -159,7 +160,7 @@ bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs)
     for (unsigned i = 0; i < jobs; i++) {
         job_start(&job[i], wanted, count, i, jobs);
     }
-    while (!tally.failed && jobs_poll(job, jobs, &tally) > 0) {
+    while ((tally.broken == 0 || wanted->go_on) && jobs_poll(job, jobs, &tally) > 0) {
         if (isatty(STDOUT_FILENO) && seconds() - told > 0.2) {
             told = seconds();
             printf("\r%lu of %lu seeds", (unsigned long)tally.seeds, (unsigned long)count);
@@ -169,11 +170,15 @@ bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs)
     jobs_stop(job, jobs);
     printf(isatty(STDOUT_FILENO) ? "\r" : "");
     print_tally(&tally, seconds() - start);
-    if (tally.failed) {
+    if (tally.broken > 0) {
         struct wanted failed = *wanted;
         failed.seed = tally.failure.seed;
         printf("broken: %s\n", tally.failure.violation);
+        if (wanted->go_on) {
+            printf("broken by %lu of %lu seeds, the first of them %lu\n", (unsigned long)tally.broken,
+                   (unsigned long)tally.seeds, (unsigned long)failed.seed);
+        }
         print_again(&failed);
     }
-    return !tally.failed;
+    return tally.broken == 0;
 }

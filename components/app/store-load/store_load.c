@@ -80,11 +80,25 @@ static void patience_over(struct session *s)
     }
 }
 
+/* They give back what they hold, as sessions do that have what they wanted. */
+static void all_end(void) REQUIRES(LOOP)
+{
+    for (unsigned i = 0; i < STORE_LOAD_SESSIONS; i++) {
+        struct session *s = &self.session[i];
+        struct vat_connection *c = s->connection;
+        load_session_lost(s);
+        timer_cancel(&s->timer);
+        if (c != NULL) {
+            vat_close(c);
+        }
+    }
+}
+
 static void audit_next(struct session *s) REQUIRES(LOOP)
 {
     if (s->key == STORE_LOAD_KEYS) {
-        timer_cancel(&s->timer);
         log_info("@ done");
+        all_end();
         return;
     }
     later(s, patience_over, DEADLINE_NS);

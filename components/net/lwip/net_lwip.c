@@ -179,6 +179,23 @@ static void show_connections(void)
     }
 }
 
+static void show_table(const char *name, uint64_t in_use, uint64_t count, uint64_t most)
+{
+    diag_print("  %-24s %6llu of %6llu, at most %llu\n", name, (unsigned long long)in_use, (unsigned long long)count,
+               (unsigned long long)most);
+}
+
+static void show_tables(void)
+{
+    const struct stats_mem *segments = lwip_stats.memp[MEMP_TCP_SEG];
+
+    show_table("connections", net_lwip_self.conn_pool.in_use, net_lwip_self.conn_pool.count,
+               net_lwip_self.conn_pool.in_use_max);
+    diag_print("  %-24s %6u of %6u\n", "receive buffers held", net_lwip_self.rx_held, net_lwip_self.rx_held_max);
+    show_table("segments", segments->used, MEMP_NUM_TCP_SEG, segments->max);
+    show_table("heap bytes", lwip_stats.mem.used, MEM_SIZE, lwip_stats.mem.max);
+}
+
 static void show(int argc, char **argv)
 {
     const struct net_lwip_counters *n = &net_lwip_self.count;
@@ -197,12 +214,7 @@ static void show(int argc, char **argv)
         (unsigned long long)n->accepted, (unsigned long long)n->connected, (unsigned long long)n->refused,
         (unsigned long long)n->reset, (unsigned long long)n->timed_out, (unsigned long long)n->shed,
         (unsigned long long)n->half_open_dropped);
-    diag_print(
-        "open %u of %u, receive buffers held %u of %u, heap %llu of %u (max %llu), segments %llu of %u (max %llu)\n",
-        net_lwip_self.conn_pool.in_use, net_lwip_self.conn_pool.count, net_lwip_self.rx_held, net_lwip_self.rx_held_max,
-        (unsigned long long)lwip_stats.mem.used, MEM_SIZE, (unsigned long long)lwip_stats.mem.max,
-        (unsigned long long)lwip_stats.memp[MEMP_TCP_SEG]->used, MEMP_NUM_TCP_SEG,
-        (unsigned long long)lwip_stats.memp[MEMP_TCP_SEG]->max);
+    show_tables();
     show_connections();
 }
 

@@ -4,6 +4,7 @@
 #define LOG_TAG "rpc/vat"
 #include "config.h"
 #include "core/assert.h"
+#include "core/diag.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "lib/tcp/tcp.h"
@@ -55,6 +56,44 @@ static struct stream_client *accept_stream(struct tcp_acceptor *acceptor, struct
     return c != NULL ? vat_client(c) : NULL;
 }
 
+/* --- console --------------------------------------------------------------------------------------------------------- */
+
+static void show(int argc, char **argv)
+{
+    struct vat_usage u;
+
+    (void)argc, (void)argv;
+    vat_usage(self.vat, &u);
+    const struct {
+        const char *name;
+        uint32_t in_use, count;
+    } tables[] = {
+        {"connections", u.connections, RPC_VAT_CONNECTIONS},
+        {"calls of peers", u.live, RPC_VAT_CALLS_ALL},
+        {"questions", u.questions, RPC_VAT_CONNECTIONS * RPC_VAT_QUESTIONS},
+        {"imports", u.imports, RPC_VAT_CONNECTIONS * RPC_VAT_IMPORTS},
+        {"promises", u.promises, RPC_VAT_PROMISES},
+        {"exports", u.exports, RPC_VAT_CONNECTIONS * RPC_VAT_EXPORTS},
+        {"small messages", u.small, RPC_VAT_SMALL_BUFFERS},
+        {"medium messages", u.medium, RPC_VAT_MEDIUM_BUFFERS},
+        {"large messages", u.large, RPC_VAT_LARGE_BUFFERS},
+    };
+    diag_print("connections ever %llu, refused %llu, aborted %llu; calls %llu\n", (unsigned long long)u.accepted,
+               (unsigned long long)u.refused, (unsigned long long)u.aborted, (unsigned long long)u.calls);
+    for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        diag_print("  %-24s %6u of %6u\n", tables[i].name, tables[i].in_use, tables[i].count);
+    }
+}
+
+static void add_command(void) REQUIRES(BOOT)
+{
+    static struct diag_command command = {.name = "rpc", .help = "remote calls: what is held for peers", .run = show};
+
+    diag_command_add(&command);
+}
+
+/* --- begin ----------------------------------------------------------------------------------------------------------- */
+
 status_t rpc_vat_start(void) REQUIRES(BOOT);
 status_t rpc_vat_start(void)
 {
@@ -62,6 +101,7 @@ status_t rpc_vat_start(void)
                                       .idle_ns = RPC_VAT_IDLE_SECONDS * NS_PER_S};
 
     (void)rpc_vat_provide_vat(); /* here, so that the memory stands on this component's account */
+    add_command();
     if (self.listen == NULL) {
         return ST_OK;
     }
