@@ -90,7 +90,11 @@ void diag_print(const char *format, ...)
     va_start(args, format);
     size_t size = fmt_textv(text, sizeof text, format, args);
     va_end(args);
-    console_line(text, size < sizeof text ? size : sizeof text - 1);
+    if (size >= sizeof text) {
+        size = sizeof text - 1; /* cut, but still a line: the prompt must not hang on it */
+        text[size - 1] = '\n';
+    }
+    console_line(text, size);
 }
 
 static struct diag_command *command_find(const char *name)
@@ -120,6 +124,7 @@ static int split(char *line, char **argv)
             line++;
         }
     }
+    *line = '\0'; /* what is more than ARGUMENTS_MAX is dropped */
     return argc;
 }
 

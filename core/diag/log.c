@@ -73,11 +73,12 @@ void log_plain(const char *text)
     emit(line, size);
 }
 
-/* What somebody else said (a peer's name, a disk's label) must not move the cursor or begin a line. */
+/* What somebody else said (a peer's name, a disk's label) must not move the cursor or begin a line. Nor may bytes above
+ * ASCII: some terminals take 0x9b, or its UTF-8 form, for ESC [. */
 static void make_printable(char *line, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
+        if ((unsigned char)line[i] < 0x20 || (unsigned char)line[i] >= 0x7f) {
             line[i] = '?';
         }
     }

@@ -152,7 +152,6 @@ struct thread *thread_new(const struct thread_config *config)
     thread->entry = config->entry;
     thread->argument = config->context;
     thread->fpu = boot_alloc_named("thread registers", PLAT_FPU_BYTES, 64);
-    plat_fpu_save(thread->fpu);
     thread->ring = thread_ring_new(thread, config);
     thread->slice_ns = SLICE_NS;
     thread->stack_bytes = config->stack_bytes;
@@ -278,7 +277,7 @@ static bool serve(struct thread *thread) REQUIRES(LOOP)
     status_t s = ring_serve(thread->ring, SERVE_MAX);
     uint32_t have = ring_completions(thread->ring);
 
-    if (s == ST_PROTO || have == UINT32_MAX) {
+    if (s == ST_PROTO) {
         make_ready(thread, ST_PROTO);
     } else if (thread->wanted > thread->shared.cq_size) {
         make_ready(thread, ST_BADARG); /* would never be */

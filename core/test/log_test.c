@@ -46,6 +46,11 @@ static void test_lines(void)
     CHECK_STR(console, "[    1.234567] net: error: code 5\n");
     log_line(LOG_INFO, "net", "two\nlines \x1b[2J");
     CHECK_STR(console, "[    1.234567] net: two?lines ?[2J\n");
+    log_line(LOG_INFO, "net", "%s",
+             "\x9b"
+             "2J \xc2\x9b"
+             "2J\x7f");
+    CHECK_STR(console, "[    1.234567] net: ?2J ??2J?\n");
     log_plain("ready x in 0.000 s\n");
     CHECK_EQ(log_copy(0, text, sizeof text, &next), 3);
     CHECK_EQ(next, 3);
