@@ -120,7 +120,7 @@ size_t plat_console_read(char *text, size_t size)
 
 status_t plat_console_irq(uint32_t *vector)
 {
-    self.line = sim_line_new();
+    self.line = sim_line_new(false);
     status_t s = plat_irq_wired(self.line, false, false, vector);
     if (s == ST_OK && !lockstep_on()) {
         sim_fd_add(&self.input);

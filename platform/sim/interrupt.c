@@ -13,22 +13,29 @@
 #include "lockstep.h"
 #include "sim_private.h"
 
-#define LINES 64u
-#define GSI_FIRST 5u /* an arbitrary number, so that nobody takes 0 for granted */
+#define INPUTS (PLAT_VECTORS_MAX + 32u) /* 32 lines that nobody may have opened */
+#define GSI_FIRST 5u                    /* an arbitrary number, so that nobody takes 0 for granted */
+#define MSI_ADDRESS 0xfee01000u         /* as on a machine with local APIC 1 */
+#define MSI_DATA_FIRST 0x31u
 #define FDS_MAX 64u
 #define COST_IRQ_NS 20u /* what a machine of today needs for it */
 #define COST_TIMER_NS 100u
 #define CHANCE_NS 50000u /* how often a running thread's looks at the clock ask the host what has come */
 
-struct line {
+enum kind { KIND_EDGE, KIND_LEVEL, KIND_MESSAGE };
+
+/* A line, or one message. */
+struct input {
+    enum kind kind;
     uint32_t vector; /* + 1; 0: nobody has opened it */
-    bool pending;
-    bool masked;
+    bool pending;    /* it came: of an edge or a message */
+    bool masked;     /* lines only: a message is masked at its device */
+    unsigned pulls;  /* devices that hold it: of a level */
 };
 
 static struct {
-    struct line line[LINES];
-    uint32_t line_count;
+    struct input input[INPUTS];
+    uint32_t input_count;
     uint32_t vector_count;
     uint64_t timer_ns;
     uint64_t chance_ns; /* of the last look */
@@ -44,67 +51,113 @@ void sim_stop_wanted(void)
     stop_wanted = 1;
 }
 
-/* --- lines ----------------------------------------------------------------------------------------------------------- */
+/* --- lines and messages ---------------------------------------------------------------------------------------------- */
 
-uint32_t sim_line_new(void)
+static struct input *input_new(enum kind kind)
 {
-    if (self.line_count == LINES) {
+    if (self.input_count == INPUTS) {
         sim_die("no interrupt line is left");
     }
-    self.line[self.line_count].masked = true;
-    return GSI_FIRST + self.line_count++;
+    struct input *input = &self.input[self.input_count++];
+    *input = (struct input){.kind = kind, .masked = kind != KIND_MESSAGE};
+    return input;
+}
+
+static struct input *line_of(uint32_t gsi)
+{
+    struct input *input = gsi >= GSI_FIRST && gsi - GSI_FIRST < self.input_count ? &self.input[gsi - GSI_FIRST] : NULL;
+
+    return input != NULL && input->kind != KIND_MESSAGE ? input : NULL;
+}
+
+static uint32_t vector_new(struct input *input)
+{
+    input->vector = ++self.vector_count;
+    return input->vector - 1;
+}
+
+uint32_t sim_line_new(bool level)
+{
+    return GSI_FIRST + (uint32_t)(input_new(level ? KIND_LEVEL : KIND_EDGE) - self.input);
 }
 
 void sim_line_raise(uint32_t gsi)
 {
-    self.line[gsi - GSI_FIRST].pending = true;
+    line_of(gsi)->pending = true;
 }
 
-void sim_irq_raise(const struct sim_mmio *window)
+void sim_line_pull(uint32_t gsi, bool pulls)
 {
-    sim_line_raise(window->gsi);
+    line_of(gsi)->pulls += pulls ? 1u : -1u;
+}
+
+void sim_message(uint64_t address, uint32_t data)
+{
+    for (uint32_t i = 0; address == MSI_ADDRESS && i < self.input_count; i++) {
+        struct input *input = &self.input[i];
+        if (input->kind == KIND_MESSAGE && input->vector - 1 == data - MSI_DATA_FIRST) {
+            input->pending = true;
+            return;
+        }
+    }
+    sim_die("a device sends 0x%x to 0x%llx, which is no interrupt that was given out", data,
+            (unsigned long long)address);
 }
 
 status_t plat_irq_wired(uint32_t gsi, bool level, bool active_low, uint32_t *vector)
 {
-    (void)level; /* every line here is an edge, high */
-    (void)active_low;
-    if (gsi < GSI_FIRST || gsi - GSI_FIRST >= self.line_count || self.line[gsi - GSI_FIRST].vector != 0) {
+    struct input *input = line_of(gsi);
+
+    if (input == NULL || level != (input->kind == KIND_LEVEL) || active_low != level) {
+        return ST_UNSUPPORTED; /* the lines of this machine are edges, high, or levels, low */
+    }
+    if (input->vector == 0 && self.vector_count == PLAT_VECTORS_MAX) {
+        return ST_FULL;
+    }
+    if (input->vector != 0 && !level) {
         return ST_UNSUPPORTED;
     }
-    *vector = self.vector_count++;
-    self.line[gsi - GSI_FIRST].vector = *vector + 1;
+    *vector = input->vector != 0 ? input->vector - 1 : vector_new(input);
     return ST_OK;
 }
 
 status_t plat_irq_msi(uint32_t *vector, uint64_t *address, uint32_t *data)
 {
-    (void)vector;
-    (void)address;
-    (void)data;
-    return ST_UNSUPPORTED; /* no PCI models yet */
+    if (self.vector_count == PLAT_VECTORS_MAX) {
+        return ST_FULL;
+    }
+    *vector = vector_new(input_new(KIND_MESSAGE));
+    *address = MSI_ADDRESS;
+    *data = MSI_DATA_FIRST + *vector;
+    return ST_OK;
 }
 
 void plat_irq_mask(uint32_t vector, bool masked)
 {
-    for (uint32_t i = 0; i < self.line_count; i++) {
-        if (self.line[i].vector == vector + 1) {
-            self.line[i].masked = masked;
+    for (uint32_t i = 0; i < self.input_count; i++) {
+        if (self.input[i].vector == vector + 1 && self.input[i].kind != KIND_MESSAGE) {
+            self.input[i].masked = masked;
         }
     }
 }
 
 /* --- delivery -------------------------------------------------------------------------------------------------------- */
 
-static bool deliver_lines(void)
+static bool wants(const struct input *input)
+{
+    return input->vector != 0 && !input->masked && (input->kind == KIND_LEVEL ? input->pulls > 0 : input->pending);
+}
+
+static bool deliver_inputs(void)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < self.line_count; i++) {
-        struct line *line = &self.line[i];
-        if (line->pending && line->vector != 0 && !line->masked) {
-            line->pending = false;
-            core_trap_irq(line->vector - 1);
+    for (uint32_t i = 0; i < self.input_count; i++) {
+        struct input *input = &self.input[i];
+        if (wants(input)) {
+            input->pending = false;
+            input->masked = input->kind == KIND_LEVEL; /* until core has asked the devices */
+            core_trap_irq(input->vector - 1);
             any = true;
         }
     }
@@ -115,7 +168,7 @@ static bool deliver_lines(void)
 static void deliver(void)
 {
     self.on = false;
-    bool any = deliver_lines();
+    bool any = deliver_inputs();
     if (sim_clock_ns() >= self.timer_ns) {
         self.timer_ns = UINT64_MAX;
         core_trap_timer();
@@ -157,8 +210,8 @@ void sim_irq_set_on(void)
 
 static bool something_pending(void)
 {
-    for (uint32_t i = 0; i < self.line_count; i++) {
-        if (self.line[i].pending && self.line[i].vector != 0 && !self.line[i].masked) {
+    for (uint32_t i = 0; i < self.input_count; i++) {
+        if (wants(&self.input[i])) {
             return true;
         }
     }

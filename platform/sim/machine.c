@@ -24,8 +24,9 @@
 #define PAGE_BYTES 4096u
 #define MMIO_BASE 0xd0000000u
 #define MMIO_STRIDE 0x1000u
-#define RAM_BASE 0x200000000000u /* the same in every run: what hangs on an address repeats */
-#define COST_MMIO_NS 400u        /* an exit to the host */
+#define WINDOWS_MAX (SIM_DEVICES_MAX * 3) /* the windows of a PCI function are up to three here */
+#define RAM_BASE 0x200000000000u          /* the same in every run: what hangs on an address repeats */
+#define COST_MMIO_NS 400u                 /* an exit to the host */
 #define COST_CLOCK_NS 15u
 #define COST_LENT_SHIFT 4 /* 16 bytes a nanosecond */
 
@@ -33,8 +34,13 @@ extern char __executable_start[], _end[]; /* the linker's: the image's first byt
 
 static struct {
     char *ram;
-    struct sim_mmio *window[SIM_DEVICES_MAX];
+    struct sim_window *window[WINDOWS_MAX];
     unsigned window_count;
+    struct mmio_device {
+        const struct sim_window *window;
+        uint32_t gsi;
+    } device[SIM_DEVICES_MAX];
+    unsigned device_count;
     void *cpu_local;
 } self;
 
@@ -113,37 +119,45 @@ void *sim_dma(uint64_t address, size_t size)
 
 /* --- register windows ------------------------------------------------------------------------------------------------ */
 
-void sim_mmio_add(struct sim_mmio *window)
+void sim_window_add(struct sim_window *window)
 {
-    if (self.window_count == SIM_DEVICES_MAX || window->size > MMIO_STRIDE) {
+    if (self.window_count == WINDOWS_MAX) {
         sim_die("no place for another device");
     }
-    window->address = MMIO_BASE + self.window_count * MMIO_STRIDE;
-    window->gsi = sim_line_new();
     self.window[self.window_count++] = window;
+}
+
+uint32_t sim_mmio_add(struct sim_window *window)
+{
+    if (self.device_count == SIM_DEVICES_MAX || window->size > MMIO_STRIDE) {
+        sim_die("no place for another device");
+    }
+    window->address = MMIO_BASE + self.device_count * MMIO_STRIDE;
+    sim_window_add(window);
+    self.device[self.device_count] = (struct mmio_device){window, sim_line_new(false)};
+    return self.device[self.device_count++].gsi;
 }
 
 bool plat_mmio_device(unsigned i, uint64_t *address, size_t *size, uint32_t *gsi, bool *edge)
 {
-    if (i >= self.window_count) {
+    if (i >= self.device_count) {
         return false;
     }
-    *address = self.window[i]->address;
-    *size = self.window[i]->size;
-    *gsi = self.window[i]->gsi;
+    *address = self.device[i].window->address;
+    *size = self.device[i].window->size;
+    *gsi = self.device[i].gsi;
     *edge = true;
     return true;
 }
 
-static struct sim_mmio *window_of(uint64_t address, size_t size)
+static struct sim_window *window_of(uint64_t address, size_t size)
 {
-    unsigned i = (unsigned)((address - MMIO_BASE) / MMIO_STRIDE);
-
-    if (address < MMIO_BASE || i >= self.window_count ||
-        !inside(address, size, self.window[i]->address, self.window[i]->size)) {
-        return NULL;
+    for (unsigned i = 0; i < self.window_count; i++) {
+        if (inside(address, size, self.window[i]->address, self.window[i]->size)) {
+            return self.window[i];
+        }
     }
-    return self.window[i];
+    return NULL;
 }
 
 status_t plat_mmio_map(uint64_t address, size_t size, uintptr_t *base)
@@ -157,20 +171,22 @@ status_t plat_mmio_map(uint64_t address, size_t size, uintptr_t *base)
 
 static uint32_t mmio_read(uintptr_t address, unsigned size)
 {
-    struct sim_mmio *window = window_of(address, size);
+    struct sim_window *window = window_of(address, size);
 
     ASSERT(window != NULL);
     sim_cost(COST_MMIO_NS);
-    return window->read(window->device, address - window->address, size);
+    return window->off ? UINT32_MAX : window->read(window->device, address - window->address, size);
 }
 
 static void mmio_write(uintptr_t address, unsigned size, uint32_t value)
 {
-    struct sim_mmio *window = window_of(address, size);
+    struct sim_window *window = window_of(address, size);
 
     ASSERT(window != NULL);
     sim_cost(COST_MMIO_NS);
-    window->write(window->device, address - window->address, size, value);
+    if (!window->off) {
+        window->write(window->device, address - window->address, size, value);
+    }
 }
 
 uint8_t plat_mmio_read8(uintptr_t address)
@@ -201,31 +217,6 @@ void plat_mmio_write16(uintptr_t address, uint16_t value)
 void plat_mmio_write32(uintptr_t address, uint32_t value)
 {
     mmio_write(address, 4, value);
-}
-
-/* --- no PCI ---------------------------------------------------------------------------------------------------------- */
-
-unsigned plat_pci_buses(void)
-{
-    return 0;
-}
-
-status_t plat_pci_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value)
-{
-    (void)bus, (void)device, (void)function, (void)offset, (void)size, (void)value;
-    return ST_UNSUPPORTED;
-}
-
-status_t plat_pci_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
-{
-    (void)bus, (void)device, (void)function, (void)offset, (void)size, (void)value;
-    return ST_UNSUPPORTED;
-}
-
-bool plat_pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
-{
-    (void)bus, (void)device, (void)pin, (void)gsi;
-    return false;
 }
 
 /* --- clock, CPU ------------------------------------------------------------------------------------------------------ */
@@ -428,9 +419,10 @@ void plat_show_mem(void)
 
 void plat_show_irq(void)
 {
-    for (unsigned i = 0; i < self.window_count; i++) {
-        diag_print("  line %u is the device at 0x%lx\n", self.window[i]->gsi, self.window[i]->address);
+    for (unsigned i = 0; i < self.device_count; i++) {
+        diag_print("  line %u is the device at 0x%lx\n", self.device[i].gsi, self.device[i].window->address);
     }
+    sim_pci_show();
 }
 
 void plat_show_acpi(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * main.c: the process: its command line, its signals, its devices, and then the image.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define EXIT_USAGE 64 /* as sysexits.h: no exit code of an image */
 
 struct sim_options sim_options = {.entropy = true, .console = "stdio", .cmdline = ""};
+
+struct sim_transport sim_transport; /* MMIO */
 
 struct device_wanted {
     const char *model;
@@ -41,6 +44,8 @@ static const char usage[] =
     "  --net udp:PORT,PORT      the same over UDP on 127.0.0.1: local port, remote port\n"
     "  --net tap:NAME           the same on a TAP interface of the host\n"
     "  --device MODEL[:TEXT]    any device model\n"
+    "  --transport mmio|pci[:N] what the virtio devices are attached by (mmio); with N MSI-X vectors each at most, 0 a "
+    "pin\n"
     "  --console stdio|unix:PATH\n"
     "  --memory SIZE            e.g. 16M; otherwise what the profile says\n"
     "  --cmdline TEXT           the machine's command line\n"
@@ -93,6 +98,21 @@ static size_t parse_size(const char *text)
     return *end == '\0' && text[0] != '-' && value < 1ull << 32 ? (size_t)value << shift : 0;
 }
 
+/* False: it is no transport. */
+static bool parse_transport(const char *text)
+{
+    unsigned vectors = UINT_MAX;
+    char rest;
+
+    sim_transport = (struct sim_transport){.pci = strncmp(text, "pci", 3) == 0};
+    if (strcmp(text, "mmio") == 0) {
+        return true;
+    }
+    bool good = strcmp(text, "pci") == 0 || sscanf(text, "pci:%u%c", &vectors, &rest) == 1;
+    sim_transport.vectors = vectors;
+    return good;
+}
+
 static void option_value(const char *program, const char *option, char *value)
 {
     if (strcmp(option, "--disk") == 0) {
@@ -101,6 +121,10 @@ static void option_value(const char *program, const char *option, char *value)
         device_add(program, "virtio-net", value);
     } else if (strcmp(option, "--device") == 0) {
         device_option(program, value);
+    } else if (strcmp(option, "--transport") == 0) {
+        if (!parse_transport(value)) {
+            refuse(program, "--transport can be mmio, pci, or pci:N");
+        }
     } else if (strcmp(option, "--console") == 0) {
         sim_options.console = value;
     } else if (strcmp(option, "--coordinator") == 0) {

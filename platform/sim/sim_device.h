@@ -11,7 +11,8 @@
  *      interrupts in.
  *  (3) Everything here lives as long as the process: nothing is removed.
  *
- * A model's folder is platform/sim/models/NAME/. It exports one `const struct sim_model` and is listed in models.c.
+ * A model's folder is platform/sim/models/NAME/. It exports one `const struct sim_model` and is listed in models.c. One of a PCI
+ * function also sees sim_pci.h.
  */
 #pragma once
 #include <stdbool.h>
@@ -33,20 +34,33 @@ extern const struct sim_model *const sim_models[];
 
 /* --- register windows ----------------------------------------------------------------------------------------------- */
 
-/* Keys: [I] fixed after sim_mmio_add */
-struct sim_mmio {
-    size_t size; /* [I] bytes of registers, a multiple of 4; filled by the model, as are the next three */
+/* Keys: [I] fixed once it is in the machine  [m] whoever placed it may move it */
+struct sim_window {
+    size_t size;                                                  /* [I] bytes of registers, a multiple of 4 */
     uint32_t (*read)(void *device, size_t offset, unsigned size); /* [I] size 1, 2 or 4, naturally aligned */
     void (*write)(void *device, size_t offset, unsigned size, uint32_t value); /* [I] */
     void *device;                                                              /* [I] */
-    uint64_t address; /* [I] filled by sim_mmio_add: where the image finds it (plat_mmio_device) */
-    uint32_t gsi;     /* [I] filled by sim_mmio_add: its interrupt line, edge triggered */
+    uint64_t address;                                                          /* [m] where the image finds it */
+    bool off; /* [m] not decoded now: reads give all ones, writes are lost */
 };
-/* Gives the window an address and an interrupt line. Kept. */
-void sim_mmio_add(struct sim_mmio *window);
-/* Pulses the line. Delivered when the image has interrupts on; once, however often it was raised before that. Raised
+/* It can be reached from here on. Kept. The address is the caller's choice. */
+void sim_window_add(struct sim_window *window);
+/* The same for a device that firmware tells of (plat_mmio_device): chooses the address, and gives the number of an edge
+ * line for it. */
+uint32_t sim_mmio_add(struct sim_window *window);
+
+/* --- interrupts ------------------------------------------------------------------------------------------------------ */
+
+/* Pulses an edge line. Delivered when the image has interrupts on; once, however often it was raised before that. Raised
  * while nobody has opened or has masked the line, it stays pending, as at an I/O APIC's edge input that was unmasked. */
-void sim_irq_raise(const struct sim_mmio *window);
+void sim_line_raise(uint32_t gsi);
+
+/* How a device is attached that can be in several ways: what --transport said. */
+struct sim_transport {
+    bool pci;
+    unsigned vectors; /* of MSI-X, that a PCI function has at most; 0: it has its pin only */
+};
+extern struct sim_transport sim_transport;
 
 /* --- guest memory --------------------------------------------------------------------------------------------------- */
 

@@ -26,14 +26,19 @@ void sim_console_init(void);
 void sim_console_input(const char *text, size_t size);
 void sim_signals_init(void);
 
-/* A line of the controller that is no device's: gives its number. */
-uint32_t sim_line_new(void);
-void sim_line_raise(uint32_t gsi);
+/* A line of the interrupt controller: gives its number. */
+uint32_t sim_line_new(bool level);
+/* One more device, or one less, holds a level line. */
+void sim_line_pull(uint32_t gsi, bool pulls);
+/* A device wrote `data` to an address that is no memory's: an interrupt message, if it is one. */
+void sim_message(uint64_t address, uint32_t data);
 /* Waits until a watched descriptor is ready or `deadline_ns` (UINT64_MAX: for ever) has come, and lets their owners look. */
 void sim_poll(uint64_t deadline_ns);
 /* Interrupts are on and the image asked the machine for something: a chance to deliver what has come meanwhile. */
 void sim_chance(void);
 /* The image begins a new context: interrupts are on there. */
 void sim_irq_set_on(void);
+/* For the `irq` command. */
+void sim_pci_show(void);
 /* Asks for an orderly end: the next poll leaves with exit code 0. Async-signal-safe. */
 void sim_stop_wanted(void);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # virtio.sh: the drivers against the simulator's own device models, which were written from the specification and die of a
-# driver that breaks it. Then what lies on the disk is looked at from outside.
+# driver that breaks it, by MMIO and by PCI: with a message for each queue, with few, with a pin. Then what lies on the disk is
+# looked at from outside.
 # timeout: 120
 set -eu
 image=$CAPOS_BUILD/virtio/virtio.sim
@@ -20,12 +21,17 @@ perl "$CAPOS_TOP/test/sim/arp-peer.pl" "$work/far" "$work/near" &
 peer=$!
 for _ in $(seq 100); do [ ! -S "$work/far" ] || break; sleep 0.05; done
 
-status=0
-timeout -s KILL 60 "$image" --disk "$work/disk" --net "dgram:$work/near,$work/far" </dev/null >"$work/log" 2>&1 || status=$?
-[ "$status" = 0 ] || fail "status $status"
-grep -q 'virtio-test: all ok' "$work/log" || fail "not all ok"
-# The last round's pattern of place 0: byte i is i*31 + i/509 + 13*39, modulo 256.
-[ "$(head -c 3 "$work/disk" | od -An -tu1 | tr -s ' ')" = " 251 26 57" ] || fail "the disk holds something else"
+for transport in mmio pci pci:2 pci:1 pci:0; do
+    status=0
+    timeout -s KILL 60 "$image" --transport "$transport" --disk "$work/disk" --net "dgram:$work/near,$work/far" </dev/null >"$work/log" 2>&1 ||
+        status=$?
+    [ "$status" = 0 ] || fail "$transport: status $status"
+    grep -q 'virtio-test: all ok' "$work/log" || fail "$transport: not all ok"
+    # The last round's pattern of place 0: byte i is i*31 + i/509 + 13*39, modulo 256.
+    [ "$(head -c 3 "$work/disk" | od -An -tu1 | tr -s ' ')" = " 251 26 57" ] || fail "$transport: the disk holds something else"
+    truncate -s 0 "$work/disk"
+    truncate -s 8M "$work/disk"
+done
 
 # A disk that cannot be written is read-only to the image, which this test takes badly.
 chmod a-w "$work/disk"

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "models/virtio-mmio/virtio_mmio_model.h"
+#include "models/virtio/virtio_model.h"
 
 #define QUEUE_SIZE 256u
 #define F_SEG_MAX (1ull << 2)

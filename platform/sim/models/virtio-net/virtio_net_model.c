@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "models/virtio-mmio/virtio_mmio_model.h"
+#include "models/virtio/virtio_model.h"
 
 #define F_CSUM (1ull << 0)
 #define F_MTU (1ull << 3)

@@ -2,7 +2,7 @@
  * virtio_rng_model.c: a virtio entropy device (virtio 1.2, 5.4) fed by the host.
  */
 #include <stdio.h>
-#include "models/virtio-mmio/virtio_mmio_model.h"
+#include "models/virtio/virtio_model.h"
 #include "models/virtio-rng/virtio_rng_model.h"
 
 static void notify(struct vm_device *device, unsigned queue)

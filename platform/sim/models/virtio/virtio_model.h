@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_mmio_model.h: the device side of virtio 1.2 over MMIO (4.2) with split queues (2.7): what every virtio model is
- * built on. Written from the specification; it knows nothing of the image's drivers.
+ * virtio_model.h: the device side of virtio 1.2 with split queues (2.7): what every virtio model is built on. Written from
+ * the specification; it knows nothing of the image's drivers. A model is written once: whether it is attached by MMIO or PCI
+ * is the machine's choice (virtio_transport.h).
  *
  *  (1) A driver that breaks the specification ends the process with what it did: in a simulator that is a bug to be found.
  *  (2) A chain is popped, worked on, and pushed; in any order, each once, none across a reset (vm_chain.epoch).
  */
 #pragma once
 #include "sim_device.h"
+
+struct vm_transport;
 
 #define VM_QUEUES_MAX 4u
 #define VM_SEGMENTS_MAX 256u
@@ -36,7 +39,6 @@ struct vm_queue {
 };
 
 struct vm_device {
-    struct sim_mmio window; /* filled by vm_device_add */
     const char *name;
     uint32_t type;
     uint64_t features; /* offered, beyond VERSION_1 and EVENT_IDX which always are */
@@ -47,16 +49,18 @@ struct vm_device {
     void (*notify)(struct vm_device *device,
                    unsigned queue);          /* the driver rang; also for queues that are not of use now */
     void (*reset)(struct vm_device *device); /* drop what is in the works. May be NULL */
-    /* the transport's */
+    /* virtio_model.c's and the transport's */
+    const struct vm_transport *transport;
+    void *attached; /* the transport's half */
     uint64_t agreed;
     uint32_t features_select, driver_features_select, queue_select;
-    uint32_t status, interrupt, generation, epoch;
+    uint32_t status, generation, epoch;
     struct vm_queue queue[VM_QUEUES_MAX];
 };
 
 /* The device appears in the machine. Kept. */
 void vm_device_add(struct vm_device *device);
-bool vm_running(const struct vm_device *device); /* DRIVER_OK */
+bool vm_running(const struct vm_device *device); /* DRIVER_OK, and memory is in reach */
 bool vm_has(const struct vm_device *device, uint64_t feature);
 /* The configuration was changed: the driver is told. */
 void vm_config_changed(struct vm_device *device);
