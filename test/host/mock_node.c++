@@ -13,7 +13,7 @@
  *     slow=MS            each write and read takes so long
  *     stall-writes       a write is never answered
  *     deny               every Node.get is refused
- *     full               Store.put is refused as overloaded
+ *     full               Store.put is refused as full
  *     bad-schema         the schema is cut in the middle
  *     overloaded-WHAT=N  the first N of these requests are refused: put write finish bind lookup get read node-get list
  *                        schema echo

@@ -113,7 +113,7 @@ class Mock_store final : public Store::Server
             return too_busy();
         }
         if (world.fault("full") != 0) {
-            return error(kj::Exception::Type::OVERLOADED, "no room for the blob");
+            return error(kj::Exception::Type::FAILED, "full: no room for the blob");
         }
         context.getResults().setUpload(kj::heap<Mock_upload>(world, context.getParams().getSize()));
         return kj::READY_NOW;
@@ -167,6 +167,9 @@ class Mock_names final : public Namespace::Server
     {
         if (world.busy("lookup")) {
             return too_busy();
+        }
+        if (context.getParams().getName().size() == 0) {
+            return error(kj::Exception::Type::FAILED, "bad-argument: a name is 1 to 255 bytes");
         }
         auto found = world.names.find(context.getParams().getName().cStr());
         if (found != world.names.end()) {

@@ -13,6 +13,12 @@ err 'refused'
 expect 3 "$capos" ls nobody
 err 'capos fleet up'
 expect 2 "$capos" ls 127.0.0.1:notaport
+expect 2 "$capos" ls
+err 'capos: usage: capos ls NODE'
+label=$(printf '%064d' 0) # longer than DNS allows: refused without asking anybody
+expect 3 "$capos" ls "$label.invalid:7000"
+err 'no address for'
+[ "$(wc -l <"$work/err")" = 1 ] || fail "more than one line for a host that does not exist"
 
 # It accepts the connection and says nothing, as QEMU's user network does for a guest that is not up.
 mock --fault silent

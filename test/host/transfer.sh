@@ -61,7 +61,9 @@ err 'no answer for 1 s'
 
 mock --fault full
 expect 1 "$capos" put "$node" /a file
-err 'overloaded: no room for the blob; try again later (asked 6 times)'
+err 'full: no room for the blob'
+expect 1 "$capos" put "$node" '' file # a bad name is found before an upload is begun
+err 'bad-argument: a name is'
 mock --fault deny
 expect 1 "$capos" put "$node" /a file
 err 'denied:'

@@ -20,4 +20,14 @@ expect 0 "$capos" fleet down
 expect 0 up store
 expect 0 "$capos" get store /a back
 cmp back "$SRC/test/smoke/wire.py" || fail "the file is not what it was"
+
+# what the store does not take, it refuses for good and in words, and nothing of it stays
+expect 0 "$capos" call store store.info
+cp out info
+expect 1 "$capos" put store /large before
+err 'capos: full: put: no room'
+expect 1 "$capos" put store "$(printf 'latin-1 \351')" back
+err 'capos: bad-argument: a name is 1 to 255 bytes of UTF-8'
+expect 0 "$capos" call store store.info
+cmp out info || fail "a refused put left something behind"
 expect 0 "$capos" fleet down

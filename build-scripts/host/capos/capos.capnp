@@ -113,6 +113,6 @@ struct Transfer {
 
 struct Problem {
   # With --json, a failure is this on standard error.
-  error @0 :Text;          # denied, failed, overloaded, unimplemented, disconnected, unreachable, usage, ...
+  error @0 :Text;          # denied, failed, full, overloaded, unimplemented, disconnected, unreachable, usage, ...
   reason @1 :Text;
 }

@@ -59,7 +59,7 @@ static void run_verb(const Verb &verb, const std::vector<std::string> &line)
         return;
     }
     if (args.words.size() < verb.words_min || args.words.size() > verb.words_max) {
-        misuse(std::string("usage: capos ") + verb.name + " " + verb.synopsis);
+        misuse(std::string("capos ") + verb.name + " " + verb.synopsis);
     }
     /* A session reads these when it opens; a mistake is to be found before anything is done. */
     args.number("--timeout", 1, 86400, 30);

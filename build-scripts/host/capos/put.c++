@@ -3,7 +3,8 @@
  *
  *  (1) A name is bound only after the store has said the digest that we computed ourselves. So a name never leads to
  *      bytes that were damaged on the way, and a put that is interrupted leaves the name as it was.
- *  (2) A write that was refused as overloaded may be followed by others that were not: the whole upload is begun anew.
+ *  (2) The node is asked for the name first: one that it would not take is refused before any byte is sent.
+ *  (3) A write that was refused as overloaded may be followed by others that were not: the whole upload is begun anew.
  */
 #include "digest.h"
 #include "fail.h"
@@ -122,7 +123,7 @@ static std::string upload_patiently(Session &session, Store::Client store, File 
         try {
             return upload(session, store, file, size, progress);
         } catch (const kj::Exception &e) {
-            session.pause(backoff.next(e)); /* (2) */
+            session.pause(backoff.next(e)); /* (3) */
         }
     }
 }
@@ -133,6 +134,15 @@ static void bind(Session &session, Namespace::Client names, const std::string &p
         auto request = names.bindRequest();
         request.setName(path.c_str());
         request.setDigest(data_of(digest));
+        return request.send();
+    });
+}
+
+static void require_name(Session &session, Namespace::Client names, const std::string &path)
+{
+    session.ask([&]() {
+        auto request = names.lookupRequest();
+        request.setName(path.c_str());
         return request.send();
     });
 }
@@ -148,6 +158,7 @@ void run_put(const Args &args)
     Session session(target, args);
     auto store = session.cap("store").castAs<Store>();
     auto names = session.cap("names").castAs<Namespace>();
+    require_name(session, names, path); /* (2) */
     Progress progress("put " + path, size, !args.has("--json"));
     std::string digest = upload_patiently(session, store, file, size, progress);
     bind(session, names, path, digest);

@@ -11,6 +11,7 @@
 
 #include <capnp/schema.capnp.h>
 #include <capnp/serialize.h>
+#include <netdb.h>
 
 namespace capos
 {
@@ -91,8 +92,22 @@ bool Session::try_open(kj::Duration deadline)
     return true;
 }
 
+/* libkj would ask again and again, and print what its thread throws. */
+static void require_address(const Target &target)
+{
+    struct addrinfo wanted = {};
+    struct addrinfo *found = nullptr;
+    wanted.ai_socktype = SOCK_STREAM;
+    int problem = getaddrinfo(target.host.c_str(), nullptr, &wanted, &found);
+    if (problem != 0) {
+        unreachable("unreachable", "no address for '" + target.host + "': " + gai_strerror(problem));
+    }
+    freeaddrinfo(found);
+}
+
 void Session::open(kj::Duration total)
 {
+    require_address(target);
     auto &timer = io.provider->getTimer();
     kj::TimePoint end = timer.now() + total;
     kj::Duration deadline = TRY_SECONDS * kj::SECONDS;

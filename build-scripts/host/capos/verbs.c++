@@ -141,7 +141,7 @@ static void print_flags(const std::vector<Flag> &flags)
 
 static void print_verb(const Verb &verb)
 {
-    printf("capos %s %s\n%s.\n", verb.name, verb.synopsis, verb.summary);
+    printf("capos %s%s%s\n%s.\n", verb.name, *verb.synopsis == '\0' ? "" : " ", verb.synopsis, verb.summary);
     if (*verb.text != '\0') {
         printf("\n%s\n", verb.text);
     }

@@ -28,7 +28,8 @@ interface Upload extends(ByteSink) {
 
 interface Store {
   put @0 (size :UInt64) -> (upload :Upload);
-  # Reserves room for a blob of exactly `size` bytes. Overloaded: no room, or too many uploads at once.
+  # Reserves room for a blob of exactly `size` bytes. Failed, "full: ...": there is none. Overloaded: none just now, while
+  # uploads and readers are open, or too many uploads at once.
   get @1 (digest :Data) -> (blob :ByteSource, size :UInt64);
   stat @2 (digest :Data) -> (size :UInt64, present :Bool);
   info @3 () -> (totalBytes :UInt64, freeBytes :UInt64, blobs :UInt64, uuid :Data);
@@ -39,6 +40,7 @@ interface Store {
 }
 
 interface Namespace {
+  # A name is 1 to 255 bytes of UTF-8 without control characters. '/' has no meaning to the store.
   bind @0 (name :Text, digest :Data) -> (previous :Data);
   # The name means this blob from now on: one atomic, durable step. `previous` is empty if the name was free.
   lookup @1 (name :Text) -> (digest :Data, size :UInt64, present :Bool);

@@ -136,6 +136,36 @@ bool blobs_name_valid(const char *name, size_t size)
     return true;
 }
 
+/* Bytes of the character at `p`; 0: none in UTF-8, or a control character above ASCII. */
+static size_t utf8_length(const uint8_t *p, size_t left)
+{
+    static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000}; /* by length: what is shorter written is not UTF-8 */
+    size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+    if (length > left) {
+        return 0;
+    }
+    uint32_t code = length > 1 ? p[0] & (0x7fu >> length) : p[0];
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (p[i] & 0x3fu);
+    }
+    bool surrogate = code >= 0xd800 && code < 0xe000;
+    return code < least[length] || code > 0x10ffff || surrogate ? 0 : length;
+}
+
+bool blobs_name_is_text(const char *name, size_t size)
+{
+    for (size_t i = 0, length; i < size; i += length) {
+        length = utf8_length((const uint8_t *)name + i, size - i);
+        if (length == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A record: kind, name_size, two zero bytes; then digest (BLOB, BIND); then size, start, blocks (BLOB) or the name. */
 static uint32_t record_bytes(enum blobs_record_kind kind, uint32_t name_size)
 {

@@ -128,6 +128,9 @@ status_t blobs_record_next(const struct blobs_log_sector *sector, uint32_t *offs
 bool blobs_record_put(struct blobs_log_sector *sector, const struct blobs_record *record);
 /* 1 to 255 bytes, none of them a control character. */
 bool blobs_name_valid(const char *name, size_t size);
+/* What a name that a peer gives must be besides, for it comes back as Text: UTF-8, without the control characters above
+ * ASCII (U+0080 to U+009F). */
+bool blobs_name_is_text(const char *name, size_t size);
 
 /* What stands in the first 8 KiB of a disk that is not ours, in words. */
 const char *blobs_recognise(const void *first_8k);

@@ -11,10 +11,11 @@
 REQUIRES(LOOP)
 static bool name_valid(struct call *call, struct capnp_text name)
 {
-    if (blobs_name_valid(name.text, name.size)) {
+    if (blobs_name_valid(name.text, name.size) && blobs_name_is_text(name.text, name.size)) {
         return true;
     }
-    call_fail(call, EXCEPTION_FAILED, "a name is 1 to %u bytes without control characters", BLOBS_NAME_MAX);
+    call_fail(call, EXCEPTION_FAILED, "bad-argument: a name is 1 to %u bytes of UTF-8 without control characters",
+              BLOBS_NAME_MAX);
     return false;
 }
 
@@ -32,7 +33,7 @@ static void bound(struct blobs_op *op, status_t status)
     memcpy(previous, op->previous, sizeof(previous));
     struct call *call = blobs_change_end(op);
     if (status == ST_STALE) {
-        call_fail(call, EXCEPTION_FAILED, "no blob with this digest is here: put it first");
+        call_fail(call, EXCEPTION_FAILED, "not-found: no blob with this digest is here: put it first");
         return;
     }
     if (status != ST_OK) {

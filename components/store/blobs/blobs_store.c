@@ -50,8 +50,9 @@ bool blobs_digest_valid(struct call *call, const uint8_t *bytes, uint32_t size)
 void blobs_fail(struct call *call, status_t status, const char *what)
 {
     switch (status) {
-    case ST_FULL:
-        call_fail(call, EXCEPTION_OVERLOADED, "%s: the store is full (space, objects_max or names_max)", what);
+    case ST_FULL: /* what is open may hold the room: then it helps to ask again */
+        call_fail(call, blobs_service.open > 0 ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
+                  "full: %s: no room in one piece, or objects_max or names_max are reached", what);
         return;
     case ST_NOMEM:
         call_fail(call, EXCEPTION_OVERLOADED, "%s: too many at once: try again later", what);
@@ -118,7 +119,7 @@ static void on_get(struct object *object, struct call *call, struct store_get_pa
     }
     struct blobs_blob *blob = blobs_find(&blobs_service.volume.index, digest.bytes);
     if (blob == NULL) {
-        call_fail(call, EXCEPTION_FAILED, "no blob with this digest is here");
+        call_fail(call, EXCEPTION_FAILED, "not-found: no blob with this digest is here");
         return;
     }
     status_t status;

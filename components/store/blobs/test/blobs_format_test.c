@@ -188,6 +188,22 @@ static void test_extents_of_sizes(void)
     CHECK_EQ(blobs_extent_blocks(4096ull * 1024 + 1), 1027);
 }
 
+static bool is_text(const char *name)
+{
+    return blobs_name_is_text(name, strlen(name));
+}
+
+static void test_a_name_is_text(void)
+{
+    CHECK(is_text("/a/f") && is_text("\xc3\xa9") && is_text("\xe2\x82\xac") && is_text("\xf0\x9f\x98\x80"));
+    CHECK(is_text("\xc2\xa0") && is_text("\xed\x9f\xbf") && is_text("\xee\x80\x80") && is_text("\xf4\x8f\xbf\xbf"));
+    CHECK(!is_text("\x80") && !is_text("a\xff") && !is_text("\xc3") && !is_text("\xe2\x82") &&
+          !is_text("\xc3("));                                                                /* cut */
+    CHECK(!is_text("\xc0\xaf") && !is_text("\xe0\x9f\xbf") && !is_text("\xf0\x8f\xbf\xbf")); /* too long */
+    CHECK(!is_text("\xed\xa0\x80") && !is_text("\xf4\x90\x80\x80") && !is_text("\xf8\x88\x80\x80\x80"));
+    CHECK(!is_text("\xc2\x80") && !is_text("\xc2\x9b")); /* a terminal obeys the second as it does ESC [ */
+}
+
 static void test_what_is_on_a_disk_in_words(void)
 {
     static uint8_t disk[8192];
@@ -215,6 +231,7 @@ int main(void)
     RUN(test_records_come_back_as_they_were_put);
     RUN(test_records_that_point_elsewhere_are_refused);
     RUN(test_extents_of_sizes);
+    RUN(test_a_name_is_text);
     RUN(test_what_is_on_a_disk_in_words);
     return test_end();
 }
