@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# rules.mk: what the tests of the host command need besides capos: the mock node and the schemas that it hands out.
+# rules.mk: what the tests of host programs need besides those: the mock node and the schemas that it hands out, the
+# unit test of the switch.
 
 MOCK_SCHEMAS := svc/node/node.capnp lib/store/store.capnp svc/echo/echo.capnp
 $(foreach s,$(filter-out $(HOST_SCHEMAS),$(MOCK_SCHEMAS)),$(eval $(call host_schema,$s,$(SRC)/components)))
@@ -10,3 +11,9 @@ build/test/host/mock_node: $(SRC)/test/host/mock_node.c++ $(wildcard $(SRC)/test
 build/test/host/schema.bin: $(addprefix $(SRC)/components/,$(MOCK_SCHEMAS))
 	@$(STEP) SCHEMA $@ $(SRC)/build-scripts/to-file $@ /dev/null $(CAPNP) compile -o- --src-prefix=$(SRC)/components $^
 CHECK_NEEDS += $(call want,build/test/host/mock_node build/test/host/schema.bin,unit)
+
+# The switch's core, as a unit test.
+UNIT_TESTS += build/test/unit/host-lan
+build/test/unit/host-lan: $(SRC)/test/host/lan_test.c build/test/support.o build/test/lib/core.a $(CONFIGURED)
+	$(call link_test,test,-Wno-multichar -I$(SRC)/build-scripts/host/switch,$<,)
+CHECK_NEEDS += $(call want,build/test/unit/host-lan,unit)

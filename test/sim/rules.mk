@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# rules.mk: the simulator's programs: build/sim/sim, the coordinator, and build/sim/explore, the crash explorer.
+# rules.mk: the simulator's programs: build/sim/sim, the coordinator, build/sim/explore, the crash
+# explorer, and build/sim/check-history, the checker of a store for what ran elsewhere.
 SIM_SRC := $(SRC)/test/sim
-SIM_FLAGS := -std=gnu2x -O2 -g -D_GNU_SOURCE -Wno-multichar $(WARN) -I$(SIM_SRC) -I$(SRC)/platform/sim
+SIM_FLAGS := $(HOST_CFLAGS) -I$(SIM_SRC) -I$(SRC)/platform/sim -I$(SRC)/build-scripts/host/switch
 sim_objects = $(patsubst $(SIM_SRC)/%.c,build/sim/%.o,$1) build/sim/sim_link.o
-SIM_OBJECTS := $(call sim_objects,$(wildcard $(SIM_SRC)/*.c))
+SIM_OBJECTS := $(call sim_objects,$(wildcard $(SIM_SRC)/*.c)) build/host/switch/wire_fate.o build/host/switch/dhcp.o
 EXPLORE_OBJECTS := $(call sim_objects,$(wildcard $(SIM_SRC)/crash/*.c) $(SIM_SRC)/image.c $(SIM_SRC)/util.c $(SIM_SRC)/check_store.c)
+HISTORY_OBJECTS := $(call sim_objects,$(SIM_SRC)/history/main.c $(SIM_SRC)/util.c $(SIM_SRC)/check_store.c)
 
 build/sim/%.o: $(SIM_SRC)/%.c $(CONFIGURED)
 	@$(STEP) CC $@ $(CC) $(SIM_FLAGS) -MMD -MP -c -o $@ $<
@@ -14,8 +16,10 @@ build/sim/sim: $(SIM_OBJECTS)
 	@$(STEP) LINK $@ $(CC) -o $@ $^
 build/sim/explore: $(EXPLORE_OBJECTS)
 	@$(STEP) LINK $@ $(CC) -o $@ $^
-CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim)
-DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d)
+build/sim/check-history: $(HISTORY_OBJECTS)
+	@$(STEP) LINK $@ $(CC) -o $@ $^
+CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim) $(call want,build/sim/check-history,smoke)
+DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d) $(HISTORY_OBJECTS:.o=.d)
 
 # make sim SEED=n [FLEET=f] [FAULTS=list] [TIMELINE=file]: one run. make sim-swarm N=…: many, in all CPUs.
 SEED ?= 1

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * dhcp.c: a server that offers and acknowledges one address for each card.
+ * dhcp.c: a server that offers and acknowledges the one address that it is told.
  */
 #include "dhcp.h"
 #include <string.h>
-#include "run.h"
-#include "wire.h"
 
 enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5 };
 enum { ETHERNET = 14, IP = 20, UDP = 8, FIXED = 240 }; /* bytes of headers; DHCP's with its cookie */
@@ -84,21 +82,14 @@ static size_t payload_make(uint8_t *to, const uint8_t *ask, unsigned type, uint3
     return (size_t)(at - to);
 }
 
-void dhcp_frame(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
+/* The headers before `payload` bytes of DHCP. */
+static void headers_make(uint8_t *reply, size_t payload)
 {
-    const uint8_t *ask = (const uint8_t *)frame;
-    unsigned type = request_type(ask, size);
-    uint8_t reply[ETHERNET + IP + UDP + FIXED + 64] = {0};
-    uint32_t address = SERVER + 9 + from->number;
+    uint8_t *ip = reply + ETHERNET;
 
-    if (type != DISCOVER && type != REQUEST) {
-        return;
-    }
-    size_t payload = payload_make(reply + ETHERNET + IP + UDP, ask + ETHERNET + IP + UDP, type, address);
     memset(reply, 0xff, 6);
     memcpy(reply + 6, "\x52\x54\x00\x00\x00\x01", 6);
     put16(reply + 12, 0x0800);
-    uint8_t *ip = reply + ETHERNET;
     ip[0] = 0x45;
     put16(ip + 2, (uint32_t)(IP + UDP + payload));
     ip[8] = 64;
@@ -111,5 +102,20 @@ void dhcp_frame(struct run *run, struct node *from, uint64_t time_ns, const char
     put16(ip + IP + 4, (uint32_t)(UDP + payload));
     /* With its pseudo header (RFC 768). It may be left out, but then a bit that turns on the way gives another address. */
     put16(ip + IP + 6, checksum(17 + (uint32_t)(UDP + payload), ip + 12, 8 + UDP + (payload + 1) / 2 * 2));
-    wire_deliver(run, from, time_ns, (const char *)reply, ETHERNET + IP + UDP + payload);
+}
+
+size_t dhcp_answer(const char *frame, size_t size, uint32_t address, char *reply)
+{
+    const uint8_t *ask = (const uint8_t *)frame;
+    uint8_t *to = (uint8_t *)reply;
+    unsigned type = request_type(ask, size);
+
+    _Static_assert(DHCP_REPLY_MAX == ETHERNET + IP + UDP + FIXED + 64, "headers and the options of payload_make");
+    if (type != DISCOVER && type != REQUEST) {
+        return 0;
+    }
+    memset(to, 0, DHCP_REPLY_MAX);
+    size_t payload = payload_make(to + ETHERNET + IP + UDP, ask + ETHERNET + IP + UDP, type, address);
+    headers_make(to, payload);
+    return ETHERNET + IP + UDP + payload;
 }
