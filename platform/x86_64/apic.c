@@ -29,6 +29,7 @@
 #define SPURIOUS_ON 0x100u
 #define LVT_MASKED (1u << 16)
 #define LVT_DEADLINE (2u << 17)
+#define LVT_NMI (4u << 8)
 #define DIVIDE_BY_16 3u
 #define LAPIC_DEFAULT 0xfee00000ull
 #define IOAPIC_DEFAULT 0xfec00000ull
@@ -93,7 +94,8 @@ static void lapic_init(uint64_t address)
     }
     reg_write(REG_LVT_TIMER, LVT_MASKED);
     reg_write(REG_LVT_LINT0, LVT_MASKED);
-    reg_write(REG_LVT_LINT1, LVT_MASKED);
+    reg_write(REG_LVT_LINT1,
+              LVT_NMI); /* the button of whoever wants to know why a machine hangs: it panics, and says where */
     reg_write(REG_LVT_ERROR, LVT_MASKED);
     reg_write(REG_TPR, 0);
     reg_write(REG_TIMER_DIVIDE, DIVIDE_BY_16);

@@ -37,7 +37,8 @@ boot() {
     console_done
 }
 DEBUG_EXIT="-no-reboot -device isa-debug-exit,iobase=0xf4"
-# type_commands ELF MACHINE COMMAND...: the same, with commands typed at the prompt, each when the one before is through.
+# type_commands ELF MACHINE COMMAND...: the same, with commands typed at the prompt, each when the one before is through, and
+# more arguments for QEMU in DEVICES. The first is typed when the console has said AWAIT.
 type_commands() {
     elf=$1
     machine=$2
@@ -46,9 +47,14 @@ type_commands() {
     mkfifo "$work/keys"
     # shellcheck disable=SC2086
     timeout -s KILL "${LIMIT:-30}" qemu-system-x86_64 -accel tcg -machine "$machine" -m "${MEMORY:-16}" -cpu "${CPU:-max}" -nodefaults \
-        -display none -serial stdio -kernel "$elf" $DEBUG_EXIT <"$work/keys" >"$log.raw" 2>&1 &
+        -display none -serial stdio -kernel "$elf" $DEBUG_EXIT ${DEVICES:-} <"$work/keys" >"$log.raw" 2>&1 &
     qemu=$!
     exec 3>"$work/keys"
+    for _ in $(seq 300); do
+        ! grep -q "${AWAIT:-diag>}" "$log.raw" || break
+        kill -0 "$qemu" 2>/dev/null || break
+        sleep 0.05
+    done
     prompts=0
     for command in "$@"; do
         prompts=$((prompts + 1))

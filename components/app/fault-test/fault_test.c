@@ -130,9 +130,37 @@ static void fault_smash(void)
     smash(opaque(40));
 }
 
+/* With a number in each register, so that the test sees each in its place. */
 static void fault_undefined(void)
 {
-    __asm__("ud2");
+    __asm__(
+        "movl $0x11, %eax; movl $0x12, %ebx; movl $0x13, %ecx; movl $0x14, %edx; movl $0x15, %esi; movl $0x16, %edi\n\t"
+        "movl $0x18, %r8d; movl $0x19, %r9d; movl $0x1a, %r10d; movl $0x1b, %r11d\n\t"
+        "movl $0x1c, %r12d; movl $0x1d, %r13d; movl $0x1e, %r14d; movl $0x1f, %r15d; ud2");
+}
+
+/* Frame pointers that lead nowhere, as a program has that wrote over its stack: the backtrace must not follow. */
+static void fault_frame(void)
+{
+    static const uintptr_t loop[2] = {(uintptr_t)loop, (uintptr_t)fault_undefined};
+
+    __asm__("movq %0, %%rbp; ud2" : : "r"(loop));
+}
+
+static void fault_lost_frame(void)
+{
+    __asm__("movq $0x123450, %rbp; ud2");
+}
+
+/* What a panic has to print faults itself. */
+static void fault_reason(void)
+{
+    panic("the reason is at %s", (const char *)opaque(0x1234567));
+}
+
+static void fault_divide(void)
+{
+    depth = (unsigned)(opaque(7) / opaque(0));
 }
 
 static void fault_triple(void)
@@ -209,6 +237,8 @@ static const struct {
     {"stack", fault_stack, false},         {"smash", fault_smash, false},
     {"undefined", fault_undefined, false}, {"triple", fault_triple, false},
     {"assert", fault_assert, false},       {"panic", fault_panic, false},
+    {"frame", fault_frame, false},         {"lost-frame", fault_lost_frame, false},
+    {"reason", fault_reason, false},       {"divide", fault_divide, false},
     {"failed", do_failed, true},           {"off", do_off, true},
     {"reboot", do_reboot, true},           {"timers", do_timers, true},
 };
