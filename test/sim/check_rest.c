@@ -11,7 +11,7 @@
 #define QUESTION "mem\nrpc\nnet\n"
 #define ANSWER_NS (50 * NS_PER_MS)
 #define BOOT_NS (5 * NS_PER_S)        /* an address, a mount */
-#define QUIET_NS (10 * NS_PER_S)      /* of peers that closed what they had */
+#define QUIET_NS (40 * NS_PER_S)      /* of peers that close what they have: net/lwip gives that 30 s, after losses */
 #define VANISHED_NS (1000 * NS_PER_S) /* of peers that say nothing: the longest idle deadline of a profile, and more */
 #define LINES_MAX 64u
 

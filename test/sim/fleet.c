@@ -13,10 +13,15 @@ struct place {
     unsigned line;
 };
 
+/* What makes an image of a node. */
+struct asked {
+    const char *build, *transport;
+};
+
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE] [load]\n", place->path, place->line, what,
-            which);
+    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE] [load] [transport=T]\n", place->path,
+            place->line, what, which);
     exit(2);
 }
 
@@ -31,10 +36,13 @@ static uint64_t parse_size(const char *text)
     return *end == '\0' && value % SECTOR == 0 && value <= 1ull << 30 ? value : 0;
 }
 
-static void node_word(struct run *run, struct node *node, const char *word, const struct place *place)
+static void node_word(struct run *run, struct node *node, const char *word, struct asked *asked,
+                      const struct place *place)
 {
     if (strcmp(word, "load") == 0) {
         node->load = true;
+    } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
+        asked->transport = image_transport(word + 10);
     } else if (strncmp(word, "disk=", 5) == 0 && parse_size(word + 5) != 0) {
         node->disk = disk_new(parse_size(word + 5) / SECTOR, random_stream(run->seed, 'disk', node->number));
     } else {
@@ -42,7 +50,14 @@ static void node_word(struct run *run, struct node *node, const char *word, cons
     }
 }
 
-static void node_add(struct run *run, const char *build, char **rest, const struct place *place)
+static const char *transport_draw(const struct run *run, const struct node *node)
+{
+    struct random random = random_stream(run->seed, 'tran', node->number);
+
+    return image_transports[random_below(&random, IMAGE_TRANSPORTS)];
+}
+
+static void node_add(struct run *run, struct asked asked, char **rest, const struct place *place)
 {
     char *name = strtok_r(NULL, " \t\n", rest);
     char *profile = strtok_r(NULL, " \t\n", rest);
@@ -58,12 +73,13 @@ static void node_add(struct run *run, const char *build, char **rest, const stru
     snprintf(node->name, sizeof node->name, "%s", name);
     memcpy(node->mac, (const uint8_t[6]){0x52, 0x54, 0, 0, 1, (uint8_t)node->number}, 6);
     for (char *word = strtok_r(NULL, " \t\n", rest); word != NULL; word = strtok_r(NULL, " \t\n", rest)) {
-        node_word(run, node, word, place);
+        node_word(run, node, word, &asked, place);
     }
-    node->image = image_get(build, profile, node->disk != NULL);
+    node->image = image_get(asked.build, profile, node->disk != NULL,
+                            asked.transport != NULL ? asked.transport : transport_draw(run, node));
 }
 
-void fleet_read(struct run *run, const char *build, const char *path)
+void fleet_read(struct run *run, const char *build, const char *path, const char *transport)
 {
     struct place place = {path, 0};
     FILE *file = fopen(path, "r");
@@ -80,7 +96,7 @@ void fleet_read(struct run *run, const char *build, const char *path)
         if (word != NULL && strcmp(word, "node") != 0) {
             wrong(&place, "unknown", word);
         } else if (word != NULL) {
-            node_add(run, build, &rest, &place);
+            node_add(run, (struct asked){build, transport}, &rest, &place);
         }
     }
     fclose(file);

@@ -14,8 +14,11 @@
 #include <unistd.h>
 #include "util.h"
 
-#define IMAGES_MAX 16u
+#define IMAGES_MAX 64u
 #define HANG_S 60 /* of real time: nothing that works comes near */
+
+/* By MMIO, as a PCI function with a message for each queue, with one for all, with one for everything, with its pin. */
+const char *const image_transports[IMAGE_TRANSPORTS] = {"mmio", "pci", "pci:2", "pci:1", "pci:0"};
 
 static struct image images[IMAGES_MAX];
 static unsigned image_count;
@@ -30,7 +33,17 @@ static void make_pair(int ends[2])
     }
 }
 
-static _Noreturn void become(const char *path, int fd, bool disk)
+const char *image_transport(const char *name)
+{
+    for (unsigned i = 0; i < IMAGE_TRANSPORTS; i++) {
+        if (strcmp(image_transports[i], name) == 0) {
+            return image_transports[i];
+        }
+    }
+    return NULL;
+}
+
+static _Noreturn void become(const char *path, int fd, const struct image *image)
 {
     char number[16];
     const char *argv[10];
@@ -45,9 +58,11 @@ static _Noreturn void become(const char *path, int fd, bool disk)
     argv[n++] = path;
     argv[n++] = "--coordinator";
     argv[n++] = number;
+    argv[n++] = "--transport";
+    argv[n++] = image->transport;
     argv[n++] = "--net";
     argv[n++] = "sim";
-    if (disk) {
+    if (image->disk) {
         argv[n++] = "--disk";
         argv[n++] = "sim";
     }
@@ -57,13 +72,13 @@ static _Noreturn void become(const char *path, int fd, bool disk)
     _exit(3);
 }
 
-struct image *image_get(const char *build, const char *profile, bool disk)
+struct image *image_get(const char *build, const char *profile, bool disk, const char *transport)
 {
     char path[4096];
     int ends[2];
 
     for (unsigned i = 0; i < image_count; i++) {
-        if (strcmp(images[i].profile, profile) == 0 && images[i].disk == disk) {
+        if (strcmp(images[i].profile, profile) == 0 && images[i].disk == disk && images[i].transport == transport) {
             return &images[i];
         }
     }
@@ -75,13 +90,14 @@ struct image *image_get(const char *build, const char *profile, bool disk)
     snprintf(path, sizeof path, "%s/%s/%s.sim", build, profile, profile);
     make_pair(ends);
     image->disk = disk;
+    image->transport = transport;
     image->link.fd = ends[0];
     image->pid = fork();
     if (image->pid < 0) {
         sim_fail("fork: %s", strerror(errno));
     }
     if (image->pid == 0) {
-        become(path, ends[1], disk);
+        become(path, ends[1], image);
     }
     close(ends[1]);
     return image;

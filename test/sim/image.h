@@ -8,13 +8,20 @@
 
 struct image {
     char profile[64];
-    bool disk; /* has one, as port 1; port 0 is its network card */
+    const char *transport; /* of its devices */
+    bool disk;             /* has one, as port 1; port 0 is its network card */
     pid_t pid;
     struct sim_link link;
 };
 
-/* The process of build/PROFILE/PROFILE.sim, started when first asked for. */
-struct image *image_get(const char *build, const char *profile, bool disk);
+/* What the devices of an image can be attached by: what --transport of the machine takes. */
+#define IMAGE_TRANSPORTS 5u
+extern const char *const image_transports[IMAGE_TRANSPORTS];
+/* The one of that name; NULL: there is none. */
+const char *image_transport(const char *name);
+
+/* The process of build/PROFILE/PROFILE.sim, started when first asked for. `transport` is one of the above. */
+struct image *image_get(const char *build, const char *profile, bool disk, const char *transport);
 /* A new machine, switched off: its end of the socket. */
 int image_fork(struct image *image);
 /* The same from any process that waits for its next batch: a machine in the middle of its life. -1: it is gone. */

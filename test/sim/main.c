@@ -17,13 +17,15 @@ static const char usage[] =
     "  --fleet FILE     which nodes there are\n"
     "  --seed N         of everything that is left to chance (default 1)\n"
     "  --faults LIST    which may happen: all, none, or names with commas (default all)\n"
+    "  --transport T    what devices are attached by where the fleet does not say it: mmio, pci, pci:2, pci:1, pci:0\n"
+    "                   (messages of a PCI function); default: each node's is drawn from the seed\n"
     "  --skip BITS      planned troubles that do not come, as --shrink says them\n"
     "  --timeline FILE  writes what happened, a line each (-: standard output)\n"
     "  --swarm N        N seeds from --seed on, in several processes; stops at the first that breaks a promise\n"
     "  --go-on          the swarm counts how many seeds break a promise instead\n"
     "  --jobs N         processes of the swarm (default: one for each CPU)\n"
     "  --shrink         leaves out of a failing run what it does not need, and shows what is left\n"
-    "  --corpus FILE    runs every line `FLEET SEED FAULTS` of it, which failed once\n"
+    "  --corpus FILE    runs every line `FLEET SEED FAULTS [TRANSPORT]` of it, which failed once\n"
     "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the simulator could not go on\n"
     "faults:";
 
@@ -92,6 +94,12 @@ static void option(struct command *command, int letter)
     case 'c':
         command->corpus = optarg;
         return;
+    case 'T':
+        command->wanted.transport = image_transport(optarg);
+        if (command->wanted.transport == NULL) {
+            refuse("no such transport: ", optarg);
+        }
+        return;
     case 'F':
         if (!faults_parse(optarg, &command->wanted.faults, &unknown)) {
             refuse("no such fault: ", unknown);
@@ -107,8 +115,8 @@ static struct command parse(int argc, char **argv)
     static const struct option options[] = {
         {"build", 1, NULL, 'b'},    {"fleet", 1, NULL, 'f'},  {"seed", 1, NULL, 's'},  {"skip", 1, NULL, 'k'},
         {"timeline", 1, NULL, 't'}, {"swarm", 1, NULL, 'n'},  {"jobs", 1, NULL, 'j'},  {"shrink", 0, NULL, 'r'},
-        {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"go-on", 0, NULL, 'g'}, {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+        {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"go-on", 0, NULL, 'g'}, {"transport", 1, NULL, 'T'},
+        {"help", 0, NULL, 'h'},     {NULL, 0, NULL, 0}};
     struct command command = {.wanted = {.build = "build", .seed = 1, .faults = (1u << FAULTS) - 1}};
     int letter;
 

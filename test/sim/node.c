@@ -6,6 +6,7 @@
  *  (2) A machine that ran up to free_ns sees what came meanwhile at free_ns: its interrupts were off.
  */
 #include "node.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hash.h"
@@ -48,6 +49,7 @@ void node_boot(struct node *node, uint64_t now_ns)
 {
     struct run *run = node->run;
     struct random stream = random_stream(run->seed, 'node', node->number * 65536u + node->boots);
+    char what[32];
 
     node->link = (struct sim_link){.fd = image_fork(node->image)};
     node->on = node->busy = true;
@@ -67,7 +69,8 @@ void node_boot(struct node *node, uint64_t now_ns)
         say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_DISK, .a = disk_sectors(node->disk)}, NULL,
             now_ns);
     }
-    record_note(run, node, "on");
+    snprintf(what, sizeof what, "on, %s", node->image->transport);
+    record_note(run, node, what);
 }
 
 void node_cut(struct node *node)

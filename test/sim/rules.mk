@@ -21,13 +21,13 @@ build/sim/check-history: $(HISTORY_OBJECTS)
 CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim) $(call want,build/sim/check-history,smoke)
 DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d) $(HISTORY_OBJECTS:.o=.d)
 
-# make sim SEED=n [FLEET=f] [FAULTS=list] [TIMELINE=file]: one run. make sim-swarm N=…: many, in all CPUs.
+# make sim SEED=n [FLEET=f] [FAULTS=list] [TRANSPORT=t] [TIMELINE=file]: one run. make sim-swarm N=…: many, in all CPUs.
 SEED ?= 1
 FLEET ?= store
 N ?= 200
 SIM_FLEET := $(firstword $(wildcard $(SIM_SRC)/fleets/$(FLEET).fleet) $(FLEET))
 sim_images = $(foreach p,$(shell sed -n 's/^node  *[^ ]*  *\([^ ]*\).*/\1/p' $(SIM_FLEET) 2>/dev/null),build/$p/$p.sim)
-SIM_RUN = build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS))
+SIM_RUN = build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS)) $(if $(TRANSPORT),--transport $(TRANSPORT))
 .PHONY: sim sim-swarm sim-shrink
 sim: build/sim/sim $(sim_images)
 	@$(SIM_RUN) $(if $(TIMELINE),--timeline $(TIMELINE))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * shrink.c: a failing seed with as little trouble as it needs: each kind of fault, then each planned trouble, is left out
- * when the run fails without it too. And the corpus: what failed once.
+ * shrink.c: a failing seed with as little trouble as it needs: the mixture of transports, each kind of fault, then each planned
+ * trouble, is left out when the run fails without it too. And the corpus: what failed once.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "image.h"
 #include "simulate.h"
 #include "util.h"
 
@@ -30,6 +31,11 @@ bool shrink(const struct wanted *wanted)
     }
     snprintf(violation, sizeof violation, "%s", first.violation);
     less.faults &= first.on;
+    if (less.transport == NULL) {
+        struct wanted plain = less;
+        plain.transport = image_transports[0];
+        less = fails(&plain, violation, sizeof violation) ? plain : less;
+    }
     for (unsigned i = 0; i < FAULTS; i++) {
         struct wanted without = less;
         without.faults &= ~(1u << i);
@@ -62,10 +68,11 @@ bool corpus(const struct wanted *wanted, const char *path)
     while (fgets(line, sizeof line, file) != NULL) {
         char fleet[256];
         char faults[256];
+        char transport[32] = "";
         struct wanted old = *wanted;
         const char *unknown;
         line[strcspn(line, "#\n")] = '\0';
-        if (sscanf(line, "%255s %lu %255s", fleet, &old.seed, faults) != 3) {
+        if (sscanf(line, "%255s %lu %255s %31s", fleet, &old.seed, faults, transport) < 3) {
             continue;
         }
         char fleet_path[4096];
@@ -73,6 +80,10 @@ bool corpus(const struct wanted *wanted, const char *path)
         old.fleet = fleet_path;
         if (!faults_parse(faults, &old.faults, &unknown)) {
             sim_fail("%s: no such fault: %s", path, unknown);
+        }
+        old.transport = image_transport(transport);
+        if (transport[0] != '\0' && old.transport == NULL) {
+            sim_fail("%s: no such transport: %s", path, transport);
         }
         struct result result = simulate(&old);
         count++;

@@ -17,7 +17,7 @@ struct result simulate(const struct wanted *wanted)
     run->faults.wanted = wanted->faults;
     run->faults.skip = wanted->skip;
     run->record = wanted->record;
-    fleet_read(run, wanted->build, wanted->fleet);
+    fleet_read(run, wanted->build, wanted->fleet, wanted->transport);
     result.kept = run_all(run);
     result.hash = run->hash;
     result.events = run->event_count;
@@ -57,6 +57,9 @@ void print_again(const struct wanted *wanted)
     }
     if (wanted->skip != 0) {
         printf(" --skip 0x%lx", (unsigned long)wanted->skip);
+    }
+    if (wanted->transport != NULL) {
+        printf(" --transport %s", wanted->transport);
     }
     printf(" --timeline -\n");
 }

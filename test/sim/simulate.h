@@ -10,6 +10,7 @@
 /* What makes a run; the same gives the same. */
 struct wanted {
     const char *build, *fleet;
+    const char *transport; /* of nodes whose fleet does not say it; NULL: drawn from the seed */
     uint64_t seed;
     uint32_t faults;       /* bits: may be drawn */
     uint64_t skip;         /* bits: planned troubles that do not come */
@@ -34,5 +35,5 @@ void print_again(const struct wanted *wanted);
 bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs);
 /* Leaves out what the failure does not need; shows what is left. False: there is no failure. */
 bool shrink(const struct wanted *wanted);
-/* Every line `FLEET SEED FAULTS` of a file: each must keep its promises now. */
+/* Every line `FLEET SEED FAULTS [TRANSPORT]` of a file: each must keep its promises now. */
 bool corpus(const struct wanted *wanted, const char *path);

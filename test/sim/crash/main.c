@@ -379,10 +379,10 @@ int main(int argc, char **argv)
 {
     parse(&self.wanted, argc, argv);
     double start = seconds();
-    struct image *image = image_get(self.wanted.build, self.wanted.image, true);
+    struct image *image = image_get(self.wanted.build, self.wanted.image, true, image_transports[0]);
 
     self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
-    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true), 1);
+    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true, image_transports[0]), 1);
     view_blank(&self.blank);
     view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
     for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
