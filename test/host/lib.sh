@@ -92,3 +92,14 @@ listener() {
 }
 # mock [--fault NAME[=N]]...: a mock node.
 mock() { listener "$CAPOS_BUILD/test/host/mock_node" --schema "$CAPOS_BUILD/test/host/schema.bin" "$@"; }
+
+# take_tools: gives the configured folder that we are in the host programs and the third-party sources and objects of the build
+# under test, as if they had been made here: they are the same in every folder.
+take_tools() {
+    cp -r "$CAPOS_BUILD/host" "$CAPOS_BUILD/capos" "$CAPOS_BUILD/capnpc-c" build
+    for part in deps third-party; do [ ! -d "$CAPOS_BUILD/$part" ] || ln -s "$CAPOS_BUILD/$part" build/$part; done
+    find build/host -name '*.d' -delete
+    find build/host/gen -type f ! -name '*.o' -exec touch {} +
+    find build/host -name '*.o' -exec touch {} +
+    touch build/capos build/capnpc-c
+}

@@ -20,11 +20,7 @@ done
 
 echo "make, from another folder; and again"
 expect 0 "$CAPOS_TOP/configure" bare
-# The host programs are the same in every folder: those of the build under test, put here as if made here.
-cp -r "$CAPOS_BUILD/host" "$CAPOS_BUILD/capos" "$CAPOS_BUILD/capnpc-c" build
-find build/host -name '*.d' -delete && find build/host/gen -type f ! -name '*.o' -exec touch {} +
-find build/host -name '*.o' -exec touch {} +
-touch build/capos build/capnpc-c
+take_tools
 expect 0 make -j2
 ! grep -q CXX "$work/out" || fail "the host programs were built again"
 [ -s build/bare/bare.elf ] && [ -x build/bare/bare.sim ] && [ -s build/compile_commands.json ] || fail "something was not built"
@@ -78,7 +74,8 @@ done
 echo "clean, distclean"
 expect 0 "$CAPOS_TOP/configure" hello --set net/lwip.connections=8
 expect 0 "$CAPOS_TOP/configure" bare
-mkdir -p build/third-party build/deps
+rm -f build/third-party build/deps
+mkdir build/third-party build/deps
 touch build/third-party/kept build/deps/kept build/hello/hello.disk
 expect 0 make clean
 for file in bare/bare.elf bare/bare.sim bare/elf capos host; do [ ! -e "build/$file" ] || fail "clean left build/$file"; done

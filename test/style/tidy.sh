@@ -6,7 +6,7 @@ set -eu
 : "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}" "${CAPOS_CHECKED=bare}"
 cd "$CAPOS_TOP"
 sources() {
-    find core components platform build-scripts test -type f \( -name '*.c' -o -name '*.h' -o -name '*.S' -o -name '*.c++' \) \
+    find core components examples platform build-scripts test -type f \( -name '*.c' -o -name '*.h' -o -name '*.S' -o -name '*.c++' \) \
         ! -path '*/samples/*' ! -path '*/refuse/*' | sort
 }
 # A sample says what must be printed in its last line: "expect: MESSAGE".
