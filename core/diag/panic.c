@@ -29,6 +29,9 @@ struct epitaph core_epitaph;
 
 static bool panicking; /* (1) */
 
+/* Where the backtrace goes on behind the return address: nobody wants to read how a panic is printed. */
+#define CALLERS_FRAME (*(const uintptr_t *)__builtin_frame_address(0))
+
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
 {
@@ -86,7 +89,7 @@ void panic(const char *format, ...)
     va_start(args, format);
     (void)fmt_textv(reason, sizeof reason, format, args);
     va_end(args);
-    end(reason, (uintptr_t)__builtin_return_address(0), 0);
+    end(reason, (uintptr_t)__builtin_return_address(0), CALLERS_FRAME);
 }
 
 void panic_assert(const char *file, int line, const char *what)
@@ -94,7 +97,7 @@ void panic_assert(const char *file, int line, const char *what)
     char reason[232];
 
     (void)fmt_text(reason, sizeof reason, "%s:%d: %s", file, line, what);
-    end(reason, (uintptr_t)__builtin_return_address(0), 0);
+    end(reason, (uintptr_t)__builtin_return_address(0), CALLERS_FRAME);
 }
 
 void core_panic_trap(const char *what, uintptr_t pc, uintptr_t frame)

@@ -165,7 +165,8 @@ _Noreturn void trap_fatal(const struct trap_frame *frame)
 _Noreturn void __stack_chk_fail(void);
 _Noreturn void __stack_chk_fail(void)
 {
-    core_panic_trap("stack smashed: a function's canary was overwritten", (uintptr_t)__builtin_return_address(0), 0);
+    core_panic_trap("stack smashed: a function's canary was overwritten", (uintptr_t)__builtin_return_address(0),
+                    *(const uintptr_t *)__builtin_frame_address(0));
 }
 
 /* --- backtrace ---------------------------------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ for machine in q35 pc; do
     done <<END
 - - -
 ,vectors=0 ,vectors=0 -
-,vectors=0,addr=3 ,vectors=0,addr=7 ,vectors=0,addr=11
+,vectors=0,addr=3 ,vectors=0,addr=7 ,vectors=0,addr=b
 ,vectors=2 ,vectors=1 -
 ,event_idx=off ,event_idx=off -
 ,mrg_rxbuf=off,status=off ,physical_block_size=4096 -
