@@ -6,5 +6,7 @@
 
 /* Memory, cleared; ends the program where there is none. */
 void *sim_alloc(size_t size);
+/* What is in a file, and a NUL behind it; ends the program where it cannot be read. */
+char *sim_read(const char *path, size_t *size);
 /* Says so and exits with 3. */
 _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

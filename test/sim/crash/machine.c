@@ -28,9 +28,11 @@ static void broken(struct machine *machine, const char *what, const char *text, 
 
 /* --- the disk -------------------------------------------------------------------------------------------------------- */
 
-static bool inside(uint64_t sector, uint32_t size)
+static bool inside(const struct view *disk, uint64_t sector, uint32_t size)
 {
-    return size % SECTOR == 0 && sector <= VIEW_BYTES / SECTOR && size <= VIEW_BYTES - sector * SECTOR;
+    uint64_t bytes = view_bytes(disk);
+
+    return size % SECTOR == 0 && sector <= bytes / SECTOR && size <= bytes - sector * SECTOR;
 }
 
 static void answer(struct machine *machine, const struct sim_message *asked, const char *body)
@@ -40,7 +42,7 @@ static void answer(struct machine *machine, const struct sim_message *asked, con
 
     if (asked->flags == SIM_DISK_READ) {
         memcpy(&size, body, sizeof size);
-        if (!inside(asked->b, size)) {
+        if (!inside(machine->disk, asked->b, size)) {
             broken(machine, "reads beyond its disk", "", 0);
             return;
         }
@@ -52,7 +54,7 @@ static void answer(struct machine *machine, const struct sim_message *asked, con
         return;
     }
     if (asked->flags == SIM_DISK_WRITE) {
-        if (!inside(asked->b, asked->size)) {
+        if (!inside(machine->disk, asked->b, asked->size)) {
             broken(machine, "writes beyond its disk", "", 0);
             return;
         }
@@ -172,12 +174,12 @@ static void exchange(struct machine *machine)
     }
 }
 
-void machine_start(struct machine *machine, struct image *image, uint64_t seed)
+void machine_start(struct machine *machine, struct image *image, uint64_t seed, uint64_t disk_bytes)
 {
     *machine = (struct machine){.link = {.fd = image_fork(image)}};
     say(machine, (struct sim_message){.kind = SIM_START, .flags = SIM_START_ENTROPY, .a = seed, .b = 1}, NULL);
     say(machine, (struct sim_message){.kind = SIM_STATE, .port = 0, .a = 1}, NULL);
-    say(machine, (struct sim_message){.kind = SIM_STATE, .port = 1, .a = VIEW_BYTES / SECTOR}, NULL);
+    say(machine, (struct sim_message){.kind = SIM_STATE, .port = 1, .a = disk_bytes / SECTOR}, NULL);
     while (machine->waiting_count == 0 && machine->why[0] == '\0') {
         exchange(machine);
     }

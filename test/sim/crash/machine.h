@@ -29,8 +29,8 @@ struct machine {
     char why[256];
 };
 
-/* A machine of this image, switched on with this seed; runs until it first asks its disk for something. */
-void machine_start(struct machine *machine, struct image *image, uint64_t seed);
+/* A machine of this image, switched on with this seed, its disk so large; runs until it first asks its disk for something. */
+void machine_start(struct machine *machine, struct image *image, uint64_t seed, uint64_t disk_bytes);
 /* Another one that stands where this one stands. False: this one is gone. */
 bool machine_copy(struct machine *copy, struct machine *machine);
 enum machine_end machine_run(struct machine *machine, uint64_t steps_max);

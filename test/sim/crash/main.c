@@ -14,10 +14,12 @@
 #include <time.h>
 #include "check_store.h"
 #include "hash.h"
+#include "log.h"
 #include "machine.h"
 #include "random.h"
 #include "util.h"
 
+#define DISK_PAGES 384u /* of the sequences' own disk */
 #define BLANK_MARK "capos blank disk v1\n"
 #define EXHAUSTIVE 12u
 #define SAMPLES 256u /* of subsets, when there are more open writes */
@@ -30,6 +32,7 @@
 
 struct wanted {
     const char *build, *image;
+    const char *log, *lines, *disk; /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
 };
 
@@ -40,6 +43,7 @@ static struct {
     unsigned sequence_count;
     uint64_t *seen; /* hashes of states (2) */
     uint64_t states, again, cuts;
+    uint64_t states_end; /* when this cut, or all, has had its share */
     struct random random;
     struct view blank;
 } self;
@@ -65,8 +69,13 @@ static void lines_take(struct history *history, const struct journal *journal, s
 static _Noreturn void found(const struct place *place, const char *why)
 {
     printf("broken: %s\n", why);
-    printf("at: build/sim/explore --image %s --first-seed %lu --seeds 1: cut after step %zu, depth %u, state %lu\n",
-           self.wanted.image, (unsigned long)place->seed, place->cut, place->depth, (unsigned long)self.states);
+    printf("at: build/sim/explore ");
+    if (self.wanted.log != NULL) {
+        printf("--log %s --lines %s --disk %s", self.wanted.log, self.wanted.lines, self.wanted.disk);
+    } else {
+        printf("--image %s --first-seed %lu --seeds 1", self.wanted.image, (unsigned long)place->seed);
+    }
+    printf(": cut after step %zu, depth %u, state %lu\n", place->cut, place->depth, (unsigned long)self.states);
     exit(1);
 }
 
@@ -101,7 +110,7 @@ static bool seen_before(uint64_t hash)
 
 static bool enough(void)
 {
-    return self.states >= self.wanted.states || self.states >= SEEN_SIZE / 2;
+    return self.states >= self.states_end || self.states >= SEEN_SIZE / 2;
 }
 
 static void recover_deeper(struct place place, const struct view *disk, const struct journal *journal, size_t cut,
@@ -189,7 +198,7 @@ static void try_outcomes(const struct outcomes *o)
 {
     unsigned n = o->crash->open_count;
 
-    if (n <= EXHAUSTIVE) {
+    if (n <= EXHAUSTIVE && self.states + (1ull << n) <= self.states_end) {
         for (uint64_t mask = 0; mask < 1ull << n && !enough(); mask++) {
             try_outcome(o, mask, n);
         }
@@ -267,6 +276,15 @@ static bool sequence_is_new(uint64_t sequence)
     return sequence % self.wanted.jobs == self.wanted.job;
 }
 
+/* Every cut in the journal, from the disk that it began with. */
+static void explore_cuts(struct place place, const struct journal *journal)
+{
+    for (size_t cut = 1; cut <= journal->count && !enough(); cut++) {
+        place.cut = cut;
+        cut_here(&place, &self.blank, journal, cut, journal, cut);
+    }
+}
+
 static void explore_seed(struct image *image, uint64_t seed)
 {
     struct machine machine;
@@ -275,7 +293,7 @@ static void explore_seed(struct image *image, uint64_t seed)
     struct view disk;
 
     self.random = random_stream(seed, 'expl', 0);
-    machine_start(&machine, image, seed);
+    machine_start(&machine, image, seed, view_bytes(&self.blank));
     view_of(&disk, &self.blank);
     machine.disk = &disk;
     machine.journal = &journal;
@@ -284,12 +302,50 @@ static void explore_seed(struct image *image, uint64_t seed)
     }
     machine_end(&machine);
     if (sequence_is_new(sequence_of(&journal))) {
-        for (size_t cut = 1; cut <= journal.count && !enough(); cut++) {
-            place.cut = cut;
-            cut_here(&place, &self.blank, &journal, cut, &journal, cut);
+        explore_cuts(place, &journal);
+    }
+    view_free(&disk);
+    journal_free(&journal);
+}
+
+/* --- a log ----------------------------------------------------------------------------------------------------------- */
+
+/* All of the log, done again, must be what the machine left. */
+static void compare(const struct journal *journal, const char *left)
+{
+    struct view disk;
+    char page[PAGE];
+
+    view_of(&disk, &self.blank);
+    for (size_t i = 0; i < journal->count; i++) {
+        if (journal->step[i].kind == STEP_WRITE) {
+            crash_apply(&disk, &journal->step[i], journal->step[i].size);
+        }
+    }
+    for (uint64_t at = 0; at < view_bytes(&disk); at += PAGE) {
+        view_read(&disk, at, page, PAGE);
+        if (memcmp(page, left + at, PAGE) != 0) {
+            sim_fail("the log does not lead to what is at %lu on %s", (unsigned long)at, self.wanted.disk);
         }
     }
     view_free(&disk);
+}
+
+/* Every cut gets its share of the states; what one leaves goes to the next. */
+static void explore_log(const char *left)
+{
+    struct journal journal = {0};
+    struct place place = {0};
+
+    self.random = random_stream(self.wanted.first_seed, 'expl', 0);
+    log_read(&journal, self.wanted.log, self.wanted.lines, view_bytes(&self.blank) / SECTOR);
+    compare(&journal, left);
+    for (size_t cut = 1; cut <= journal.count; cut++) {
+        self.states_end = self.wanted.states * cut / journal.count;
+        place.cut = cut;
+        cut_here(&place, &self.blank, &journal, cut, &journal, cut);
+    }
+    self.sequence_count = 1;
     journal_free(&journal);
 }
 
@@ -303,6 +359,9 @@ static const char usage[] =
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
     "  --states N        stop after so many crash states (default 50000)\n"
     "  --job I/N         only every N-th sequence, from the I-th on\n"
+    "  --log FILE --lines FILE --disk FILE   instead: what a store in QEMU did to this disk, which was blank, as its\n"
+    "                    blklogwrites driver wrote it, and the lines that a workload said, each behind the size of the "
+    "log then\n"
     "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the explorer could not go on\n";
 
 static _Noreturn void refuse(void)
@@ -340,6 +399,15 @@ static void option(struct wanted *wanted, int letter)
     case 'n':
         wanted->states = number(optarg);
         return;
+    case 'l':
+        wanted->log = optarg;
+        return;
+    case 'L':
+        wanted->lines = optarg;
+        return;
+    case 'd':
+        wanted->disk = optarg;
+        return;
     case 'j':
         if (sscanf(optarg, "%lu/%lu", &wanted->job, &wanted->jobs) == 2 && wanted->job < wanted->jobs) {
             return;
@@ -353,8 +421,10 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},  {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
-        {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'}, {"image", 1, NULL, 'i'},  {"first-seed", 1, NULL, 'f'},
+        {"seeds", 1, NULL, 's'}, {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},
+        {"help", 0, NULL, 'h'},  {"log", 1, NULL, 'l'},    {"lines", 1, NULL, 'L'},
+        {"disk", 1, NULL, 'd'},  {NULL, 0, NULL, 0}};
     int letter;
 
     *wanted =
@@ -362,7 +432,8 @@ static void parse(struct wanted *wanted, int argc, char **argv)
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
         option(wanted, letter);
     }
-    if (optind != argc) {
+    if (optind != argc || (wanted->log == NULL) != (wanted->lines == NULL) ||
+        (wanted->log == NULL) != (wanted->disk == NULL)) {
         refuse();
     }
 }
@@ -375,19 +446,43 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* The disk that all begins with; `size` 0: the sequences'. */
+static void blank_make(size_t size)
+{
+    if (size % PAGE != 0 || size / PAGE > VIEW_PAGES_MAX) {
+        sim_fail("%s: a disk of %zu bytes; at most %u pages of %u are looked at", self.wanted.disk, size,
+                 VIEW_PAGES_MAX, PAGE);
+    }
+    view_blank(&self.blank, size == 0 ? DISK_PAGES : size / PAGE);
+    view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
+}
+
+static void explore(void)
+{
+    size_t size = 0;
+    char *left = self.wanted.disk != NULL ? sim_read(self.wanted.disk, &size) : NULL;
+
+    blank_make(size);
+    self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
+    self.states_end = self.wanted.states;
+    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true, image_transports[0]), 1,
+                  view_bytes(&self.blank));
+    if (left != NULL) {
+        explore_log(left);
+        free(left);
+        return;
+    }
+    struct image *image = image_get(self.wanted.build, self.wanted.image, true, image_transports[0]);
+    for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
+        explore_seed(image, self.wanted.first_seed + i);
+    }
+}
+
 int main(int argc, char **argv)
 {
     parse(&self.wanted, argc, argv);
     double start = seconds();
-    struct image *image = image_get(self.wanted.build, self.wanted.image, true, image_transports[0]);
-
-    self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
-    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true, image_transports[0]), 1);
-    view_blank(&self.blank);
-    view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
-    for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
-        explore_seed(image, self.wanted.first_seed + i);
-    }
+    explore();
     double took = seconds() - start;
     images_end();
     printf(

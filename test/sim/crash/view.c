@@ -33,10 +33,11 @@ static uint64_t page_sum(size_t number, const char *page)
     return hash_bytes(number + 1, page, PAGE);
 }
 
-void view_blank(struct view *view)
+void view_blank(struct view *view, size_t pages)
 {
-    *view = (struct view){0};
-    for (size_t i = 0; i < VIEW_PAGES; i++) {
+    memset(view, 0, sizeof *view);
+    view->pages = pages;
+    for (size_t i = 0; i < pages; i++) {
         view->page[i] = zeros;
         view->sum += page_sum(i, zeros);
     }
@@ -44,14 +45,15 @@ void view_blank(struct view *view)
 
 void view_of(struct view *view, const struct view *from)
 {
-    memcpy(view->page, from->page, sizeof view->page);
-    memset(view->own, 0, sizeof view->own);
+    view->pages = from->pages;
+    memcpy(view->page, from->page, from->pages * sizeof view->page[0]);
+    memset(view->own, 0, from->pages * sizeof view->own[0]);
     view->sum = from->sum;
 }
 
 void view_free(struct view *view)
 {
-    for (size_t i = 0; i < VIEW_PAGES; i++) {
+    for (size_t i = 0; i < view->pages; i++) {
         if (view->own[i]) {
             page_free(view->page[i]);
             view->own[i] = false;

@@ -8,17 +8,21 @@
 #include <stdint.h>
 
 #define PAGE 4096u
-#define VIEW_PAGES 384u
-#define VIEW_BYTES (VIEW_PAGES * PAGE)
+#define VIEW_PAGES_MAX 8192u
 
 struct view {
-    char *page[VIEW_PAGES]; /* never NULL */
-    bool own[VIEW_PAGES];
+    size_t pages;
+    char *page[VIEW_PAGES_MAX]; /* the first `pages` are never NULL */
+    bool own[VIEW_PAGES_MAX];
     uint64_t sum; /* of all that is on it: the same for the same content */
 };
 
-/* All zeros. */
-void view_blank(struct view *view);
+/* All zeros; at most VIEW_PAGES_MAX pages. */
+void view_blank(struct view *view, size_t pages);
+static inline uint64_t view_bytes(const struct view *view)
+{
+    return (uint64_t)view->pages * PAGE;
+}
 void view_of(struct view *view, const struct view *from);
 void view_free(struct view *view);
 void view_write(struct view *view, uint64_t at, const char *bytes, size_t size);
