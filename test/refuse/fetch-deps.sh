@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # fetch-deps.sh: third-party sources against a Debian repository of our own making: taken when they are what deps.lock says,
-# from the cache without a repository, replaced within the series with a notice; a changed byte, a version outside of the
-# series, an older one and a list that nobody signed are refused.
+# from the cache without a repository, replaced within the series with a notice when their own self-test passes; a changed
+# byte, a version outside of the series, an older one and a list that nobody signed are refused.
 # timeout: 120
 set -eu
 : "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}"
@@ -59,7 +59,7 @@ publish() {
 lock() { # VERSION: what deps.lock says
     printf '# a lock\nlibrary probe  series=trixie  accept=1.2.  version=%s  dsc-sha256=%s\n' "$1" "$(sha256sum <"pool/probe_$1.dsc" | cut -d' ' -f1)" >deps.lock
 }
-export CAPOS_DEPS_LOCK="$work/deps.lock" CAPOS_DEPS_KEYRING="$work/keys.gpg" CAPOS_DEPS_CACHE="$work/cache"
+export CAPOS_DEPS_LOCK="$work/deps.lock" CAPOS_DEPS_KEYRING="$work/keys.gpg" CAPOS_DEPS_CACHE="$work/cache" CAPOS_DEPS_TESTS="$work/tests"
 fetch() { CAPOS_DEPS_MIRROR="file:$work/" "$CAPOS_TOP/build-scripts/fetch-deps" --into "$work/deps" "$@" probe >said 2>&1; }
 expect() { grep -Fq -e "$1" said || { printf 'expected: %s\nsaid:\n' "$1"; cat said; exit 1; }; }
 accepted() { fetch "$@" || { echo "refused:"; cat said; exit 1; }; }
@@ -103,12 +103,20 @@ printf 'x' | dd of=pool/probe_1.2.0-1.debian.tar.xz bs=1 seek=40 conv=notrunc 2>
 refused; expect 'could not be downloaded'
 mv kept pool/probe_1.2.0-1.debian.tar.xz
 
-step "a version that the mirror has replaced"
+step "a version that the mirror has replaced: its own self-test decides"
 forget
 publish 1.2.3-1 1.3.0-1
+refused; expect "no self-test at $work/tests/probe"
+mkdir tests
+self_test() { printf '#!/bin/sh\ncd "$1" || exit 1\ntouch built\n%s\n' "$1" >tests/probe; chmod +x tests/probe; }
+self_test 'echo "arithmetic is off"; exit 1'
+refused; expect '1.2.3-1 does not pass its own self-test'; expect 'arithmetic is off'
+[ ! -e deps/probe ] && [ ! -e deps/probe.fetched ] || { echo "it was taken all the same"; exit 1; }
+self_test 'grep -q "probe = 1231" probe.c'
 accepted; expect 'notice: probe 1.2.0-1 has been replaced on the mirror; taking 1.2.3-1'
 grep -q '^status=replaced 1.2.0-1' deps/probe.origin
 grep -q 'probe = 1231' deps/probe/probe.c
+[ ! -e deps/probe/built ] || { echo "the self-test left its objects"; exit 1; }
 
 step "nothing of the series, and only an older one"
 forget

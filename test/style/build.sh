@@ -37,4 +37,12 @@ grep -q '#define FAKE_NET_RING 256' build/one/config-drv-fake-net.h || fail "a c
 "$CAPOS_TOP/configure" one.profile "--components=$net" --set drv/fake-net.ring=512 >said
 grep -q '#define FAKE_NET_RING 512' build/one/config-drv-fake-net.h || fail "--set was not taken"
 grep -q 'drv/fake-net.ring .*512' build/one/picture.txt || fail "the picture does not show it"
+
+# A source of one's own: nothing is fetched, and the objects come from there.
+cp -r "$CAPOS_BUILD/deps/lwip" lwip
+"$CAPOS_TOP/configure" hello --with-lwip=lwip >said 2>&1 || { cat said; fail "--with-lwip was refused"; }
+! grep -q 'not here yet:.* lwip' said || fail "configure would fetch what was given: $(cat said)"
+echo '#error this is the copy' >>lwip/src/core/def.c
+if CAPOS_DEPS_MIRROR=file:/nowhere make build/hello/elf/net-lwip/lib-src-core-def.o >said 2>&1; then fail "the copy was not compiled"; fi
+grep -q 'lwip/src/core/def.c.*#error this is the copy' said || { cat said; fail "the copy was not compiled"; }
 echo passed
