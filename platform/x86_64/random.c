@@ -2,6 +2,8 @@
  * random.c: RDSEED, RDRAND, and the mix that chooses addresses at boot.
  *
  *  (1) plat_entropy() gives the CPU's own random numbers or nothing. The boot mix never passes for entropy.
+ *  (2) A generator that says the same twice running is broken: some CPUs answer all ones, with success, once they have
+ *      slept. A good one does so once in 2^64 times and is only asked again.
  */
 #include "random.h"
 #include "bootinfo.h"
@@ -13,6 +15,8 @@
 #define RDSEED_TRIES 64u
 
 static uint64_t state;
+static uint64_t
+    last; /* [a] what the generator gave before; a race between a thread and the loop costs a retry at most */
 
 static bool has_rdrand(void)
 {
@@ -27,7 +31,8 @@ static bool has_rdseed(void)
 static bool draw(bool (*instruction)(uint64_t *), unsigned tries, uint64_t *value)
 {
     for (unsigned i = 0; i < tries; i++) {
-        if (instruction(value)) {
+        if (instruction(value) && *value != last) { /* (2) */
+            last = *value;
             return true;
         }
         hw_pause();
