@@ -21,17 +21,17 @@ wait_line() {
 }
 # Asks the stack what it holds, as often as it takes: the last FIN's answer may still be under way.
 wait_nothing_left() {
-    asked=$(grep -c '^open [0-9]' "$log") || :
+    asked=$(grep -c '^  heap bytes ' "$log") || :
     for _ in $(seq 100); do
         printf 'net\n' >&3
         asked=$((asked + 1))
         for _ in $(seq 300); do
             tr -d '\r' <"$log.raw" >"$log"
-            [ "$(grep -c '^open [0-9]' "$log")" -lt "$asked" ] || break
+            [ "$(grep -c '^  heap bytes ' "$log")" -lt "$asked" ] || break
             kill -0 "$qemu" 2>/dev/null || fail "$machine: QEMU ended before it told what it holds"
             sleep 0.05
         done
-        ! grep '^open [0-9]' "$log" | tail -n 1 | grep -Eq '^open 0 of [0-9]+, receive buffers held 0 of [0-9]+, heap 0 of .*segments 0 of ' || return 0
+        [ "$(grep -E '^  (connections|receive buffers held|segments|heap bytes) ' "$log" | tail -n 4 | grep -Ec ' 0 of +[1-9]')" != 4 ] || return 0
     done
     fail "$machine: the stack still holds something"
 }
