@@ -72,6 +72,7 @@ err 'denied:'
 mock --fault die-after=1000000
 expect 3 "$capos" put "$node" /a file
 err 'disconnected:'
+! grep -qF '::' "$work/err" || fail "libkj's source is shown"
 
 # and in the middle of a get; the next one goes on from there, the one after a change of the blob does not
 rm -f back

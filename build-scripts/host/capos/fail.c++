@@ -52,6 +52,12 @@ static std::string reason_of(const kj::Exception &e)
     return reason.empty() ? "no reason given" : plain(reason); /* a peer's words: on one line, and for a terminal */
 }
 
+std::string without_expression(const std::string &reason)
+{
+    size_t expression = reason.find("): ");
+    return expression == std::string::npos ? reason : reason.substr(expression + 3);
+}
+
 Failure failure_of(const kj::Exception &e)
 {
     std::string reason = reason_of(e);
@@ -62,7 +68,7 @@ Failure failure_of(const kj::Exception &e)
     }
     switch (e.getType()) {
     case kj::Exception::Type::DISCONNECTED:
-        return {Exit::UNREACHABLE, "disconnected", reason};
+        return {Exit::UNREACHABLE, "disconnected", without_expression(reason)};
     case kj::Exception::Type::OVERLOADED:
         return {Exit::REFUSED, "overloaded", reason + "; try again later"};
     case kj::Exception::Type::UNIMPLEMENTED:

@@ -35,4 +35,7 @@ struct Failure {
 /* What an exception of KJ or of the peer means to the user. */
 Failure failure_of(const kj::Exception &e);
 
+/* The reason alone of a failed system call, which KJ reports as the C expression, a colon and the reason. */
+std::string without_expression(const std::string &reason);
+
 } // namespace capos

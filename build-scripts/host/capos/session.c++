@@ -55,15 +55,12 @@ static kj::Exception attempt_late()
     return KJ_EXCEPTION(OVERLOADED, "attempt timed out");
 }
 
-/* KJ reports a failed system call as the C expression, a colon and the reason. */
 static std::string connect_trouble(const kj::Exception &e)
 {
-    std::string reason = failure_of(e).reason;
     if (e.getType() == kj::Exception::Type::OVERLOADED) { /* attempt_late() */
         return "it accepts the connection but says nothing";
     }
-    size_t expression = reason.find("): ");
-    return expression == std::string::npos ? reason : reason.substr(expression + 3);
+    return without_expression(failure_of(e).reason);
 }
 
 bool Session::try_open(kj::Duration deadline)
