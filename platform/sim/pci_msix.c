@@ -7,16 +7,16 @@
 #include "pci.h"
 #include "sim_private.h"
 
-enum { CAP_ID = 0x11, CAP_BYTES = 12, CAP_CONTROL = 2, CAP_TABLE = 4, CAP_PENDING = 8 };
+enum { MSIX_ID = 0x11, MSIX_BYTES = 12, MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_PENDING = 8 };
 enum { CONTROL_MASK = 0x4000, CONTROL_ENABLE = 0x8000 };
 enum { ENTRY_BYTES = 16, ENTRY_MASKED = 1 };
-enum { BAR_BYTES = 0x1000, PENDING_AT = 0x800 };
+enum { MSIX_BAR_BYTES = 0x1000, PENDING_AT = 0x800 };
 _Static_assert(SIM_PCI_VECTORS_MAX *ENTRY_BYTES <= PENDING_AT && SIM_PCI_VECTORS_MAX <= 64, "the table's room");
 _Static_assert(sizeof(struct sim_msix_entry) == ENTRY_BYTES, "6.8.2");
 
 static uint32_t control_of(const struct sim_pci_function *function)
 {
-    return function->msix != 0 ? sim_pci_get(function, function->msix + CAP_CONTROL, 2) : 0;
+    return function->msix != 0 ? sim_pci_get(function, function->msix + MSIX_CONTROL, 2) : 0;
 }
 
 bool sim_pci_msix_on(const struct sim_pci_function *function)
@@ -73,7 +73,7 @@ static uint32_t *word_of(struct sim_pci_function *function, size_t offset)
     return offset / ENTRY_BYTES < function->vectors ? word[offset % ENTRY_BYTES / 4] : NULL;
 }
 
-static void width_check(const struct sim_pci_function *function, size_t offset, unsigned size)
+static void table_width_check(const struct sim_pci_function *function, size_t offset, unsigned size)
 {
     if (size != 4) {
         sim_die("%s: %u bytes of the MSI-X table at 0x%zx (6.8.2: four or eight)", function->name, size, offset);
@@ -84,7 +84,7 @@ static uint32_t table_read(void *device, size_t offset, unsigned size)
 {
     struct sim_pci_function *function = device;
 
-    width_check(function, offset, size);
+    table_width_check(function, offset, size);
     if (offset >= PENDING_AT) {
         return offset < PENDING_AT + 8 ? (uint32_t)(function->pending >> 8 * (offset - PENDING_AT)) : 0;
     }
@@ -98,7 +98,7 @@ static void table_write(void *device, size_t offset, unsigned size, uint32_t val
     uint32_t *word = offset < PENDING_AT ? word_of(function, offset) : NULL;
     unsigned vector = (unsigned)(offset / ENTRY_BYTES);
 
-    width_check(function, offset, size);
+    table_width_check(function, offset, size);
     if (offset >= PENDING_AT) {
         sim_die("%s: pending bits of MSI-X written (6.8.2.10)", function->name);
     }
@@ -122,13 +122,13 @@ void msix_bar_add(struct sim_pci_function *function)
     }
     if (function->vectors != 0) {
         function->bar[function->msix_bar].window =
-            (struct sim_window){.size = BAR_BYTES, .read = table_read, .write = table_write, .device = function};
+            (struct sim_window){.size = MSIX_BAR_BYTES, .read = table_read, .write = table_write, .device = function};
     }
 }
 
 void msix_capability_add(struct sim_pci_function *function)
 {
-    static const uint8_t empty[CAP_BYTES] = {CAP_ID};
+    static const uint8_t empty[MSIX_BYTES] = {MSIX_ID};
 
     if (function->vectors == 0) {
         return;
@@ -137,9 +137,9 @@ void msix_capability_add(struct sim_pci_function *function)
         function->entry[i].control = ENTRY_MASKED; /* after reset: 6.8.2.9 */
     }
     unsigned at = sim_pci_capability(function, empty, sizeof empty);
-    sim_pci_set(function, at + CAP_CONTROL, 2, function->vectors - 1);
-    sim_pci_set(function, at + CAP_TABLE, 4, function->msix_bar);
-    sim_pci_set(function, at + CAP_PENDING, 4, PENDING_AT | function->msix_bar);
-    function->writable[at + CAP_CONTROL + 1] = (CONTROL_MASK | CONTROL_ENABLE) >> 8;
+    sim_pci_set(function, at + MSIX_CONTROL, 2, function->vectors - 1);
+    sim_pci_set(function, at + MSIX_TABLE, 4, function->msix_bar);
+    sim_pci_set(function, at + MSIX_PENDING, 4, PENDING_AT | function->msix_bar);
+    function->writable[at + MSIX_CONTROL + 1] = (CONTROL_MASK | CONTROL_ENABLE) >> 8;
     function->msix = at;
 }

@@ -100,7 +100,7 @@ static uint16_t vector_given(const struct pci *pci, uint32_t value)
 
 /* --- common configuration: 4.1.4.3 ------------------------------------------------------------------------------------ */
 
-static void width_check(const struct vm_device *device, size_t offset, unsigned size)
+static void common_width_check(const struct vm_device *device, size_t offset, unsigned size)
 {
     unsigned width = 2;
 
@@ -152,7 +152,7 @@ static uint32_t common_read(struct pci *pci, size_t offset, unsigned size)
 {
     struct vm_device *device = pci->device;
 
-    width_check(device, offset, size);
+    common_width_check(device, offset, size);
     switch (offset) {
     case AT(device_feature_select):
         return device->features_select;
@@ -227,7 +227,7 @@ static void common_write(struct pci *pci, size_t offset, unsigned size, uint32_t
 {
     struct vm_device *device = pci->device;
 
-    width_check(device, offset, size);
+    common_width_check(device, offset, size);
     switch (offset) {
     case AT(device_feature_select):
         device->features_select = value;
@@ -385,7 +385,7 @@ static void capabilities_add(struct pci *pci)
 
 static uint32_t class_of(const struct vm_device *device)
 {
-    return device->type == 1 ? 0x020000 : device->type == 2 ? 0x018000 : 0x00ff00;
+    return device->type == 1 ? 0x020000 : device->type == 2 ? 0x010000 : 0x00ff00;
 }
 
 static void pci_attach(struct vm_device *device)
