@@ -31,8 +31,8 @@ for target in run debug check size install clean distclean; do out "make $target
 
 echo "make size"
 expect 0 make size
-python3 - "$work/out" build/bare/bare.elf <<'END' || fail "make size does not add up"
-import os, subprocess, sys
+python3 - "$work/out" build/bare/bare.elf build/bare/size.svg <<'END' || fail "make size does not add up"
+import os, subprocess, sys, xml.etree.ElementTree as xml
 lines = [line.split() for line in open(sys.argv[1])]
 rows = {line[0]: list(map(int, line[1:])) for line in lines if len(line) == 4 and line[1].isdigit()}
 assert lines[0][1] == str(os.path.getsize(sys.argv[2])), lines[0]
@@ -41,6 +41,13 @@ assert [sum(row[i] for row in rows.values()) for i in range(3)] == together, tog
 text, data, bss = map(int, subprocess.check_output(["size", sys.argv[2]], text=True).split("\n")[1].split()[:3])
 assert abs(sum(together) - text - data - bss) < 0.02 * (text + data + bss), (together, text, data, bss)
 assert {"core", "platform"} <= set(rows)
+area = {}
+for group in xml.parse(sys.argv[3]).getroot():
+    title, rect = group[0].text, {k: float(v) for k, v in group[1].attrib.items() if k in ("x", "y", "width", "height")}
+    assert rect["x"] + rect["width"] < 960.1 and rect["y"] + rect["height"] < 600.1, title
+    area[title.split(":")[0]] = rect["width"] * rect["height"]
+for name, row in rows.items():
+    assert abs(area.get(name, 0) - 960 * 600 * sum(row) / sum(together)) < 20, (name, area.get(name), row)
 END
 
 echo "make debug: symbols, a breakpoint, a backtrace"
