@@ -42,7 +42,7 @@ void dma_alloc(struct dma_memory *memory, size_t size) REQUIRES(BOOT);
 /* What it takes of the boot arena at most: it begins and ends on a page. For a component's `memory` line. */
 #define DMA_ARENA_BYTES(size) ((size) + 2u * 4095u)
 /* The device's address of any byte of boot_alloc, dma_alloc, pool or arena memory, and of static data. Contiguous within
- * one such allocation. Asserts on anything else (stacks). */
+ * one such allocation. Asserts on anything else. */
 dma_t dma_of(const void *p);
 
 /* One interrupt source. TRAP marks it and wakes the loop; `handle` runs in LOOP. Edge and MSI count once however often
