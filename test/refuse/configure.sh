@@ -21,7 +21,7 @@ refused() { # EXPECTED ARGUMENT...: an error that holds EXPECTED
 refused "unknown option '--nonsense'; ./configure --help lists them" --nonsense
 refused "no profile 'nonsense' in configs/; there are: " nonsense
 refused "no file 'nonsense.profile'" nonsense.profile
-refused "fleets are not built yet; name one profile, which is a fleet of one (./configure --list)" demo.fleet
+refused "'demo.fleet': fleets are not built yet; name one profile, which is a fleet of one (./configure --list)" demo.fleet
 refused "'drive': fleets are not built yet" drive
 refused "two profiles: 'hello' and 'store'" hello store
 refused "--set needs COMPONENT.OPTION=VALUE" hello --set
