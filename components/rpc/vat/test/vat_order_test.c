@@ -130,6 +130,42 @@ static void test_promise_resolved_inside_a_queued_call(void)
     raw_part();
 }
 
+/* Resolves a promise and calls it, from inside a call that waited in another: the promise's own calls have not run yet. */
+static struct ask *late;
+
+static void overtake_call(struct object *self, struct call *call)
+{
+    nest_call(self, call);
+    late = ask_next(nest.promise);
+}
+
+static void test_call_queues_behind_those_of_a_resolved_promise(void)
+{
+    static const struct object_ops ops = {.call = overtake_call};
+
+    raw_begin();
+    struct thing *made = thing_new();
+    struct object *promise = vat_promise_new(raw_vat);
+    struct ask *early = ask_next(promise);
+    struct object *outer = vat_promise_new(raw_vat);
+    struct ask *trigger = ask_next(outer);
+    object_init(&nest.object, &ops);
+    nest.promise = promise;
+    nest.to = &made->object;
+    vat_promise_resolve(outer, &nest.object);
+    raw_settle();
+    CHECK(trigger->done);
+    CHECK(numbered(early, 0));
+    CHECK(numbered(late, 1));
+    ask_free(early);
+    ask_free(late);
+    ask_free(trigger);
+    object_put(outer);
+    object_put(promise);
+    object_put(&made->object);
+    raw_part();
+}
+
 /* ---- room ---- */
 
 /* A peer that has everything echoed and reads nothing holds a few buffers, not all. */
@@ -237,6 +273,7 @@ int main(void)
     RUN(test_disembargo_of_a_promise_that_led_on);
     RUN(test_order_over_two_resolutions);
     RUN(test_promise_resolved_inside_a_queued_call);
+    RUN(test_call_queues_behind_those_of_a_resolved_promise);
     RUN(test_unread_replies_are_bounded);
     RUN(test_forwarded_results_with_many_capabilities);
     RUN(test_cycle_over_the_wire_ends_with_the_connection);
