@@ -12,6 +12,9 @@ fail() { echo "$*"; exit 1; }
 [ ! -s "$CAPOS_BUILD/unusable" ] || fail "a profile cannot be configured: $(cat "$CAPOS_BUILD/unusable")"
 # What make check has built is up to date, whatever the clock of the checkout.
 (cd "$CAPOS_BUILD/.." && make -q build/bare/bare.elf build/bare/bare.sim) || fail "a second make would build something"
+# A library's file is compiled again when a header of ours changes that configures it, though it includes that as a system's.
+of_a_library=$CAPOS_BUILD/tcp-echo/elf/net-lwip/lib-src-core-tcp.d
+grep -q 'lwip/lwipopts.h' "$of_a_library" || fail "make does not know that lwIP depends on lwipopts.h"
 
 cd "$work"
 net=$CAPOS_TOP/test/refuse/components

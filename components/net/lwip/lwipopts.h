@@ -6,7 +6,8 @@
  *
  *  (1) A segment record for each segment that all connections may have unacknowledged, and one for each FIN.
  *  (2) A reference for each piece of lent memory in those segments.
- *  (3) A heap that holds the headers of all those segments, and answers to ARP, ICMP and DHCP beside.
+ *  (3) A heap that holds the headers of all those segments, packets without data that wait for a neighbour, and answers to
+ *      ARP, ICMP and DHCP beside.
  */
 #pragma once
 #include "config.h"
@@ -56,8 +57,11 @@ void net_lwip_assert_core(void);
 #define IP_FRAG 0       /* A datagram that does not fit is refused. */
 #define IP_REASSEMBLY 0 /* nothing here needs fragments: TCP has its MSS, DHCP fits */
 #define ARP_TABLE_SIZE NET_LWIP_ARP_ENTRIES
-#define ARP_QUEUEING 0 /* The newest frame waits for an answer, no more. */
-/* That frame is copied: lent memory must not be referred to from where nobody counts it. */
+/* So many of the newest packets to a neighbour wait until it has said where it is: several connections may begin at once. */
+#define ARP_QUEUEING 1
+#define ARP_QUEUE_LEN 4
+#define MEMP_NUM_ARP_QUEUE (ARP_TABLE_SIZE * ARP_QUEUE_LEN)
+/* They are copied: lent memory must not be referred to from where nobody counts it. */
 #define PBUF_NEEDS_COPY(p) ((void)(p), 1)
 
 /* Memory */
@@ -67,7 +71,7 @@ void net_lwip_assert_core(void);
 #define MEMP_NUM_TCP_PCB_LISTEN 16
 #define MEMP_NUM_TCP_SEG (NET_LWIP_SEGMENTS + NET_LWIP_CONNECTIONS)
 #define MEMP_NUM_PBUF (2 * NET_LWIP_SEGMENTS)
-#define MEM_SIZE (NET_LWIP_SEGMENTS * 128 + 16384)
+#define MEM_SIZE (NET_LWIP_SEGMENTS * 128 + MEMP_NUM_ARP_QUEUE * 128 + 16384)
 #define MEMP_NUM_UDP_PCB 12
 #define PBUF_POOL_SIZE 1 /* Frames arrive in the device's own buffers. */
 #define PBUF_POOL_BUFSIZE 256

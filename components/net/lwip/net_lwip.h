@@ -23,6 +23,7 @@
 #include "core/status.h"
 #include "lib/entropy/random.h"
 #include "lib/netdev/netdev.h"
+#include "lwipopts.h" /* lwIP includes it itself, but as a system header: a change to it would be missed */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
