@@ -136,7 +136,7 @@ function emit_component_rules(flavor, name,    i, n, part, own, third, before, v
         o = object_path(flavor, name, "lib/" substr(part[i], at + 1))
         third = third " " o
         s = "$(DEPS_" substr(part[i], 1, at - 1) ")/" substr(part[i], at + 1)
-        print o ": " s " $(CONFIGURED) |" before > rules
+        print o ": " s " $(CONFIGURED) $(SRC)/build-scripts/compile-library |" before > rules
         print "\t$(call compile_library," flavor ",$(" v ".flags) " flags[name, "cflags_library"] ")" > rules
     }
     if (own third != "") { emit_whole(flavor, name, own, third) }

@@ -48,3 +48,10 @@ UNIT_TESTS += build/test/unit/capnpc-names
 CHECK_NEEDS += $(call want,build/test/unit/capnpc-names,unit)
 build/test/unit/capnpc-names: $(INTEROP_SRC)/names.sh build/capnpc-c
 	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(abspath $<) $(abspath $(SRC)) %s/build\n" "$$PWD" >$@; chmod +x $@'
+
+# rpc/vat over net/lwip, as a peer sees it on the wire.
+UNIT_TESTS += build/test/unit/interop-segments
+CHECK_NEEDS += $(call want,build/test/unit/interop-segments,unit)
+SEGMENTS_ARCHIVES := build/test/lib/rpc-vat.a build/test/lib/net-lwip.a build/test/lib/lib-capnp.a build/test/lib/lib-inet.a
+build/test/unit/interop-segments: $(INTEROP_SRC)/segments_test.c $(SEGMENTS_ARCHIVES) build/test/support.o build/test/lib/core.a
+	$(call link_test,test,$(test.test.net-lwip.flags) -Ibuild/test/inc/rpc-vat -Ibuild/test/inc/rpc-vat/gen -I$(SRC)/components/net/lwip,$<,$(SEGMENTS_ARCHIVES))
