@@ -28,21 +28,31 @@ $(INTEROP_TESTS): build/test/unit/interop-%: build/interop/%
 	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec %s/$< %s/$<.request 100 1\n" "$$PWD" "$$PWD" >$@; chmod +x $@'
 .SECONDARY: build/interop/reference.o build/interop/shim.o build/interop/runtime.o
 
-# The calculator over RPC, between libcapnp and rpc/vat, both ways.
-CALCULATOR_SRC := $(INTEROP_SRC)/calculator
-CALCULATOR_TESTS := build/test/unit/interop-calculator-c-serves build/test/unit/interop-calculator-c-calls
-UNIT_TESTS += $(CALCULATOR_TESTS)
-CHECK_NEEDS += $(call want,$(CALCULATOR_TESTS),unit)
-CALCULATOR_ARCHIVES := build/test/lib/app-calculator.a build/test/lib/rpc-vat.a build/test/lib/lib-capnp.a
-
-build/interop/calculator/server build/interop/calculator/client: build/interop/calculator/%: $(CALCULATOR_SRC)/%.c $(wildcard $(CALCULATOR_SRC)/*.h) $(CALCULATOR_ARCHIVES) build/test/support.o build/test/lib/core.a
-	$(call link_test,test,-Ibuild/test/inc/rpc-vat -Ibuild/test/inc/rpc-vat/gen -Ibuild/test/inc/app-calculator -Ibuild/test/inc/app-calculator/gen -I$(CALCULATOR_SRC),$<,$(CALCULATOR_ARCHIVES))
-build/interop/gen/app/calculator/calculator.capnp.c++: $(SRC)/components/app/calculator/calculator.capnp $(CONFIGURED)
-	@$(STEP) CAPNPC $@ sh -c 'mkdir -p build/interop/gen && $(CAPNP) compile --src-prefix=$(SRC)/components -oc++:build/interop/gen $<'
-build/interop/calculator/reference: $(CALCULATOR_SRC)/reference.c++ build/interop/gen/app/calculator/calculator.capnp.c++
-	@$(STEP) CXX $@ $(CXX) $(HOST_CXXFLAGS) $(HOST_CAPNP_CFLAGS) -Ibuild/interop/gen -o $@ $^ -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
-$(CALCULATOR_TESTS): build/test/unit/interop-calculator-%: build/interop/calculator/server build/interop/calculator/client build/interop/calculator/reference $(CALCULATOR_SRC)/both
-	@$(STEP) TEST $@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(abspath $(CALCULATOR_SRC))/both %s/build/interop/calculator $*\n" "$$PWD" >$@; chmod +x $@'
+# Programs over RPC, between libcapnp and rpc/vat, both ways: the calculator; late, for capabilities that become known late. In a
+# folder's name: server.c and client.c, ours, reference.c++, libcapnp's. What they share is the calculator's.
+# $(call over_rpc,FOLDER,SCHEMA,SCHEMA'S ROOT,INCLUDES,ARCHIVES,TESTS)
+OVER_RPC := $(INTEROP_SRC)/calculator
+# -Wno-maybe-uninitialized: gcc 12 sees ghosts in kj's promises.
+define over_rpc
+build/interop/$1/server build/interop/$1/client: build/interop/$1/%: $(INTEROP_SRC)/$1/%.c $(wildcard $(INTEROP_SRC)/$1/*.h $(OVER_RPC)/*.h) $5 build/test/support.o build/test/lib/core.a
+	$$(call link_test,test,-Ibuild/test/inc/rpc-vat -Ibuild/test/inc/rpc-vat/gen $4 -I$(OVER_RPC),$$<,$5)
+build/interop/gen/$2.c++: $3/$2 $(CONFIGURED)
+	@$(STEP) CAPNPC $$@ sh -c 'mkdir -p build/interop/gen && $(CAPNP) compile --src-prefix=$3 -oc++:build/interop/gen $$<'
+build/interop/$1/reference: $(INTEROP_SRC)/$1/reference.c++ build/interop/gen/$2.c++
+	@$(STEP) CXX $$@ $(CXX) $(HOST_CXXFLAGS) -Wno-maybe-uninitialized $(HOST_CAPNP_CFLAGS) -Ibuild/interop/gen -o $$@ $$^ -Wl,--as-needed $(HOST_CAPNP_LIBS) -pthread
+UNIT_TESTS += $6
+CHECK_NEEDS += $$(call want,$6,unit)
+$6: build/test/unit/interop-$1-%: build/interop/$1/server build/interop/$1/client build/interop/$1/reference $(OVER_RPC)/both
+	@$(STEP) TEST $$@ sh -c 'mkdir -p build/test/unit; printf "#!/bin/sh\nexec $(abspath $(OVER_RPC))/both %s/build/interop/$1 $$*\n" "$$$$PWD" >$$@; chmod +x $$@'
+endef
+$(eval $(call over_rpc,calculator,app/calculator/calculator.capnp,$(SRC)/components,\
+	-Ibuild/test/inc/app-calculator -Ibuild/test/inc/app-calculator/gen,\
+	build/test/lib/app-calculator.a build/test/lib/rpc-vat.a build/test/lib/lib-capnp.a,\
+	$(addprefix build/test/unit/interop-calculator-,c-serves c-calls)))
+$(call schema_rule,$(INTEROP_SRC)/late/,late.capnp)
+$(INTEROP_SRC)/late/server.c $(INTEROP_SRC)/late/client.c: build/gen/late.capnp.h
+$(eval $(call over_rpc,late,late.capnp,$(INTEROP_SRC)/late,-Ibuild/gen,build/test/lib/rpc-vat.a build/test/lib/lib-capnp.a,\
+	$(addprefix build/test/unit/interop-late-,c-serves c-calls c-serves-huge c-calls-huge)))
 
 UNIT_TESTS += build/test/unit/capnpc-names
 CHECK_NEEDS += $(call want,build/test/unit/capnpc-names,unit)

@@ -2,73 +2,9 @@
  * client.c: uses a calculator of the reference implementation through our vat: pipelining, a function of ours that the
  * server calls, one that comes back to us (embargo), failures. usage: client PORT
  */
-#include "vat_host.h"
+#include "app/calculator/calculator.capnp.h"
+#include "asks.h"
 
-static struct socket_stream s;
-static struct vat_connection *c;
-
-struct ask {
-    struct call call;
-    struct message params, results;
-    struct message_segment params_segment, results_segment;
-    struct object *params_caps[4], *results_caps[4];
-    uint64_t params_words[128], results_words[128];
-    bool done, failed;
-    char reason[CALL_REASON_MAX];
-};
-static struct payload ask_results(struct call *call, uint32_t words)
-{
-    struct ask *a = CONTAINER_OF(call, struct ask, call);
-    capnp_message_build(&a->results, &a->results_segment, a->results_words, 128, a->results_caps, 4);
-    a->results.read_limit_words = 4096;
-    return capnp_root(&a->results);
-}
-static void ask_returned(struct call *call)
-{
-    CONTAINER_OF(call, struct ask, call)->done = true;
-}
-static void ask_failed(struct call *call, enum exception type, const char *reason)
-{
-    struct ask *a = CONTAINER_OF(call, struct ask, call);
-    a->done = a->failed = true;
-    snprintf(a->reason, sizeof(a->reason), "%s", reason);
-}
-static const struct call_source source = {ask_results, ask_returned, ask_failed};
-
-static struct ask asks[64];
-static unsigned asked;
-static struct ask *ask_new(void)
-{
-    REQUIRE(asked < 64);
-    struct ask *a = &asks[asked++];
-    capnp_message_build(&a->params, &a->params_segment, a->params_words, 128, a->params_caps, 4);
-    a->params.read_limit_words = 4096;
-    return a;
-}
-static void asks_free(void)
-{
-    for (; asked > 0; asked--) {
-        message_release_caps(&asks[asked - 1].params);
-        message_release_caps(&asks[asked - 1].results);
-        memset(&asks[asked - 1], 0, sizeof(asks[0]));
-    }
-}
-static void wait_for(struct ask *a)
-{
-    for (unsigned i = 0; i < 1000 && !a->done && !s.done; i++) {
-        socket_turn(&s, 1000);
-    }
-    REQUIRE(a->done);
-}
-#define BEGIN(a, method, target) method##_begin(&(a)->call, (target), capnp_root(&(a)->params), &source)
-
-static struct object *result_of(struct ask *a)
-{
-    uint16_t field = 0;
-    struct object *p = vat_pipeline(&a->call, &field, 1);
-    REQUIRE(p != NULL);
-    return p;
-}
 static struct object *operator_of(struct object *calculator, enum calculator_operator which)
 {
     struct ask *a = ask_new();
@@ -214,18 +150,11 @@ static void test_cancel(struct object *calculator)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct vat *vat = vat_host();
 
     REQUIRE(argc == 2);
-    a.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
     object_init(&power_object, &power_ops);
-    test_room = ROOM_LOOP;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    REQUIRE(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
-    c = vat_open(vat);
-    socket_open(&s, fd, vat_client(c));
-    vat_attach(c, &s.stream);
+    connect_to(vat, argv[1]);
     struct object *calculator = vat_bootstrap(c);
     test_pipelining(calculator);
     test_server_calls_us(calculator);
@@ -233,14 +162,7 @@ int main(int argc, char **argv)
     test_failure(calculator);
     test_cancel(calculator);
     object_put(calculator);
-    for (unsigned i = 0; i < 20; i++) {
-        socket_turn(&s, 10);
-    }
-    CHECK(!s.done);
-    vat_close(c);
-    for (unsigned i = 0; i < 100; i++) {
-        socket_turn(&s, 10);
-    }
-    CHECK_EQ(vat_host_left(vat), 0);
+    part();
+    CHECK_EQ(vat_host_left(vat, 0), 0);
     return test_end();
 }
