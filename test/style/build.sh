@@ -40,6 +40,9 @@ grep -q '#define FAKE_NET_RING 256' build/one/config-drv-fake-net.h || fail "a c
 "$CAPOS_TOP/configure" one.profile "--components=$net" --set drv/fake-net.ring=512 >said
 grep -q '#define FAKE_NET_RING 512' build/one/config-drv-fake-net.h || fail "--set was not taken"
 grep -q 'drv/fake-net.ring .*512' build/one/picture.txt || fail "the picture does not show it"
+make -s build/one/elf/drv-fake-net.o >said 2>&1 || { cat said; fail "it does not build with another option"; }
+"$CAPOS_TOP/configure" bare "--components=$net" >said 2>&1
+make -q build/one/elf/drv-fake-net.o || fail "to configure another profile builds this one again"
 
 # A source of one's own: nothing is fetched, and the objects come from there.
 cp -r "$CAPOS_BUILD/deps/lwip" lwip
