@@ -15,7 +15,7 @@ for trace in "$CAPOS_TOP"/test/sim/traces/*.trace; do
     "$CAPOS_BUILD/sim/replay" "$trace" || fail "$trace"
     count=$((count + 1))
 done
-[ "$count" = 9 ] || fail "$count traces, not 9"
+[ "$count" = 12 ] || fail "$count traces, not 12"
 
 # refused WHAT TRACE SED: with this change to the trace it must not pass.
 refused() {
@@ -29,5 +29,7 @@ refused "a feature that QEMU has not" virtio-blk-pci 's/^common r 04 4 30006e54/
 refused "a vector that did not stick" virtio-rng-pci 's/^common r 1a 2 1/common r 1a 2 ffff/'
 refused "a capability that the model has not" virtio-net-pin 's/^header r 34.*/&\ncap-11 r 00 1 11/'
 refused "a mask" virtio-net-pci 's/^cap-11 r 02 2 c.*/cap-11 r 02 2 8002/'
+refused "a vector that there is not" virtio-net-edges 's/^common w 10 2 1234/common w 10 2 2/'
+refused "a reset that is none" virtio-blk-edges 's/^common w 14 1 0/common w 14 1 8f/'
 refused "a trace of nothing" virtio-rng-mmio '/^mmio/d'
 refused "no trace" virtio-rng-mmio 's/^mmio r/mmio x/'

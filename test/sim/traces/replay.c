@@ -16,7 +16,7 @@
 #define COMPARED_LEAST 10u  /* of a trace: fewer is no trace */
 
 enum { SLOT = 1 }; /* the host bridge is 0 */
-enum { KIND_COMMON = 1, KIND_DEVICE = 4 };
+enum { KIND_COMMON = 1, KIND_ISR = 3, KIND_DEVICE = 4, KIND_ACCESS = 5 };
 
 struct access {
     char place[16];
@@ -134,6 +134,29 @@ static uint64_t structure(unsigned kind)
     return bar_address(fake_config(SLOT, at + 4, 1)) + fake_config(SLOT, at + 8, 4);
 }
 
+static uint32_t at_config(const struct access *access, unsigned base)
+{
+    if (!access->write) {
+        return fake_config(SLOT, base + access->offset, access->size);
+    }
+    fake_config_set(SLOT, base + access->offset, access->size, access->value);
+    return 0;
+}
+
+/* A field of the common configuration by way of configuration space (virtio 1.2, 4.1.4.9). */
+static uint32_t at_access(const struct access *access)
+{
+    unsigned to = vendor_capability(KIND_COMMON);
+    unsigned through = vendor_capability(KIND_ACCESS);
+    struct access data = *access;
+
+    fake_config_set(SLOT, through + 4, 1, fake_config(SLOT, to + 4, 1));
+    fake_config_set(SLOT, through + 8, 4, fake_config(SLOT, to + 8, 4) + access->offset);
+    fake_config_set(SLOT, through + 12, 4, access->size);
+    data.offset = 16;
+    return at_config(&data, through);
+}
+
 static uint64_t msix_table(void)
 {
     uint32_t where = fake_config(SLOT, fake_capability(SLOT, 0x11, 0) + 4, 4);
@@ -149,15 +172,6 @@ static unsigned capability_named(const char *place)
     int words = sscanf(place, "cap-%2x-%2x", &id, &kind);
 
     return words == 2 ? vendor_capability(kind) : fake_capability(SLOT, (uint8_t)id, 0);
-}
-
-static uint32_t at_config(const struct access *access, unsigned base)
-{
-    if (!access->write) {
-        return fake_config(SLOT, base + access->offset, access->size);
-    }
-    fake_config_set(SLOT, base + access->offset, access->size, access->value);
-    return 0;
 }
 
 static uint32_t at_window(const struct access *access, uint64_t base)
@@ -176,6 +190,12 @@ static uint32_t ask(const struct access *access)
     }
     if (strncmp(access->place, "cap-", 4) == 0) {
         return at_config(access, capability_named(access->place));
+    }
+    if (strcmp(access->place, "access") == 0) {
+        return at_access(access);
+    }
+    if (strcmp(access->place, "isr") == 0) {
+        return at_window(access, structure(KIND_ISR));
     }
     if (strcmp(access->place, "msix") == 0) {
         return at_window(access, msix_table());
@@ -199,7 +219,7 @@ static const struct rule {
     {"header", 0x2e, 0x2e, 0},      /* who made it */
     {"header", 0x34, 0x34, 0},      /* where capabilities lie, and their order */
     {"cap-", 0x01, 0x01, 0},        /* the same */
-    {"cap-11", 0x02, 0x02, 0xc000}, /* how many vectors */
+    {"cap-11", 0x02, 0x02, 0xf800}, /* how many vectors */
     {"cap-11", 0x04, 0x0b, 0},      /* where the table lies */
     {"cap-09", 0x04, 0x13, 0},      /* where the structures lie, and how long they are */
     {"common", 0x12, 0x12, 0},      /* QEMU's network card has a control queue */
