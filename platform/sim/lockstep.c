@@ -10,15 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "sim_private.h"
 #include "sim_link.h"
+
+#define CPU_SECONDS_MAX 30 /* of a whole run; a second is much */
 
 static struct {
     struct sim_link link; /* fd -1: this machine is not in lock-step */
     uint64_t now_ns;
     uint64_t horizon_ns;
     uint64_t random;
+    uint64_t slower;  /* how many times: of every cost */
     uint64_t wall_ns; /* at now_ns 0 */
     bool entropy;
     bool started;
@@ -27,7 +31,7 @@ static struct {
     uint64_t turn_max_ns; /* the longest that it did not, since it last said so */
     struct sim_port *port[SIM_DEVICES_MAX];
     unsigned port_count;
-} self = {.link = {.fd = -1}};
+} self = {.link = {.fd = -1}, .slower = 1};
 
 bool lockstep_on(void)
 {
@@ -48,7 +52,7 @@ uint64_t lockstep_wall_ns(void)
 
 void sim_cost(uint64_t ns)
 {
-    self.now_ns += ns;
+    self.now_ns += ns * self.slower;
 }
 
 bool lockstep_entropy(void)
@@ -97,6 +101,14 @@ static void batch_send(void)
     }
 }
 
+/* One that turns in circles and never looks up again ends by this. */
+static void cpu_limit(void)
+{
+    const struct rlimit limit = {CPU_SECONDS_MAX, CPU_SECONDS_MAX};
+
+    (void)setrlimit(RLIMIT_CPU, &limit);
+}
+
 /* (5) of sim_protocol.h. The parent stays to be forked again. */
 static void fork_asked(int passed)
 {
@@ -107,6 +119,7 @@ static void fork_asked(int passed)
     }
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        cpu_limit();
         if (dup2(passed, self.link.fd) < 0) {
             end_silently();
         }
@@ -123,6 +136,7 @@ static void start_asked(const struct sim_message *message)
     self.random = message->a;
     self.wall_ns = message->b;
     self.entropy = (message->flags & SIM_START_ENTROPY) != 0;
+    self.slower = 1 + (message->flags >> SIM_START_SLOWER_SHIFT);
     self.started = true;
 }
 

@@ -48,6 +48,7 @@ enum sim_kind {
 };
 
 enum sim_start { SIM_START_ENTROPY = 1u /* the CPU has random numbers */ };
+#define SIM_START_SLOWER_SHIFT 16 /* of flags: how many times slower the machine is, less one */
 enum sim_disk { SIM_DISK_READ = 0, SIM_DISK_WRITE = 1, SIM_DISK_FLUSH = 2 };
 enum sim_disk_status { SIM_DISK_OK = 0, SIM_DISK_ERROR = 1 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * check.c: gives every checker its look. What holds for all nodes is here: no panic, and a workload that ends.
  *
- *  A workload says what it does in lines with '@': `@ done` when it is finished, `@ fail TEXT` when it saw a promise broken;
+ *  A workload says what it does in lines with '@': `@ audit` when it will only look from now on, `@ done` when it is finished,
+ *  `@ fail TEXT` when it saw a promise broken, `@ lost TEXT` when the store says that it cannot read what it has;
  *  the rest is for the checker of that workload.
  */
 #include "check.h"
@@ -26,6 +27,11 @@ static void store_end(struct run *run)
     if (run->check.store == NULL) {
         return;
     }
+    if (faults_fired(run, FAULTS_DISHONEST)) { /* what was there may be gone, and the store may only say so */
+        history_free(run->check.store);
+        run->check.store = NULL;
+        return;
+    }
     enum verdict verdict = history_check(run->check.store, why, sizeof why);
     run->check.undecided = verdict == VERDICT_UNDECIDED;
     if (verdict == VERDICT_BROKEN) {
@@ -42,16 +48,27 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (strncmp(line, "PANIC", 5) == 0) {
         run_violation(run, "%s: %s", node->name, line);
     }
+    if (strstr(line, "is not mounted: found a capOS") != NULL && !faults_fired(run, FAULTS_DISHONEST)) {
+        run_violation(run, "%s: refuses its own disk: %s", node->name, line);
+    }
     if (run->check.rest_phase != REST_NOT_YET && !node->load) {
         rest_line(run, node, line);
     }
     if (said == NULL || !node->load) {
         return;
     }
-    if (strcmp(said, "@ done") == 0) {
+    if (strcmp(said, "@ audit") == 0) {
+        run_node_audits(run, node);
+    } else if (strcmp(said, "@ done") == 0) {
         run_node_done(run, node);
     } else if (strncmp(said, "@ fail ", 7) == 0) {
-        run_violation(run, "%s: %s", node->name, said + 7);
+        if (!faults_fired(run, FAULTS_DECEIVING)) {
+            run_violation(run, "%s: %s", node->name, said + 7);
+        }
+    } else if (strncmp(said, "@ lost ", 7) == 0) {
+        if (!faults_fired(run, FAULTS_DISHONEST) && (run->calm || !faults_fired(run, 1u << FAULT_IO_ERROR))) {
+            run_violation(run, "%s: the store cannot read what it has: %s", node->name, said + 7);
+        }
     } else {
         store_line(run, node, time_ns, said + 2);
     }

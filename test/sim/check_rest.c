@@ -8,7 +8,7 @@
 #include "record.h"
 #include "run.h"
 
-#define QUESTION "mem\nrpc\nnet\n"
+#define QUESTION "mem\nrpc\nnet\nstore\n"
 #define ANSWER_NS (50 * NS_PER_MS)
 #define BOOT_NS (5 * NS_PER_S)        /* an address, a mount */
 #define QUIET_NS (40 * NS_PER_S)      /* of peers that close what they have: net/lwip gives that 30 s, after losses */
@@ -32,7 +32,7 @@ static bool peers_vanish(const struct run *run)
     return random_below(&random, 4) == 0;
 }
 
-static void ask(struct run *run)
+void rest_ask(struct run *run)
 {
     for (unsigned i = 0; i < run->node_count; i++) {
         if (!run->node[i].load) {
@@ -74,14 +74,14 @@ void rest_act(struct run *run)
     switch (run->check.rest_acts++) {
     case 0:
         run->check.rest_phase = REST_USED;
-        ask(run);
+        rest_ask(run);
         return;
     case 1:
         boot_anew(run);
         return;
     case 2:
         run->check.rest_phase = REST_FRESH;
-        ask(run);
+        rest_ask(run);
         return;
     default:
         run->over = true;

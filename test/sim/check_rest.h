@@ -5,8 +5,7 @@
  *
  *      workloads done -> (quiet) -> asked -> power cut, boot -> (quiet) -> asked again -> compared
  *
- *  The diagnostics console answers: of `mem`, `rpc` and `net`, the lines "  NAME  N of M" count. What a node does not know it
- *  does not say, then as before.
+ *  The diagnostics console answers: of `mem`, `rpc`, `net` and `store`, the lines "  NAME  N of M" count.
  */
 #pragma once
 #include <stdbool.h>
@@ -19,6 +18,8 @@ enum rest_phase { REST_NOT_YET, REST_USED, REST_FRESH, REST_PHASES };
 
 struct rest; /* what a node said */
 
+/* Every node that is no workload says on its console what it holds. */
+void rest_ask(struct run *run);
 /* The workloads are done; the world's acts from here on are this checker's. */
 void rest_begin(struct run *run);
 /* An act of its: ACT_REST. */

@@ -71,13 +71,22 @@ static bool inside(const struct disk *disk, uint64_t sector, uint32_t size)
     return size % SECTOR == 0 && sector <= disk->sectors && size / SECTOR <= disk->sectors - sector;
 }
 
+static void fired(const struct node *node, enum fault fault)
+{
+    node->run->faults.fired[fault]++;
+}
+
 static uint64_t end_time(struct disk *disk, const struct node *node, uint64_t time_ns)
 {
     uint64_t end = time_ns + LATENCY_NS + random_below(&disk->random, JITTER_NS);
 
     if (random_chance(&disk->random, disk->faults.slow)) {
         end += random_below(&disk->random, disk->faults.slow_ns_max);
-        node->run->faults.fired[FAULT_SLOW_DISK]++;
+        fired(node, FAULT_SLOW_DISK);
+    }
+    if (random_chance(&disk->random, disk->faults.stall)) {
+        end += random_below(&disk->random, disk->faults.stall_ns_max);
+        fired(node, FAULT_STALL);
     }
     return end;
 }
@@ -95,7 +104,7 @@ static struct event *answer(const struct sim_message *message, uint64_t time_ns,
 
 /* --- reads ----------------------------------------------------------------------------------------------------------- */
 
-static void read_damage(struct disk *disk, uint64_t sector, uint32_t size, char *bytes)
+static void read_damage(struct disk *disk, const struct node *node, uint64_t sector, uint32_t size, char *bytes)
 {
     if (size > 0 && random_chance(&disk->random, disk->faults.rot)) {
         uint64_t bit = random_below(&disk->random, (uint64_t)size * 8);
@@ -103,13 +112,16 @@ static void read_damage(struct disk *disk, uint64_t sector, uint32_t size, char 
         disk->now[sector * SECTOR + bit / 8] ^= turned;
         disk->safe[sector * SECTOR + bit / 8] = disk->now[sector * SECTOR + bit / 8];
         bytes[bit / 8] ^= turned;
+        fired(node, FAULT_ROT);
     }
     if (random_chance(&disk->random, disk->faults.misdirect)) {
         uint64_t other = random_below(&disk->random, disk->sectors - size / SECTOR + 1);
         memcpy(bytes, disk->now + other * SECTOR, size);
+        fired(node, FAULT_MISDIRECT);
     }
     if (random_chance(&disk->random, disk->faults.stale)) {
         memcpy(bytes, disk->safe + sector * SECTOR, size);
+        fired(node, FAULT_STALE);
     }
 }
 
@@ -125,10 +137,14 @@ static bool read_begin(struct disk *disk, struct node *node, uint64_t time_ns, c
     if (!inside(disk, message->b, size) || size > SIM_BODY_MAX) {
         return false;
     }
-    struct event *event = answer(message, end_time(disk, node, time_ns), size);
-    if (size > 0) {
+    bool fails = random_chance(&disk->random, disk->faults.error);
+    struct event *event = answer(message, end_time(disk, node, time_ns), fails ? 0 : size);
+    if (fails) {
+        event->message.flags = SIM_DISK_ERROR;
+        fired(node, FAULT_IO_ERROR);
+    } else if (size > 0) {
         memcpy(event->body, disk->now + message->b * SECTOR, size);
-        read_damage(disk, message->b, size, event->body);
+        read_damage(disk, node, message->b, size, event->body);
     }
     node_tell(node, event);
     return true;
@@ -145,6 +161,7 @@ static bool write_begin(struct disk *disk, struct node *node, uint64_t time_ns, 
     struct event *event = answer(message, end_time(disk, node, time_ns), 0);
     if (random_chance(&disk->random, disk->faults.error)) {
         event->message.flags = SIM_DISK_ERROR;
+        fired(node, FAULT_IO_ERROR);
         node_tell(node, event);
         return true;
     }
@@ -184,7 +201,10 @@ static void flush_begin(struct disk *disk, struct node *node, uint64_t time_ns, 
 
     if (random_chance(&disk->random, disk->faults.error)) {
         event->message.flags = SIM_DISK_ERROR;
-    } else if (!random_chance(&disk->random, disk->faults.lying_flush)) {
+        fired(node, FAULT_IO_ERROR);
+    } else if (random_chance(&disk->random, disk->faults.lying_flush)) {
+        fired(node, FAULT_LYING_FLUSH);
+    } else {
         event->message.b = time_ns; /* disk_answered() makes it so, when it ends */
         event->message.reserved = 1;
     }

@@ -22,6 +22,8 @@ struct disk_faults {
     uint32_t error; /* fails, and nothing happened */
     uint32_t slow;  /* takes up to slow_ns_max */
     uint64_t slow_ns_max;
+    uint32_t stall; /* likewise, much longer */
+    uint64_t stall_ns_max;
     uint32_t rot;         /* of a read: one bit of the medium is turned for good */
     uint32_t misdirect;   /* of a read: another place's sectors */
     uint32_t stale;       /* of a read: what was there before the last write */

@@ -6,9 +6,24 @@
 #include "run.h"
 
 const char *const fault_names[FAULTS] = {
-    [FAULT_LOSS] = "loss",   [FAULT_DUPLICATE] = "duplicate", [FAULT_CORRUPT] = "corrupt",
-    [FAULT_DELAY] = "delay", [FAULT_PARTITION] = "partition", [FAULT_LINK] = "link",
-    [FAULT_CUT] = "cut",     [FAULT_TEAR] = "tear",           [FAULT_SLOW_DISK] = "slow-disk",
+    [FAULT_LOSS] = "loss",
+    [FAULT_DUPLICATE] = "duplicate",
+    [FAULT_CORRUPT] = "corrupt",
+    [FAULT_DELAY] = "delay",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_LINK] = "link",
+    [FAULT_CUT] = "cut",
+    [FAULT_TEAR] = "tear",
+    [FAULT_SLOW_DISK] = "slow-disk",
+    [FAULT_STALL] = "stall",
+    [FAULT_IO_ERROR] = "io-error",
+    [FAULT_ROT] = "rot",
+    [FAULT_MISDIRECT] = "misdirect",
+    [FAULT_STALE] = "stale",
+    [FAULT_LYING_FLUSH] = "lying-flush",
+    [FAULT_SLOW_CPU] = "slow-cpu",
+    [FAULT_WALL] = "wall",
+    [FAULT_NO_ENTROPY] = "no-entropy",
 };
 
 static int fault_number(const char *word, size_t size)
@@ -23,7 +38,7 @@ static int fault_number(const char *word, size_t size)
 
 bool faults_parse(const char *text, uint32_t *bits, const char **unknown)
 {
-    *bits = strcmp(text, "all") == 0 ? (1u << FAULTS) - 1 : 0;
+    *bits = strcmp(text, "all") == 0 ? FAULTS_ALL : 0;
     if (*bits != 0 || strcmp(text, "none") == 0 || text[0] == '\0') {
         return true;
     }
@@ -87,6 +102,13 @@ static void disk_begin(const struct run *run, struct disk_faults *faults)
     faults->tear_grain = !is_on(run, FAULT_TEAR) ? 0 : random_below(&random, 2) == 0 ? 512 : 4096;
     faults->slow = strength(run, FAULT_SLOW_DISK, 100000);
     faults->slow_ns_max = duration(run, FAULT_SLOW_DISK, 20 * NS_PER_MS);
+    faults->stall = strength(run, FAULT_STALL, 5000);
+    faults->stall_ns_max = duration(run, FAULT_STALL, 6 * NS_PER_S);
+    faults->error = strength(run, FAULT_IO_ERROR, 30000);
+    faults->rot = strength(run, FAULT_ROT, 300000);
+    faults->misdirect = strength(run, FAULT_MISDIRECT, 300000);
+    faults->stale = strength(run, FAULT_STALE, 300000);
+    faults->lying_flush = strength(run, FAULT_LYING_FLUSH, 500000);
 }
 
 struct span {
@@ -155,13 +177,52 @@ static void plan_partitions(struct run *run, struct span span)
     }
 }
 
-void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
+static void plan_walls(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_WALL);
+
+    for (uint64_t count = random_below(&random, 6); count > 0; count--) {
+        uint64_t node = random_below(&random, run->node_count);
+        world_act(run, moment(&random, span), ACT_WALL, node, random_below(&random, 4000000000ull * NS_PER_S));
+    }
+}
+
+/* A node is up to 16 times slower than another, from boot to boot. */
+uint32_t faults_slower(const struct run *run, struct random *random)
+{
+    return is_on(run, FAULT_SLOW_CPU) && !run->calm ? (uint32_t)random_below(random, 16) : 0;
+}
+
+bool faults_no_entropy(const struct run *run, struct random *random)
+{
+    return is_on(run, FAULT_NO_ENTROPY) && !run->calm && random_below(random, 2) == 0;
+}
+
+bool faults_fired(const struct run *run, uint32_t bits)
+{
+    for (unsigned i = 0; i < FAULTS; i++) {
+        if ((bits >> i & 1) != 0 && run->faults.fired[i] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t drawn(const struct run *run)
 {
     struct random random = random_stream(run->seed, 'faul', FAULTS);
+    uint32_t on = run->faults.wanted & (uint32_t)(random_next(&random) | random_next(&random));
+    bool honest = run->faults.wanted == FAULTS_ALL && random_below(&random, 5) != 0;
+
+    return honest ? on & ~FAULTS_DISHONEST : on;
+}
+
+void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
+{
     struct span span = {from_ns, until_ns};
 
     run->faults.planned = 0;
-    run->faults.on = run->faults.wanted & (uint32_t)(random_next(&random) | random_next(&random));
+    run->faults.on = drawn(run);
     wire_begin(run);
     for (unsigned i = 0; i < run->node_count; i++) {
         if (run->node[i].disk != NULL) {
@@ -176,6 +237,9 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
     }
     if (is_on(run, FAULT_PARTITION)) {
         plan_partitions(run, span);
+    }
+    if (is_on(run, FAULT_WALL)) {
+        plan_walls(run, span);
     }
 }
 

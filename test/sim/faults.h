@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "random.h"
 
 struct run;
 
@@ -19,8 +20,20 @@ enum fault {
     FAULT_CUT,
     FAULT_TEAR,
     FAULT_SLOW_DISK,
+    FAULT_STALL,    /* a disk command takes seconds */
+    FAULT_IO_ERROR, /* a disk command fails and says so */
+    FAULT_ROT,      /* dishonest disks, from here on: in one run of five at most, unless they are asked for by name */
+    FAULT_MISDIRECT,
+    FAULT_STALE,
+    FAULT_LYING_FLUSH,
+    FAULT_SLOW_CPU,
+    FAULT_WALL,       /* the wall clock jumps */
+    FAULT_NO_ENTROPY, /* the CPU has no random numbers */
     FAULTS
 };
+#define FAULTS_ALL ((1u << FAULTS) - 1)
+#define FAULTS_DISHONEST (1u << FAULT_ROT | 1u << FAULT_MISDIRECT | 1u << FAULT_STALE | 1u << FAULT_LYING_FLUSH)
+#define FAULTS_DECEIVING (FAULTS_DISHONEST & ~(1u << FAULT_ROT))
 
 struct faults {
     uint32_t wanted;        /* bit by enum fault: may be drawn */
@@ -36,5 +49,10 @@ extern const char *const fault_names[FAULTS];
 bool faults_parse(const char *text, uint32_t *bits, const char **unknown);
 /* Draws, and puts what the world will do into its queue. */
 void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns);
+/* How many times slower a node is that is switched on now, less one; whether its CPU has no random numbers. */
+uint32_t faults_slower(const struct run *run, struct random *random);
+bool faults_no_entropy(const struct run *run, struct random *random);
+/* Whether one of these has happened. */
+bool faults_fired(const struct run *run, uint32_t bits);
 /* From here on nothing goes wrong. */
 void faults_end(struct run *run);

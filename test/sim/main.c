@@ -117,7 +117,7 @@ static struct command parse(int argc, char **argv)
         {"timeline", 1, NULL, 't'}, {"swarm", 1, NULL, 'n'},  {"jobs", 1, NULL, 'j'},  {"shrink", 0, NULL, 'r'},
         {"corpus", 1, NULL, 'c'},   {"faults", 1, NULL, 'F'}, {"go-on", 0, NULL, 'g'}, {"transport", 1, NULL, 'T'},
         {"help", 0, NULL, 'h'},     {NULL, 0, NULL, 0}};
-    struct command command = {.wanted = {.build = "build", .seed = 1, .faults = (1u << FAULTS) - 1}};
+    struct command command = {.wanted = {.build = "build", .seed = 1, .faults = FAULTS_ALL}};
     int letter;
 
     command.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);

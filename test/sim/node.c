@@ -57,10 +57,15 @@ void node_boot(struct node *node, uint64_t now_ns)
     node->timer_ns = NEVER;
     node->lines = 0;
     node->boots++;
+    uint64_t seed = random_next(&stream);
+    node->slower = faults_slower(run, &stream);
+    run->faults.fired[FAULT_SLOW_CPU] += node->slower != 0;
+    bool dull = faults_no_entropy(run, &stream);
+    run->faults.fired[FAULT_NO_ENTROPY] += dull;
     say(node,
         (struct sim_message){.kind = SIM_START,
-                             .flags = SIM_START_ENTROPY,
-                             .a = random_next(&stream),
+                             .flags = (dull ? 0 : SIM_START_ENTROPY) | node->slower << SIM_START_SLOWER_SHIFT,
+                             .a = seed,
                              .b = 1700000000ull * NS_PER_S + now_ns},
         NULL, now_ns);
     say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_NET, .a = node->link_up, .b = mac_word(node->mac)},
@@ -97,6 +102,15 @@ void node_plug(struct node *node, bool up, uint64_t now_ns)
     event->message.kind = SIM_STATE;
     event->message.port = PORT_NET;
     event->message.a = up;
+    node_tell(node, event);
+}
+
+void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, 0);
+
+    event->message.kind = SIM_WALL;
+    event->message.a = wall_ns;
     node_tell(node, event);
 }
 
@@ -183,7 +197,7 @@ static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_mes
 static void turn_took(struct node *node, uint64_t turn_ns)
 {
     node->turn_max_ns = turn_ns > node->turn_max_ns ? turn_ns : node->turn_max_ns;
-    if (turn_ns > TURN_BOUND_NS && node->run->check.rest_phase == REST_NOT_YET) {
+    if (turn_ns > TURN_BOUND_NS * (node->slower + 1) && node->run->check.rest_phase == REST_NOT_YET) {
         run_violation(node->run, "%s: a turn of its loop took %lu ns, more than %u", node->name, (unsigned long)turn_ns,
                       TURN_BOUND_NS);
     }

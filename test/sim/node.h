@@ -19,12 +19,14 @@ struct node {
     struct image *image;
     struct disk *disk; /* NULL: none */
     uint8_t mac[6];
-    bool load;      /* a workload runs on it, and says when it is done */
-    bool done;      /* it said so */
-    bool on;        /* has power */
-    bool busy;      /* would go on at free_ns */
-    bool link_up;   /* its cable is in */
-    unsigned boots; /* how often it was switched on */
+    bool load;       /* a workload runs on it, and says when it is done */
+    bool audits;     /* it has changed all that it will change */
+    bool done;       /* it said so */
+    bool on;         /* has power */
+    bool busy;       /* would go on at free_ns */
+    bool link_up;    /* its cable is in */
+    unsigned boots;  /* how often it was switched on */
+    uint32_t slower; /* this many times, and once, the cost of everything */
     struct sim_link link;
     struct queue queue;   /* what will reach it */
     uint64_t boot_ns;     /* when its clock was 0 */
@@ -45,6 +47,8 @@ void node_boot(struct node *node, uint64_t now_ns);
 void node_cut(struct node *node);
 /* Its cable. */
 void node_plug(struct node *node, bool up, uint64_t now_ns);
+/* Its wall clock says this from now on, ns since 1970. */
+void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns);
 /* Keys on its console. */
 void node_type(struct node *node, const char *text, uint64_t now_ns);
 /* Gives all back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * run.c: the order of events.
  *
- *      boot all -> faults happen -> calm: all is mended, faults are over -> workloads must end -> rest -> checkers look back
+ *      boot all -> faults happen -> calm: all is mended, nodes with disks boot anew -> workloads must end -> rest -> checkers
  */
 #include "run.h"
 #include <stdarg.h>
@@ -49,11 +49,18 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
     queue_add(&run->world, event);
 }
 
+/* Every node with a disk starts anew: what is seen from here on is what lasted. */
 static void calm(struct run *run)
 {
+    if (run->calm) {
+        return;
+    }
     run->calm = true;
     faults_end(run);
     for (unsigned i = 0; i < run->node_count; i++) {
+        if (run->node[i].disk != NULL) {
+            node_cut(&run->node[i]);
+        }
         if (!run->node[i].on) {
             node_boot(&run->node[i], run->now_ns);
         }
@@ -82,6 +89,10 @@ static void disturb(struct run *run, const struct event *event)
         fault_fired(run, FAULT_LINK);
         node_plug(node, event->message.b == 1, run->now_ns);
         return;
+    case ACT_WALL:
+        fault_fired(run, FAULT_WALL);
+        node_wall(node, event->message.b, run->now_ns);
+        return;
     case ACT_PARTITION:
         fault_fired(run, FAULT_PARTITION);
         run->wire.split = (uint32_t)event->message.a;
@@ -108,14 +119,27 @@ static void act(struct run *run, const struct event *event)
         calm(run);
     } else if (event->act == ACT_REST) {
         rest_act(run);
-    } else if (event->act == ACT_END) {
-        run->over = run->over || run->check.rest == NULL;
+    } else if (event->act == ACT_END && run->check.rest == NULL) {
+        run->over = event->message.a != 0;
+        rest_ask(run); /* for whoever reads why the workload did not end */
+        world_act(run, run->now_ns + 100 * NS_PER_MS, ACT_END, 1, 0);
     } else if (!run->calm) {
         disturb(run, event);
     }
 }
 
 /* --- the order ------------------------------------------------------------------------------------------------------- */
+
+void run_node_audits(struct run *run, struct node *node)
+{
+    node->audits = true;
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (run->node[i].load && !run->node[i].audits) {
+            return;
+        }
+    }
+    world_act(run, run->now_ns, ACT_CALM, 0, 0);
+}
 
 void run_node_done(struct run *run, struct node *node)
 {

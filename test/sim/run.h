@@ -31,7 +31,7 @@
 #define NS_PER_MS 1000000ull
 
 /* What the world does at a time of its own choosing. */
-enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_CALM, ACT_REST, ACT_END };
+enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_WALL, ACT_CALM, ACT_REST, ACT_END };
 
 struct run {
     uint64_t seed;
@@ -59,6 +59,8 @@ void run_violation(struct run *run, const char *format, ...) __attribute__((form
 /* For the fingerprint. */
 void run_hash(struct run *run, uint64_t word);
 void run_hash_bytes(struct run *run, const void *bytes, size_t size);
+/* A node's workload will only look from now on: when all say so, faults end early. */
+void run_node_audits(struct run *run, struct node *node);
 /* A node's workload says that it has done what it had to do. */
 void run_node_done(struct run *run, struct node *node);
 /* The world will do this at that time. */

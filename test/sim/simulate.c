@@ -51,7 +51,7 @@ void print_again(const struct wanted *wanted)
 {
     printf("again: build/sim/sim --build %s --fleet %s --seed %lu", wanted->build, wanted->fleet,
            (unsigned long)wanted->seed);
-    if (wanted->faults != (1u << FAULTS) - 1) {
+    if (wanted->faults != FAULTS_ALL) {
         printf(" --faults ");
         print_names(wanted->faults);
     }

@@ -17,6 +17,7 @@
 #include "svc/node/node.capnp.h"
 
 #define AGAIN_NS (100 * NS_PER_MS) /* about, before a lost connection is made anew */
+#define AUDIT_NS (200 * NS_PER_MS)
 #define DEADLINE_NS (STORE_LOAD_DEADLINE_MS * NS_PER_MS)
 
 static struct {
@@ -51,6 +52,11 @@ void load_session_say(const struct session *s, const char *format, ...)
 void load_session_fail(const struct session *s, const char *what)
 {
     log_err("@ fail session %u, operation %u, key %d, blob %d: %s", s->number, s->op, s->key, s->blob, what);
+}
+
+void load_session_cannot_read(const struct session *s)
+{
+    log_err("@ lost key %d, blob %d", s->key, s->blob);
 }
 
 /* --- operations ------------------------------------------------------------------------------------------------------ */
@@ -96,25 +102,38 @@ static void all_end(void) REQUIRES(LOOP)
 
 static void audit_next(struct session *s) REQUIRES(LOOP)
 {
-    if (s->key == STORE_LOAD_KEYS) {
+    if (s->key == STORE_LOAD_KEYS + STORE_LOAD_BLOBS) {
         log_info("@ done");
         all_end();
         return;
     }
     later(s, patience_over, DEADLINE_NS);
     s->failed = false;
-    load_op_look(s);
+    if (s->key < STORE_LOAD_KEYS) {
+        load_op_look(s);
+    } else {
+        s->blob = s->key - STORE_LOAD_KEYS;
+        load_op_read(s);
+    }
 }
 
-static void audit_begin(struct session *s) REQUIRES(LOOP)
+static void audit_start(struct session *s)
 {
-    s->audit = true;
-    s->key = 0;
+    room_assert_loop();
     if (s->names != NULL) {
         audit_next(s);
     } else {
         connect(s);
     }
+}
+
+/* Whoever makes faults has this long to end them. */
+static void audit_begin(struct session *s) REQUIRES(LOOP)
+{
+    s->audit = true;
+    s->key = 0;
+    log_info("@ audit");
+    later(s, audit_start, AUDIT_NS);
 }
 
 static void op_next(struct session *s)

@@ -7,8 +7,10 @@
  *      @ S N ? lookup K                                             @ S N = lookup K B     K meant B (-1: nothing)
  *      @ S N ? remove K                                             @ S N = remove K R     R 1: it was there, 0: it was not
  *      @ S N !                 refused: it had no effect            @ S N ~                nobody can know
+ *      @ audit                 all operations are over; a while later it looks at everything
  *      @ done                  everything is done, and what was there at the end could be read whole
  *      @ fail TEXT             a promise was broken before its eyes
+ *      @ lost TEXT             the store has it and cannot read it, and says so: a promise, unless the disk is to blame
  *
  * Blobs have numbers: what is in number B follows from B, so that whoever gets it back can tell whether it is whole.
  */
@@ -76,11 +78,16 @@ void load_op_begin(struct session *s) REQUIRES(LOOP);
 /* Looks up key s->key and reads what it means. */
 void load_op_look(struct session *s) REQUIRES(LOOP);
 
+/* Reads blob s->blob, if the store has it. */
+void load_op_read(struct session *s) REQUIRES(LOOP);
+
 /* store_load.c */
 uint64_t load_session_random(struct session *s);
 void load_session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A promise was broken. */
 void load_session_fail(const struct session *s, const char *what);
+/* The store says that it cannot read what it has. */
+void load_session_cannot_read(const struct session *s);
 void load_op_ended(struct session *s) REQUIRES(LOOP);
 /* The connection is of no use any more; a new one is made. */
 void load_session_lost(struct session *s) REQUIRES(LOOP);

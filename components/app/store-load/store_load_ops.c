@@ -16,12 +16,13 @@ static struct capnp_text key_text(const struct session *s)
 {
     static const char *const names[] = {"/a", "/a/b", "/c with a space", "/d", "/a/b/e", "/f"};
     static char other[] = "/key/00";
+    int key = s->key + STORE_LOAD_FIRST_KEY;
 
-    if ((size_t)s->key < sizeof names / sizeof names[0]) {
-        return capnp_text(names[s->key]);
+    if ((size_t)key < sizeof names / sizeof names[0]) {
+        return capnp_text(names[key]);
     }
-    other[5] = (char)('0' + s->key / 10);
-    other[6] = (char)('0' + s->key % 10);
+    other[5] = (char)('0' + key / 10);
+    other[6] = (char)('0' + key % 10);
     return capnp_text(other);
 }
 
@@ -33,7 +34,7 @@ static bool gave_up(struct session *s, bool effect) REQUIRES(LOOP)
     }
     drop(s);
     if (s->why != EXCEPTION_DISCONNECTED) {
-        load_session_say(s, "!");
+        load_session_say(s, effect && s->why != EXCEPTION_OVERLOADED ? "~" : "!"); /* a disk may fail after it wrote */
         load_op_ended(s);
         return true;
     }
@@ -177,7 +178,7 @@ static bool read_failed(struct session *s) REQUIRES(LOOP)
         return true;
     }
     if (s->audit && s->why == EXCEPTION_FAILED) {
-        load_session_fail(s, "what a name means cannot be read");
+        load_session_cannot_read(s);
     }
     load_op_ended(s);
     return true;
@@ -228,6 +229,30 @@ static void source_given(struct session *s) REQUIRES(LOOP)
     read_more(s);
 }
 
+/* In the audit: a blob that is not there is none; one that is must be whole, whether a name means it or not. */
+static void blob_given(struct session *s) REQUIRES(LOOP)
+{
+    if (s->failed && s->why == EXCEPTION_FAILED) {
+        drop(s);
+        load_op_ended(s);
+    } else {
+        source_given(s);
+    }
+}
+
+static void blob_get(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
+{
+    struct store_get_params_builder p = store_get_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
+
+    store_get_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
+    load_ask_send(s, s->store, then);
+}
+
+void load_op_read(struct session *s)
+{
+    blob_get(s, blob_given);
+}
+
 static void looked_up(struct session *s) REQUIRES(LOOP)
 {
     if (gave_up(s, false)) {
@@ -245,9 +270,7 @@ static void looked_up(struct session *s) REQUIRES(LOOP)
         load_op_ended(s);
         return;
     }
-    struct store_get_params_builder p = store_get_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
-    store_get_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
-    load_ask_send(s, s->store, source_given);
+    blob_get(s, source_given);
 }
 
 void load_op_look(struct session *s)

@@ -110,6 +110,7 @@ struct vat_buffers {
 void vat_buffers_init(struct vat *vat) REQUIRES(BOOT);
 /* To build about `words` words. NULL: no buffer of that size is free. One reference. */
 struct vat_message *vat_message_new(struct vat *vat, uint64_t words) REQUIRES(LOOP);
+enum vat_size vat_frame_size(const struct vat *vat, const struct capnp_frame *frame);
 /* To read a frame into. NULL: none free now. */
 struct vat_message *vat_message_for_frame(struct vat *vat, const struct capnp_frame *frame) REQUIRES(LOOP);
 /* Makes a message that was read, and is needed no more, into one to build in the same buffer. */

@@ -160,10 +160,21 @@ static bool grow(struct message *message, uint32_t words)
     return true;
 }
 
+/* Words of a table of segments that does not fit the head. */
+static uint64_t table_words(const struct capnp_frame *frame)
+{
+    return frame->segment_count <= VAT_SEGMENTS ? 0 : 2ull * frame->segment_count;
+}
+
+enum vat_size vat_frame_size(const struct vat *vat, const struct capnp_frame *frame)
+{
+    return (enum vat_size)size_for(vat, frame->words + table_words(frame));
+}
+
 struct vat_message *vat_message_for_frame(struct vat *vat, const struct capnp_frame *frame)
 {
-    uint64_t table = frame->segment_count <= VAT_SEGMENTS ? 0 : 2ull * frame->segment_count;
-    struct vat_message *m = take(vat, size_for(vat, frame->words + table));
+    uint64_t table = table_words(frame);
+    struct vat_message *m = take(vat, vat_frame_size(vat, frame));
 
     if (m == NULL) {
         return NULL;

@@ -69,17 +69,25 @@ static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t le
     return taken;
 }
 
-/* True when a buffer is there. While calls of ours wait for the peer, the last eighth of the small buffers is theirs:
- * what the peer sends may be what frees the others. */
+/* Some buffers are not for what comes. Of the small ones an eighth: while calls of ours wait for the peer, what it sends may be
+ * what frees the others. Of the medium ones the last: a call runs only when there is one for its results, and calls that had
+ * taken all of them for themselves would wait for each other. */
+static bool may_take(const struct vat_connection *c)
+{
+    const struct vat_buffers *b = c->vat->buffers;
+
+    return c->question_count > 0 || (b[VAT_SMALL].free_count > b[VAT_SMALL].count / 8 &&
+                                     (vat_frame_size(c->vat, &c->frame) != VAT_MEDIUM || b[VAT_MEDIUM].free_count > 1));
+}
+
+/* True when a buffer is there. */
 REQUIRES(LOOP)
 static bool take_buffer(struct vat_connection *c)
 {
-    struct vat_buffers *small = &c->vat->buffers[VAT_SMALL];
-
     if (c->incoming != NULL) {
         return true;
     }
-    if (c->question_count > 0 || small->free_count > small->count / 8) {
+    if (may_take(c)) {
         c->incoming = vat_message_for_frame(c->vat, &c->frame);
     }
     if (c->incoming == NULL && list_empty(&c->hungry)) {

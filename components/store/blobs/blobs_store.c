@@ -5,6 +5,7 @@
 #include "blobs_service.h"
 #include "config.h"
 #include "core/assert.h"
+#include "core/diag.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "lib/crc32c/crc32c.h"
@@ -278,6 +279,29 @@ struct object *blobs_provide_names(void)
     return &blobs_service.names;
 }
 
+static void show(int argc, char **argv)
+{
+    const struct blobs_volume *v = &blobs_service.volume;
+    const struct blobs_index *index = &v->index;
+    uint64_t taken = v->state == BLOBS_MOUNTED || v->state == BLOBS_READ_ONLY ? index->blocks - index->free_blocks : 0;
+
+    (void)argc, (void)argv;
+    diag_print("disk %s, blocks of 4 KiB: %llu groups written, %llu snapshots; %s\n", disk->name,
+               (unsigned long long)v->groups_written, (unsigned long long)v->snapshots,
+               v->state == BLOBS_MOUNTED ? "mounted" : v->why);
+    diag_print("  %-24s %6u of %6u\n", "blobs", index->blob_count, index->blob_max);
+    diag_print("  %-24s %6u of %6u\n", "names", index->name_count, index->name_max);
+    diag_print("  %-24s %6llu of %6llu\n", "blocks", (unsigned long long)taken, (unsigned long long)index->blocks);
+    diag_print("  %-24s %6u of %6u\n", "open for peers", blobs_service.open, BLOBS_UPLOADS_MAX + BLOBS_SOURCES_MAX);
+}
+
+static void add_command(void) REQUIRES(BOOT)
+{
+    static struct diag_command command = {.name = "store", .help = "the volume: how full, what is open", .run = show};
+
+    diag_command_add(&command);
+}
+
 static void mount_begin(struct work *work)
 {
     room_assert_loop();
@@ -299,6 +323,7 @@ status_t blobs_start(void)
     s->volume.changed = state_changed;
     blobs_objects_init();
     pool_init(&s->changes, "store changes", sizeof(struct blobs_change), BLOBS_OPS_MAX);
+    add_command();
     s->ready_held = true;
     ready_hold();
     work_init(&mount_work, mount_begin);

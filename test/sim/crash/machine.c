@@ -102,7 +102,8 @@ static void line_ended(struct machine *machine)
 
     machine->line[machine->line_size] = '\0';
     said = strstr(machine->line, "@ ");
-    if (strncmp(machine->line, "PANIC", 5) == 0 || (said != NULL && strncmp(said, "@ fail", 6) == 0)) {
+    if (strncmp(machine->line, "PANIC", 5) == 0 ||
+        (said != NULL && (strncmp(said, "@ fail", 6) == 0 || strncmp(said, "@ lost", 6) == 0))) {
         broken(machine, "", machine->line, machine->line_size);
     }
     machine->said_done |= said != NULL && strcmp(said, "@ done") == 0;
