@@ -83,6 +83,7 @@ static void patience_over(struct session *s)
     room_assert_loop();
     if (s->connection != NULL) {
         vat_close(s->connection);
+        s->connection = NULL;
     }
 }
 
@@ -91,12 +92,8 @@ static void all_end(void) REQUIRES(LOOP)
 {
     for (unsigned i = 0; i < STORE_LOAD_SESSIONS; i++) {
         struct session *s = &self.session[i];
-        struct vat_connection *c = s->connection;
         load_session_lost(s);
         timer_cancel(&s->timer);
-        if (c != NULL) {
-            vat_close(c);
-        }
     }
 }
 
@@ -169,7 +166,10 @@ void load_session_lost(struct session *s)
         object_put(*held[i]);
         *held[i] = NULL;
     }
-    s->connection = NULL; /* it is ending, or has ended: nothing of ours waits for it */
+    if (s->connection != NULL) {
+        vat_close(s->connection); /* nothing of ours waits for it */
+        s->connection = NULL;
+    }
     later(s, connect, AGAIN_NS / 2 + load_session_random(s) % AGAIN_NS);
 }
 
@@ -187,9 +187,6 @@ static struct object *node_gave(struct session *s) REQUIRES(LOOP)
     struct object *object = s->failed ? NULL : node_get_results_get_cap(node_get_answer(&s->ask.call));
 
     if (object == NULL) {
-        if (s->connection != NULL && s->why != EXCEPTION_DISCONNECTED) {
-            vat_close(s->connection);
-        }
         load_session_lost(s);
         return NULL;
     }
@@ -231,7 +228,6 @@ static void connect_remote(struct session *s) REQUIRES(LOOP)
     s->connection = c;
     s->node = vat_bootstrap(c);
     if (s->node == NULL) {
-        vat_close(c);
         load_session_lost(s);
         return;
     }

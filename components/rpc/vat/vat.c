@@ -2,8 +2,9 @@
  * vat.c: a vat and its connections: how they begin and end.
  *
  *  (1) A connection is in exactly one of the lists free, open, closing; `state` says which.
- *  (2) Ending is two steps: vat_abort or vat_close marks it and ends the stream; the reaper then empties the tables, a
- *      bounded number of entries a turn. FREE only when the tables are empty and closed() has come: lent memory is ours.
+ *  (2) Ending is two steps: vat_abort or vat_end marks it and ends the stream; the reaper then empties the tables, a
+ *      bounded number of entries a turn. FREE only when the tables are empty, closed() has come (lent memory is ours), and who
+ *      opened it has given it back.
  */
 #define LOG_TAG "rpc/vat"
 #include "core/assert.h"
@@ -101,7 +102,7 @@ void vat_usage(const struct vat *vat, struct vat_usage *usage)
 
 /* ---- a connection's life ---- */
 
-struct vat_connection *vat_open(struct vat *vat)
+static struct vat_connection *open_connection(struct vat *vat)
 {
     struct list *node = list_pop_front(&vat->free);
 
@@ -142,9 +143,19 @@ void vat_attach(struct vat_connection *c, struct stream *stream)
     }
 }
 
+struct vat_connection *vat_open(struct vat *vat)
+{
+    struct vat_connection *c = open_connection(vat);
+
+    if (c != NULL) {
+        c->opened = true;
+    }
+    return c;
+}
+
 struct vat_connection *vat_accept(struct vat *vat, struct stream *stream)
 {
-    struct vat_connection *c = vat_open(vat);
+    struct vat_connection *c = open_connection(vat);
 
     if (c != NULL) {
         vat_attach(c, stream);
@@ -204,13 +215,21 @@ void vat_abort(struct vat_connection *c, enum exception type, const char *format
     vat_stream_abort(c, type, reason);
 }
 
-void vat_close(struct vat_connection *c)
+void vat_end(struct vat_connection *c)
 {
     if (c->state != VAT_OPEN) {
         return;
     }
     closing(c);
     vat_stream_abort(c, EXCEPTION_DISCONNECTED, NULL);
+}
+
+void vat_close(struct vat_connection *c)
+{
+    ASSERT(c->state != VAT_FREE);
+    c->opened = false;
+    vat_end(c);
+    loop_post(&c->vat->reap);
 }
 
 void vat_closed(struct vat_connection *c)
@@ -312,7 +331,7 @@ static bool reap_one(struct vat_connection *c, uint32_t *budget)
     *budget -= reap_imports(c, *budget);
     *budget -= reap_tombs(c, *budget);
     vat_run_ready(c->vat);
-    if (!reaped(c) || c->stream != NULL) {
+    if (!reaped(c) || c->stream != NULL || c->opened) {
         return false;
     }
     vat_out_clear(c); /* releases that the above queued */
@@ -328,7 +347,7 @@ static void reap(struct work *work)
     room_assert_loop();
     struct vat *vat = CONTAINER_OF(work, struct vat, reap);
     uint32_t budget = VAT_REAP_A_TURN;
-    uint32_t streams_only = 0;
+    uint32_t waiting = 0;
     uint32_t left = 0;
 
     struct list *next;
@@ -336,12 +355,12 @@ static void reap(struct work *work)
         next = node->next;
         struct vat_connection *c = CONTAINER_OF(node, struct vat_connection, node);
         if (!reap_one(c, &budget)) {
-            streams_only += reaped(c);
+            waiting += reaped(c);
             left++;
         }
     }
-    if (budget == 0 || left > streams_only) {
-        loop_post(&vat->reap); /* those that wait for closed() only are woken by it */
+    if (budget == 0 || left > waiting) {
+        loop_post(&vat->reap); /* those that wait only for closed() or vat_close() are woken by it */
     }
 }
 

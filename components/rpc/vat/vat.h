@@ -45,16 +45,18 @@ struct vat *vat_new(const struct vat_options *options) REQUIRES(BOOT);
 void vat_serve(struct vat *vat, struct object *bootstrap) REQUIRES(BOOT);
 void vat_usage(const struct vat *vat, struct vat_usage *usage);
 
-/* Takes a connected stream. NULL: too many connections; the stream is not touched. */
+/* Takes a connected stream. NULL: too many connections; the stream is not touched. What is returned is good for this turn: the
+ * connection goes when the peer does. */
 struct vat_connection *vat_accept(struct vat *vat, struct stream *stream) REQUIRES(LOOP);
-/* For a stream that is made from its client (tcp_connect): first a connection, then its stream. NULL: too many. */
+/* For a stream that is made from its client (tcp_connect): first a connection, then its stream. NULL: too many. It is the
+ * caller's until vat_close(), also when the peer ends it before: then calls on it fail, and its place is not given away. */
 struct vat_connection *vat_open(struct vat *vat) REQUIRES(LOOP);
 void vat_attach(struct vat_connection *connection, struct stream *stream) REQUIRES(LOOP);
 struct stream_client *vat_client(struct vat_connection *connection);
 /* Asks the peer for its bootstrap object. The result (a reference for the caller) can be called at once. NULL: a bound
  * is reached or the connection is gone. */
 struct object *vat_bootstrap(struct vat_connection *connection) REQUIRES(LOOP);
-/* Ends it as if the peer had gone. */
+/* Ends it as if the peer had gone. Of vat_open(): exactly once, and the pointer is good no more. */
 void vat_close(struct vat_connection *connection) REQUIRES(LOOP);
 
 #define VAT_PATH_MAX 8u /* pointers to follow from a result to a capability */

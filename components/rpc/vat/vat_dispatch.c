@@ -321,7 +321,7 @@ REQUIRES(LOOP)
 static void abort_message(struct vat_connection *c, struct rpc_exception_reader exception)
 {
     (void)exception; /* for whoever debugs: the peer has the last word, and nothing here depends on it */
-    vat_close(c);
+    vat_end(c);
 }
 
 /* True: `m` was taken over. */

@@ -223,12 +223,13 @@ struct vat_promise {
 
 /* ---- connections ---- */
 
-/*            vat_open                 vat_abort, vat_close, the peer         tables and stream empty
+/*            vat_open                 vat_abort, vat_close, the peer    tables and stream empty, given back
  *   FREE -----------------> OPEN ---------------------------------> CLOSING ------------------------> FREE
  *
  *   FREE     No stream, no entries.
  *   OPEN     Messages flow. The stream may still be to come (vat_attach): what is queued waits.
- *   CLOSING  Nothing of the peer's is looked at. Tables empty, a bounded number of entries a turn; the stream ends.
+ *   CLOSING  Nothing of the peer's is looked at. Tables empty, a bounded number of entries a turn; the stream ends. Who had it from
+ *            vat_open() may still name it.
  */
 enum vat_state { VAT_FREE, VAT_OPEN, VAT_CLOSING };
 
@@ -245,6 +246,7 @@ struct vat_connection {
     struct list node;      /* [L] in vat->free, vat->open or vat->closing */
     struct list hungry;    /* [L] in vat->hungry: waits for a buffer or a call slot */
     uint8_t state;         /* [L] enum vat_state */
+    bool opened;           /* [L] by vat_open(), and not yet given back by vat_close() */
     bool entered;          /* [L] inside received(): sending waits for its end */
     bool full;             /* [L] the stream has ST_FULL: room() will come */
     bool blocked;          /* [L] bytes were left with the stream */
@@ -310,6 +312,8 @@ struct vat {
 /* Ends the connection for something that the peer did or that we cannot do: sends an Abort. printf-like reason. */
 void vat_abort(struct vat_connection *c, enum exception type, const char *format, ...) REQUIRES(LOOP)
     __attribute__((format(printf, 3, 4)));
+/* Ends it; nothing is said to the peer. */
+void vat_end(struct vat_connection *c) REQUIRES(LOOP);
 void vat_stall_watch(struct vat *vat) REQUIRES(LOOP);
 /* Something became free that connections may wait for. */
 void vat_feed(struct vat *vat) REQUIRES(LOOP);

@@ -409,7 +409,7 @@ static void ended(struct stream_client *client)
 {
     room_assert_loop();
 
-    vat_close(connection_of(client)); /* nobody is left to answer, or to be answered by */
+    vat_end(connection_of(client)); /* nobody is left to answer, or to be answered by */
 }
 
 const struct stream_client_ops vat_stream_ops = {

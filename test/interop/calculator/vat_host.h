@@ -46,6 +46,7 @@ static inline void vat_host_serve(struct vat *vat, struct object *bootstrap)
     while (!s.done) {
         socket_turn(&s, 1000);
     }
+    vat_close(c);
     while (!list_empty(&posted)) {
         run_posted();
     }

@@ -308,6 +308,7 @@ static void huge(void)
     while (!s.done) {
         socket_turn(&s, 1000);
     }
+    vat_close(c);
 }
 
 static void try(const char *name, void (*run)(void))

@@ -189,6 +189,33 @@ static void test_embargo_answered_before_it_was_asked_for(void)
     raw_part();
 }
 
+/* The pointer that vat_open() gave stays good when the peer has gone: nobody else's connection is ended by it. */
+static void test_connection_is_its_openers_until_it_is_closed(void)
+{
+    struct vat_usage usage;
+    struct vat_connection *other[4];
+
+    raw_begin();
+    stream_pair_abort(&raw_pair.b.stream);
+    raw_settle();
+    vat_usage(raw_vat, &usage);
+    CHECK_EQ(usage.connections, 1);
+    CHECK_EQ(usage.exports + usage.live + usage.small, 0);
+    CHECK(vat_bootstrap(raw_c) == NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        other[i] = vat_open(raw_vat);
+        CHECK(other[i] != raw_c && (other[i] == NULL) == (i == 3));
+    }
+    vat_close(raw_c);
+    raw_settle();
+    CHECK(other[0]->state == VAT_OPEN);
+    for (unsigned i = 0; i < 3; i++) {
+        vat_close(other[i]);
+    }
+    raw_settle();
+    CHECK(vat_empty(raw_vat));
+}
+
 int main(void)
 {
     RUN(test_return_releases_the_capabilities_of_the_params);
@@ -198,5 +225,6 @@ int main(void)
     RUN(test_promise_is_released_before_its_resolve_is_sent);
     RUN(test_call_beyond_the_window_while_we_wait);
     RUN(test_embargo_answered_before_it_was_asked_for);
+    RUN(test_connection_is_its_openers_until_it_is_closed);
     return test_end();
 }

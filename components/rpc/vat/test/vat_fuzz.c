@@ -254,6 +254,7 @@ static void end(void)
         ASSERT(asks[asked - 1]->done);
         ask_free(asks[asked - 1]);
     }
+    vat_close(raw_c);
     raw_settle();
     ASSERT(vat_empty(raw_vat));
     ASSERT(things_alive == 1);

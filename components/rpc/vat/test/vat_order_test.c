@@ -78,6 +78,32 @@ static void test_order_over_two_resolutions(void)
     raw_part();
 }
 
+/* Ours is the peer's, and the peer's is ours: a ring over both sides, in which a Disembargo would run for ever. */
+static void test_ring_over_both_sides(void)
+{
+    for (unsigned called = 0; called < 2; called++) {
+        raw_begin();
+        raw_call(1, 0, 9); /* promise: the peer gets export 1 */
+        raw_send();
+        rpc_cap_descriptor_set_sender_promise(raw_cap_param(raw_call(2, 0, 4)), 5); /* keep */
+        raw_send();
+        struct object *promise = raw_thing->promise;
+        raw_thing->promise = NULL;
+        struct ask *a = called ? ask_next(raw_thing->kept) : NULL;
+        vat_promise_resolve(promise, raw_thing->kept);
+        raw_settle();
+        resolve_to_ours(5, 1);
+        CHECK(raw_aborted(FAILED));
+        object_put(promise);
+        if (a != NULL) {
+            raw_settle();
+            CHECK(failed_as(a, EXCEPTION_DISCONNECTED));
+            ask_free(a);
+        }
+        raw_part();
+    }
+}
+
 /* Resolves a promise from inside a call that waited in another. */
 static struct nest {
     struct object object;
@@ -272,6 +298,7 @@ int main(void)
 {
     RUN(test_disembargo_of_a_promise_that_led_on);
     RUN(test_order_over_two_resolutions);
+    RUN(test_ring_over_both_sides);
     RUN(test_promise_resolved_inside_a_queued_call);
     RUN(test_call_queues_behind_those_of_a_resolved_promise);
     RUN(test_unread_replies_are_bounded);

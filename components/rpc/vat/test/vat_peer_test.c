@@ -768,6 +768,7 @@ static void test_two_halves_do_not_hold_each_other_up(void)
         vat_message_put(hog[i]);
     }
     stream_pair_abort(&pair.b.stream);
+    vat_close(c);
     both_settle(&pair);
     raw_part();
 }

@@ -54,6 +54,8 @@ static void part(void)
     CHECK_EQ(at_a->held_bytes + at_b->held_bytes, 0);
     vat_close(at_a);
     settle();
+    vat_close(at_b);
+    settle();
     CHECK(vat_empty(vat_a));
     CHECK(vat_empty(vat_b));
     CHECK_EQ(things_alive, 2);
@@ -618,6 +620,7 @@ static void test_objects_fail_disconnected_after_the_end(void)
     ask_free(boot);
     object_put(made);
     object_put(b_from_a);
+    vat_close(at_a);
     settle();
     CHECK(vat_empty(vat_a));
     CHECK(vat_empty(vat_b));
@@ -676,6 +679,8 @@ static bool killed_after(unsigned steps, bool kill_a)
         thing_b->promise = NULL;
     }
     object_put(b_from_a);
+    vat_close(at_a);
+    vat_close(at_b);
     settle();
     CHECK(vat_empty(vat_a));
     CHECK(vat_empty(vat_b));
