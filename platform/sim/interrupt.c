@@ -20,6 +20,7 @@
 #define FDS_MAX 64u
 #define COST_IRQ_NS 20u /* what a machine of today needs for it */
 #define COST_TIMER_NS 100u
+#define STORM_MOST 1000u /* of a level that nobody lets go: no driver acknowledges its device */
 #define CHANCE_NS 50000u /* how often a running thread's looks at the clock ask the host what has come */
 
 enum kind { KIND_EDGE, KIND_LEVEL, KIND_MESSAGE };
@@ -31,6 +32,7 @@ struct input {
     bool pending;    /* it came: of an edge or a message */
     bool masked;     /* lines only: a message is masked at its device */
     unsigned pulls;  /* devices that hold it: of a level */
+    unsigned storm;  /* how often it came since a device let go: of a level */
 };
 
 static struct {
@@ -88,7 +90,10 @@ void sim_line_raise(uint32_t gsi)
 
 void sim_line_pull(uint32_t gsi, bool pulls)
 {
-    line_of(gsi)->pulls += pulls ? 1u : -1u;
+    struct input *input = line_of(gsi);
+
+    input->pulls += pulls ? 1u : -1u;
+    input->storm = pulls ? input->storm : 0;
 }
 
 void sim_message(uint64_t address, uint32_t data)
@@ -148,6 +153,16 @@ static bool wants(const struct input *input)
     return input->vector != 0 && !input->masked && (input->kind == KIND_LEVEL ? input->pulls > 0 : input->pending);
 }
 
+/* A level stays masked until core has asked the devices. */
+static void level_taken(struct input *input)
+{
+    input->masked = true;
+    if (++input->storm == STORM_MOST) {
+        sim_die("interrupt line %u came %u times, and no device on it was made to let go",
+                GSI_FIRST + (unsigned)(input - self.input), STORM_MOST);
+    }
+}
+
 static bool deliver_inputs(void)
 {
     bool any = false;
@@ -156,7 +171,9 @@ static bool deliver_inputs(void)
         struct input *input = &self.input[i];
         if (wants(input)) {
             input->pending = false;
-            input->masked = input->kind == KIND_LEVEL; /* until core has asked the devices */
+            if (input->kind == KIND_LEVEL) {
+                level_taken(input);
+            }
             core_trap_irq(input->vector - 1);
             any = true;
         }

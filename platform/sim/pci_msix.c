@@ -10,8 +10,9 @@
 enum { MSIX_ID = 0x11, MSIX_BYTES = 12, MSIX_CONTROL = 2, MSIX_TABLE = 4, MSIX_PENDING = 8 };
 enum { CONTROL_MASK = 0x4000, CONTROL_ENABLE = 0x8000 };
 enum { ENTRY_BYTES = 16, ENTRY_MASKED = 1 };
-enum { MSIX_BAR_BYTES = 0x1000, PENDING_AT = 0x800 };
-_Static_assert(SIM_PCI_VECTORS_MAX *ENTRY_BYTES <= PENDING_AT && SIM_PCI_VECTORS_MAX <= 64, "the table's room");
+enum { PENDING_AT = 0, TABLE_AT = 0x800, MSIX_BAR_BYTES = 0x1000 }; /* no driver may take the table to be at 0 */
+_Static_assert(TABLE_AT + SIM_PCI_VECTORS_MAX * ENTRY_BYTES <= MSIX_BAR_BYTES && SIM_PCI_VECTORS_MAX <= 64,
+               "the table's room");
 _Static_assert(sizeof(struct sim_msix_entry) == ENTRY_BYTES, "6.8.2");
 
 static uint32_t control_of(const struct sim_pci_function *function)
@@ -65,12 +66,17 @@ void msix_changed(struct sim_pci_function *function)
 
 /* --- table and pending bits ------------------------------------------------------------------------------------------- */
 
+/* NULL: there is no such entry. */
 static uint32_t *word_of(struct sim_pci_function *function, size_t offset)
 {
-    struct sim_msix_entry *entry = &function->entry[offset / ENTRY_BYTES];
-    uint32_t *const word[] = {&entry->address, &entry->address_high, &entry->data, &entry->control};
+    size_t vector = (offset - TABLE_AT) / ENTRY_BYTES;
 
-    return offset / ENTRY_BYTES < function->vectors ? word[offset % ENTRY_BYTES / 4] : NULL;
+    if (offset < TABLE_AT || vector >= function->vectors) {
+        return NULL;
+    }
+    struct sim_msix_entry *entry = &function->entry[vector];
+    uint32_t *const word[] = {&entry->address, &entry->address_high, &entry->data, &entry->control};
+    return word[offset % ENTRY_BYTES / 4];
 }
 
 static void table_width_check(const struct sim_pci_function *function, size_t offset, unsigned size)
@@ -85,8 +91,8 @@ static uint32_t table_read(void *device, size_t offset, unsigned size)
     struct sim_pci_function *function = device;
 
     table_width_check(function, offset, size);
-    if (offset >= PENDING_AT) {
-        return offset < PENDING_AT + 8 ? (uint32_t)(function->pending >> 8 * (offset - PENDING_AT)) : 0;
+    if (offset < PENDING_AT + sizeof function->pending) {
+        return (uint32_t)(function->pending >> 8 * (offset - PENDING_AT));
     }
     const uint32_t *word = word_of(function, offset);
     return word != NULL ? *word : 0;
@@ -95,11 +101,11 @@ static uint32_t table_read(void *device, size_t offset, unsigned size)
 static void table_write(void *device, size_t offset, unsigned size, uint32_t value)
 {
     struct sim_pci_function *function = device;
-    uint32_t *word = offset < PENDING_AT ? word_of(function, offset) : NULL;
-    unsigned vector = (unsigned)(offset / ENTRY_BYTES);
+    uint32_t *word = word_of(function, offset);
+    unsigned vector = (unsigned)((offset - TABLE_AT) / ENTRY_BYTES);
 
     table_width_check(function, offset, size);
-    if (offset >= PENDING_AT) {
+    if (offset < PENDING_AT + sizeof function->pending) {
         sim_die("%s: pending bits of MSI-X written (6.8.2.10)", function->name);
     }
     if (word == NULL) {
@@ -138,7 +144,7 @@ void msix_capability_add(struct sim_pci_function *function)
     }
     unsigned at = sim_pci_capability(function, empty, sizeof empty);
     sim_pci_set(function, at + MSIX_CONTROL, 2, function->vectors - 1);
-    sim_pci_set(function, at + MSIX_TABLE, 4, function->msix_bar);
+    sim_pci_set(function, at + MSIX_TABLE, 4, TABLE_AT | function->msix_bar);
     sim_pci_set(function, at + MSIX_PENDING, 4, PENDING_AT | function->msix_bar);
     function->writable[at + MSIX_CONTROL + 1] = (CONTROL_MASK | CONTROL_ENABLE) >> 8;
     function->msix = at;

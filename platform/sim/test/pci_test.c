@@ -5,7 +5,7 @@
 #include "../pci.c"
 #include "../pci_msix.c"
 
-enum { SLOT = 1, OTHER_SLOT = 2 }; /* the host bridge is 0 */
+enum { EMPTY_SLOT = 1, SLOT = 2, OTHER_SLOT = 3, THIRD_SLOT = 4 }; /* the host bridge is 0 */
 
 static uint32_t echo; /* the last write to the function's registers */
 
@@ -35,6 +35,7 @@ static struct sim_pci_function tried = {
     .bar = {[0] = {.window = {.size = 256, .read = echo_read, .write = echo_write}},
             [2] = {.window = {.size = 0x4000, .read = echo_read, .write = echo_write}, .wide = true}}};
 static struct sim_pci_function other = {.name = "other", .vendor_id = 0x1111, .wired = true};
+static struct sim_pci_function third = {.name = "third", .vendor_id = 0x1111, .wired = true};
 
 static uint64_t bar(unsigned i)
 {
@@ -43,7 +44,7 @@ static uint64_t bar(unsigned i)
 
 static uint64_t entry(unsigned vector, unsigned offset)
 {
-    return bar(4) + 16 * vector + offset;
+    return bar(4) + (fake_config(SLOT, fake_capability(SLOT, 0x11, 0) + 4, 4) & ~7u) + 16 * vector + offset;
 }
 
 static void test_nothing_without_functions(void)
@@ -58,6 +59,7 @@ static void test_header(void)
 {
     sim_pci_add(&tried);
     sim_pci_add(&other);
+    sim_pci_add(&third);
     CHECK_EQ(plat_pci_buses(), 1);
     CHECK_EQ(fake_config(0, 0x0a, 2), 0x0600); /* a host bridge */
     CHECK_EQ(fake_config(SLOT, 0x00, 4), 0x56781234);
@@ -81,6 +83,7 @@ static void test_nobody_there(void)
     uint32_t value = 0;
 
     CHECK_EQ(fake_config(9, 0, 2), 0xffff);
+    CHECK_EQ(fake_config(EMPTY_SLOT, 0, 2), 0xffff);
     CHECK_EQ(plat_pci_read(0, SLOT, 1, 0, 4, &value), ST_OK);
     CHECK_EQ(value, UINT32_MAX);
     CHECK_EQ(plat_pci_read(1, 0, 0, 0, 4, &value), ST_RANGE);
@@ -152,6 +155,7 @@ static void test_msix_at_reset(void)
 {
     CHECK_EQ(fake_config(SLOT, control_at(), 2), 2); /* three, off */
     CHECK_EQ(fake_config(SLOT, control_at() + 2, 4) & 7, 4);
+    CHECK_EQ(fake_config(SLOT, control_at() + 6, 4) & 7, 4);
     for (unsigned i = 0; i < 3; i++) {
         CHECK_EQ(fake_read(entry(i, 12), 4), 1); /* masked */
     }
@@ -198,7 +202,7 @@ static void test_msix_refusals(void)
     CHECK_PANICS(fake_write(entry(1, 8), 4, 0)); /* it is not masked: 6.8.2.9 */
     CHECK_PANICS(fake_write(entry(1, 12), 1, 1));
     CHECK_PANICS(fake_read(entry(1, 0), 2));
-    CHECK_PANICS(fake_write(bar(4) + 0x800, 4, 0)); /* 6.8.2.10 */
+    CHECK_PANICS(fake_write(bar(4) + (fake_config(SLOT, control_at() + 6, 4) & ~7u) + 4, 4, 0)); /* 6.8.2.10 */
     CHECK_PANICS(sim_pci_message(&tried, 3));
     fake_write(entry(3, 8), 4, 1); /* no such entry */
     CHECK_EQ(fake_read(entry(3, 8), 4), 0);
@@ -214,9 +218,11 @@ static void test_pin(void)
     uint32_t gsi = 0;
     uint32_t next = 0;
 
-    CHECK(plat_pci_gsi(0, SLOT, 1, &gsi) && plat_pci_gsi(0, OTHER_SLOT, 1, &next) && gsi != next);
-    CHECK(plat_pci_gsi(0, OTHER_SLOT, 4, &next) && gsi == next); /* the swizzle */
-    CHECK(!plat_pci_gsi(0, 9, 1, &next));
+    CHECK(plat_pci_gsi(0, SLOT, 1, &gsi) && plat_pci_gsi(0, OTHER_SLOT, 1, &next) && gsi == next);
+    CHECK(plat_pci_gsi(0, OTHER_SLOT, 2, &next) && gsi != next);
+    CHECK(plat_pci_gsi(0, THIRD_SLOT, 1, &next) && gsi != next);
+    CHECK(plat_pci_gsi(0, THIRD_SLOT, 4, &next) && gsi == next);
+    CHECK(!plat_pci_gsi(0, 9, 1, &next) && !plat_pci_gsi(0, EMPTY_SLOT, 1, &next));
     sim_pci_pin(&tried, true);
     CHECK_EQ(fake.pulls[gsi], 0); /* messages are on: 6.8.3.3 */
     fake_config_set(SLOT, control_at(), 2, 0);
@@ -224,6 +230,9 @@ static void test_pin(void)
     CHECK_EQ(fake_config(SLOT, 0x06, 2) & 8, 8);
     sim_pci_pin(&tried, true);
     CHECK_EQ(fake.pulls[gsi], 1);
+    sim_pci_pin(&other, true); /* on the same line */
+    CHECK_EQ(fake.pulls[gsi], 2);
+    sim_pci_pin(&other, false);
     fake_config_set(SLOT, 0x04, 2, 0x406);
     CHECK_EQ(fake.pulls[gsi], 0);
     CHECK_EQ(fake_config(SLOT, 0x06, 2) & 8, 8); /* it would */

@@ -12,7 +12,7 @@
 
 const struct vm_transport vm_mmio;
 
-enum { SLOT = 1, VECTORS = 3 };
+enum { SLOT = 2, VECTORS = 3 };
 
 static uint64_t common, notify, isr, device_config, msix;
 static unsigned access_at; /* the capability */

@@ -15,7 +15,7 @@
 #define DISK_SECTORS 16384u /* as `record` has it */
 #define COMPARED_LEAST 10u  /* of a trace: fewer is no trace */
 
-enum { SLOT = 1 }; /* the host bridge is 0 */
+enum { SLOT = 2 }; /* the first that a device takes */
 enum { KIND_COMMON = 1, KIND_ISR = 3, KIND_DEVICE = 4, KIND_ACCESS = 5 };
 
 struct access {
