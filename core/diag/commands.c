@@ -4,6 +4,7 @@
 #include "../mem/mem_private.h"
 #include <string.h>
 #include "../run/run_private.h"
+#include "core/health.h"
 #include "core/image.h"
 #include "core/log.h"
 #include "diag_private.h"
@@ -14,6 +15,17 @@
 static void print_time(const char *what, uint64_t ns)
 {
     diag_print("%-10s %lu.%03lu s\n", what, ns / NS_PER_S, ns / NS_PER_MS % 1000);
+}
+
+static void print_health(void)
+{
+    const struct health *ill = health_ill();
+
+    if (ill == NULL) {
+        diag_print("health     ok\n");
+    } else {
+        diag_print("health     ill: %s: %s\n", ill->component, ill->why);
+    }
 }
 
 static void run_status(int argc, char **argv)
@@ -28,6 +40,7 @@ static void run_status(int argc, char **argv)
                plat_clock_source());
     print_time("uptime", clock_ns());
     diag_print("ready      %s\n", ready_reached() ? "yes" : "no");
+    print_health();
     diag_print("memory     %lu of %lu KiB used\n", KIB(usage.total_bytes - usage.free_bytes), KIB(usage.total_bytes));
     diag_print("wall clock %lu s since 1970\n", clock_wall_ns() / NS_PER_S);
 }

@@ -14,15 +14,22 @@ static struct {
     unsigned holders; /* BOOT counts up, LOOP down; core holds one until the loop's first turn */
     bool ready;
     struct work first;
+    struct ready turn; /* core's own hold */
 } self;
 
-void ready_hold(void)
+void ready_hold(struct ready *ready)
 {
+    ASSERT(!ready->held);
+    ready->held = true;
     self.holders++;
 }
 
-void ready_release(void)
+void ready_release(struct ready *ready)
 {
+    if (!ready->held) {
+        return;
+    }
+    ready->held = false;
     ASSERT(self.holders > 0);
     self.holders--;
     if (self.holders > 0) {
@@ -45,7 +52,7 @@ static void first_turn(struct work *work)
 {
     room_assert_loop();
     (void)work;
-    ready_release();
+    ready_release(&self.turn);
     console_start();
 }
 
@@ -92,7 +99,7 @@ _Noreturn void core_main(void)
     log_machine();
     console_init();
     commands_init();
-    ready_hold();
+    ready_hold(&self.turn);
     work_init(&self.first, first_turn);
     loop_post_boot(&self.first);
     status_t s = components_start();

@@ -41,11 +41,31 @@ static void store_end(struct run *run)
     run->check.store = NULL;
 }
 
+/* All peers here speak properly: who ends a connection for what it was sent has, or was sent, a fault of ours. A bound that is
+ * reached is none. */
+static bool ended_wrongly(const char *line)
+{
+    static const char *const bounds[] = {"wait for a Finish", "half said for", "more than", "too many", "overloaded"};
+
+    if (strstr(line, "ended the connection: ") == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        if (strstr(line, bounds[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
 {
     const char *said = strstr(line, "@ ");
 
     if (strncmp(line, "PANIC", 5) == 0) {
+        run_violation(run, "%s: %s", node->name, line);
+    }
+    if (ended_wrongly(line)) {
         run_violation(run, "%s: %s", node->name, line);
     }
     if (strstr(line, "is not mounted: found a capOS") != NULL && !faults_fired(run, FAULTS_DISHONEST)) {

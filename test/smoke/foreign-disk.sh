@@ -8,6 +8,9 @@ printf '\353<\220mkfs.fat' | dd of=disk conv=notrunc 2>/dev/null
 cp disk before
 expect 0 up store
 serial 'is not mounted'
+expect 0 "$capos" node ls
+out 'ill'
+out 'store/blobs: '
 expect 1 "$capos" put store /a "$SRC/test/smoke/wire.py"
 expect 1 "$capos" call store store.format '(confirm = "yes")'
 expect 0 "$capos" fleet down
@@ -16,6 +19,8 @@ cmp disk before || fail "a foreign disk was written to"
 expect 0 up store
 expect 0 "$capos" call store store.format '(confirm = "erase everything")'
 expect 0 "$capos" put store /a "$SRC/test/smoke/wire.py"
+expect 0 "$capos" node ls --json
+[ "$(json 'd["nodes"][0]["healthy"]')" = True ] || fail "a store that was formatted is still ill"
 expect 0 "$capos" fleet down
 expect 0 up store
 expect 0 "$capos" get store /a back

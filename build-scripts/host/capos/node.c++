@@ -32,6 +32,7 @@ static void fill_row(const Args &args, const State &state, const std::string &na
         auto info = session.info();
         row.setState("ready");
         row.setHealthy(info.getHealthy());
+        row.setReason(info.getIllness());
         row.setProfile(info.getProfile());
         row.setVersion(info.getVersion());
         row.setBuildId(info.getBuildId());

@@ -99,9 +99,7 @@ static void address_gained(struct netif *netif) REQUIRES(LOOP)
         status_t asked = etharp_request(netif, gateway) == ERR_OK ? ST_OK : ST_AGAIN;
         status_ignore(asked, "the first packet out asks again");
     }
-    if (!ready_reached()) {
-        ready_release();
-    }
+    ready_release(&net_lwip_self.ready_hold);
 }
 
 /* lwIP: the interface, its link or its address changed. */
@@ -263,7 +261,7 @@ status_t net_lwip_start(void)
     netif_set_default(&net_lwip_self.netif);
     net_lwip_frame_init();
     add_command();
-    ready_hold();
+    ready_hold(&net_lwip_self.ready_hold);
     loop_post_boot(&net_lwip_self.begin);
     return ST_OK;
 }

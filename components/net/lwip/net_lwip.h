@@ -114,6 +114,7 @@ struct net_lwip {
     struct random *random;              /* [I] NULL: not wired */
     struct netif netif;                 /* [L] lwIP's */
     struct dhcp dhcp;                   /* [L] lwIP's */
+    struct ready ready_hold;            /* [L] until there is an address */
     uint16_t checksums;                 /* [I] NETIF_CHECKSUM_* that lwIP does for this device */
     uint64_t key[2];                    /* [I] of net_lwip_hash */
     uint64_t random_count;              /* [L] */

@@ -3,6 +3,8 @@
  */
 #pragma once
 #include "blobs_volume.h"
+#include "core/health.h"
+#include "core/loop.h"
 #include "core/object.h"
 
 /* A change that a peer asked for. */
@@ -18,7 +20,8 @@ struct blobs_service {
     struct pool changes;
     struct call *format_call; /* [L] waits for the end of a format */
     uint32_t open;            /* [L] uploads and sources */
-    bool ready_held;          /* [L] */
+    struct ready ready;       /* [L] held until a disk is mounted, or known not to be */
+    struct health health;     /* [L] ill when it is not mounted, or takes no writes */
 };
 extern struct blobs_service blobs_service;
 

@@ -227,10 +227,8 @@ static void state_changed(struct blobs_volume *v)
     if (v->state == BLOBS_MOUNTING || v->state == BLOBS_FORMATTING) {
         return;
     }
-    if (blobs_service.ready_held) {
-        blobs_service.ready_held = false;
-        ready_release(); /* a disk that is not ours: the node is up, to be asked and told to format */
-    }
+    health_set(&blobs_service.health, v->state == BLOBS_MOUNTED ? NULL : v->why);
+    ready_release(&blobs_service.ready); /* a disk that is not ours: the node is up, to be asked and told to format */
     struct call *call = blobs_service.format_call;
     blobs_service.format_call = NULL;
     if (call != NULL && v->state == BLOBS_MOUNTED) {
@@ -324,8 +322,8 @@ status_t blobs_start(void)
     blobs_objects_init();
     pool_init(&s->changes, "store changes", sizeof(struct blobs_change), BLOBS_OPS_MAX);
     add_command();
-    s->ready_held = true;
-    ready_hold();
+    health_add(&s->health, "store/blobs");
+    ready_hold(&s->ready);
     work_init(&mount_work, mount_begin);
     loop_post_boot(&mount_work);
     return ST_OK;

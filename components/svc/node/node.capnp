@@ -9,7 +9,8 @@
 
 interface Node {
   info @0 () -> (profile :Text, version :Text, buildId :Text, platform :Text,
-                 uptimeNs :UInt64, memoryBytes :UInt64, memoryUsed :UInt64, healthy :Bool);
+                 uptimeNs :UInt64, memoryBytes :UInt64, memoryUsed :UInt64, healthy :Bool,
+                 illness :Text);
   # Who this is and how it is doing. `version` and `buildId` are those of the first console line.
 
   list @1 () -> (caps :List(CapInfo));

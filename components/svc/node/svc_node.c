@@ -4,6 +4,8 @@
  *  (1) A remote session reaches what the profile's `expose` lines name (exposed_caps[]) and nothing else by name.
  */
 #include "core/assert.h"
+#include "core/fmt.h"
+#include "core/health.h"
 #include "core/image.h"
 #include "core/log.h"
 #include "core/loop.h"
@@ -21,6 +23,18 @@ static struct svc_node_state {
     char log[LOG_BYTES];       /* [L] */
 } self;
 
+static void set_health(struct node_info_results_builder r)
+{
+    const struct health *ill = health_ill();
+    char text[160];
+
+    node_info_results_set_healthy(r, ready_reached() && ill == NULL);
+    if (ill != NULL) {
+        (void)fmt_text(text, sizeof text, "%s: %s", ill->component, ill->why);
+        node_info_results_set_illness(r, capnp_text(text));
+    }
+}
+
 static void node_info(struct object *object, struct call *call, struct node_info_params_reader params)
 {
     room_assert_loop();
@@ -35,7 +49,7 @@ static void node_info(struct object *object, struct call *call, struct node_info
     node_info_results_set_uptime_ns(r, clock_ns());
     node_info_results_set_memory_bytes(r, memory.total_bytes);
     node_info_results_set_memory_used(r, memory.total_bytes - memory.free_bytes);
-    node_info_results_set_healthy(r, ready_reached());
+    set_health(r);
     call_return(call);
 }
 

@@ -56,6 +56,10 @@ void loop_reboot(void) REQUIRES(LOOP);
 
 /* The image is ready to serve: prints `ready PROFILE in N.NNN s` when every holder has released. Components that must
  * reach a state first (an address, a mounted disk) hold it during start and release it from the loop. */
-void ready_hold(void) REQUIRES(BOOT);
-void ready_release(void) REQUIRES(LOOP);
+struct ready { /* embedded in its holder */
+    bool held;
+};
+void ready_hold(struct ready *ready) REQUIRES(BOOT);
+/* Counts the first time only: what a holder waited for may come and go before the others are there. */
+void ready_release(struct ready *ready) REQUIRES(LOOP);
 bool ready_reached(void);

@@ -99,13 +99,15 @@ bool timer_armed(const struct timer *timer)
 {
     return timer->heap_index != 0;
 }
-void ready_hold(void)
+void ready_hold(struct ready *ready)
 {
+    ready->held = true;
     ready_holds++;
 }
-void ready_release(void)
+void ready_release(struct ready *ready)
 {
-    ready_holds--;
+    ready_holds -= ready->held;
+    ready->held = false;
 }
 bool ready_reached(void)
 {

@@ -53,6 +53,22 @@ static void test_info(void)
     CHECK(node_info_results_get_healthy(r));
 }
 
+static void test_illness(void)
+{
+    struct health health;
+
+    test_room = ROOM_BOOT;
+    health_add(&health, "store/blobs");
+    test_room = ROOM_LOOP;
+    health_set(&health, "no disk");
+    node_info_begin(&ask.call, served, asker_params(&ask), &asker_source);
+    object_call(served, &ask.call);
+    struct node_info_results_reader r = node_info_answer(&ask.call);
+    CHECK(!node_info_results_get_healthy(r));
+    CHECK(capnp_text_equal(node_info_results_get_illness(r), capnp_text("store/blobs: no disk")));
+    health_set(&health, NULL);
+}
+
 static void test_list_and_get(void)
 {
     node_list_begin(&ask.call, served, asker_params(&ask), &asker_source);
@@ -111,6 +127,7 @@ int main(void)
     svc_node_wire_vat(NULL);
     CHECK_EQ(svc_node_start(), ST_OK);
     RUN(test_info);
+    RUN(test_illness);
     RUN(test_list_and_get);
     RUN(test_get_of_what_is_not_exposed);
     RUN(test_schema_in_pieces);
