@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_pci_fuzz.c: a driver that does anything to a virtio device on the simulator's PCI bus, and to the memory that it lends. The
- * model may end the process (sim_die, here: the input is over); it may not touch what is not its own, and must end.
+ * virtio_pci_fuzz.c: a driver that does anything to a virtio device on the simulator's PCI bus, and to the memory that it lends.
+ * The model may end the process (sim_die, here: the input is over); it may not touch what is not its own, and must end.
  */
 #include "fake_machine.h"
 #include "../models/virtio-pci/virtio_pci_model.c"
