@@ -122,7 +122,6 @@ static struct vat_connection *open_connection(struct vat *vat)
     c->control_written = 0;
     c->control_lent = 0;
     c->control_returned = 0;
-    c->export_free = 0;
     c->question_hint = 0;
     c->reap_next = 0;
     c->replies = 0;

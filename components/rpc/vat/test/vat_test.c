@@ -208,6 +208,26 @@ static void test_many_capabilities(void)
     }
 }
 
+/* What a connection still exported at its end is there for the next in its place. */
+static void test_exports_are_there_again(void)
+{
+    for (unsigned i = 0; i < 40; i++) {
+        join();
+        struct ask *a = ask_new();
+        thing_many_params_set_count(BEGIN(a, thing_many, b_from_a), 15);
+        object_call(b_from_a, &a->call);
+        settle();
+        CHECK(a->done && !a->failed);
+        vat_close(at_a);
+        vat_close(at_b);
+        settle();
+        ask_free(a);
+        object_put(b_from_a);
+        settle();
+        CHECK(vat_empty(vat_a) && vat_empty(vat_b));
+    }
+}
+
 static void test_too_many_exports_is_overloaded(void)
 {
     join();
@@ -743,6 +763,7 @@ int main(void)
     RUN(test_big_messages);
     RUN(test_capability_in_results);
     RUN(test_many_capabilities);
+    RUN(test_exports_are_there_again);
     RUN(test_too_many_exports_is_overloaded);
     RUN(test_capability_in_params);
     RUN(test_kept_capability_outlives_call);
