@@ -5,6 +5,7 @@
 # it, without a network. apt-get and sudo are stand-ins: nothing is installed here.
 # timeout: 180
 set -eu
+unset CC FUZZ_CC MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs this: configure repeats what it was told
 : "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -104,7 +104,7 @@ static void disk_begin(const struct run *run, struct disk_faults *faults)
     faults->slow_ns_max = duration(run, FAULT_SLOW_DISK, 20 * NS_PER_MS);
     faults->stall = strength(run, FAULT_STALL, 5000);
     faults->stall_ns_max = duration(run, FAULT_STALL, 6 * NS_PER_S);
-    faults->error = strength(run, FAULT_IO_ERROR, 30000);
+    faults->error = strength(run, FAULT_IO_ERROR, 100000);
     faults->rot = strength(run, FAULT_ROT, 300000);
     faults->misdirect = strength(run, FAULT_MISDIRECT, 300000);
     faults->stale = strength(run, FAULT_STALE, 300000);

@@ -20,8 +20,8 @@ struct asked {
 
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE] [load] [transport=T]\n", place->path,
-            place->line, what, which);
+    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE] [load|hostile] [transport=T]\n",
+            place->path, place->line, what, which);
     exit(2);
 }
 
@@ -41,6 +41,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
 {
     if (strcmp(word, "load") == 0) {
         node->load = true;
+    } else if (strcmp(word, "hostile") == 0) {
+        node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
         asked->transport = image_transport(word + 10);
     } else if (strncmp(word, "disk=", 5) == 0 && parse_size(word + 5) != 0) {

@@ -186,6 +186,7 @@ static void step(struct run *run)
 bool run_all(struct run *run)
 {
     run->wire.random = random_stream(run->seed, 'wire', 0);
+    run->wire.ill = random_stream(run->seed, 'ill ', 0);
     world_act(run, CALM_NS, ACT_CALM, 0, 0);
     world_act(run, END_NS, ACT_END, 0, 0);
     faults_begin(run, FAULTS_FROM_NS, CALM_NS);

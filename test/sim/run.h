@@ -26,7 +26,7 @@
 
 #define NODES_MAX 16u
 #define LOOKAHEAD_NS 20000u  /* no frame is faster */
-#define TURN_BOUND_NS 10000u /* in the costs of platform/sim: 25 exits to the host, or 160 KB lent */
+#define TURN_BOUND_NS 20000u /* in the costs of platform/sim: 64 frames in, each with an answer; 50 exits to the host */
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
 

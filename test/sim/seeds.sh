@@ -20,3 +20,4 @@ while [ "$seed" -le 20 ]; do
 done
 $sim --fleet "$fleet" --seed 1000 --swarm 500
 $sim --fleet "${fleet%/*}/tight.fleet" --seed 1000 --swarm 200
+$sim --fleet "${fleet%/*}/hostile.fleet" --seed 1000 --swarm 20

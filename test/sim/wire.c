@@ -4,6 +4,7 @@
 #include "wire.h"
 #include <string.h>
 #include "dhcp.h"
+#include "hostile.h"
 #include "record.h"
 #include "run.h"
 
@@ -55,14 +56,10 @@ static void answer_dhcp(struct run *run, struct node *from, uint64_t time_ns, co
     }
 }
 
-void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
+static void forward(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
 {
     bool to_all = (frame[0] & 1) != 0;
 
-    if (size < WIRE_FRAME_MIN || size > WIRE_FRAME_MAX) {
-        run_violation(run, "%s: sends a frame of %zu bytes", from->name, size);
-        return;
-    }
     record_frame(run, from, time_ns, frame, size);
     if (to_all && from->link_up) {
         answer_dhcp(run, from, time_ns, frame, size);
@@ -72,5 +69,33 @@ void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char 
         if (reaches(run, from, to) && (to_all || memcmp(frame, to->mac, 6) == 0)) {
             wire_deliver(run, to, time_ns, frame, size);
         }
+    }
+}
+
+static void forward_spoiled(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
+{
+    struct random *random = &run->wire.ill;
+    char bad[WIRE_FRAME_MAX];
+
+    memcpy(bad, frame, size);
+    if (random_chance(random, HOSTILE_MUTATES) && hostile_mutate(random, bad, size)) {
+        run->wire.mutated++;
+    }
+    forward(run, from, time_ns, bad, size);
+    bool floods = random_chance(random, HOSTILE_FLOODS);
+    for (unsigned i = 0; floods && i < HOSTILE_BURST && hostile_syn(random, bad, &size); i++) {
+        run->wire.flooded++;
+        forward(run, from, time_ns, bad, size);
+    }
+}
+
+void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
+{
+    if (size < WIRE_FRAME_MIN || size > WIRE_FRAME_MAX) {
+        run_violation(run, "%s: sends a frame of %zu bytes", from->name, size);
+    } else if (from->hostile) {
+        forward_spoiled(run, from, time_ns, frame, size);
+    } else {
+        forward(run, from, time_ns, frame, size);
     }
 }

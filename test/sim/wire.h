@@ -12,8 +12,9 @@ struct node;
 struct wire {
     struct random random;
     struct wire_faults faults;
-    uint32_t split; /* bit i: node i stands on the other side of a partition; 0: whole */
-    uint64_t frames, lost;
+    uint32_t split;    /* bit i: node i stands on the other side of a partition; 0: whole */
+    struct random ill; /* what hostile nodes do */
+    uint64_t frames, lost, mutated, flooded;
 };
 
 /* A node sends a frame at this time. */

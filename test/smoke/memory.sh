@@ -6,7 +6,7 @@
 image=$CAPOS_BUILD/hello/hello.elf
 NET="-netdev user,id=net -device virtio-net-pci,netdev=net,romfile="
 
-for small in 3 4; do
+for small in 4 5; do
     # shellcheck disable=SC2086
     MEMORY=$small boot "$image" q35 "" $DEBUG_EXIT $NET
     expect_status "$FAILED" "$small MiB"

@@ -4,6 +4,7 @@
 # size, debug, install, clean, distclean, and what is promised but not built yet.
 # timeout: 300
 . "$CAPOS_TOP/test/host/lib.sh"
+unset MAKEFLAGS MFLAGS MAKELEVEL # a person has no make around his
 mkdir "$work/o"
 cd "$work/o"
 

@@ -11,13 +11,13 @@ include=$(clang -print-resource-dir)/include
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# One command for each source: the image's where there is one, else the simulator's.
+# One command for each source of ours: the image's where there is one, else the simulator's.
 for profile in $CAPOS_CHECKED; do
     for flavor in elf sim; do find "build/$profile/$flavor" -name '*.o.json' 2>/dev/null; done
-done | while read -r json; do cat "$json"; done | sed -n 's/^{"directory": "[^"]*", "file": "\([^"]*\)", "command": "\(.*\)"},$/\1\t\2/p' |
-    sed 's/\\\(["\\]\)/\1/g' | awk -F '\t' '!seen[$1]++ && $1 !~ /\.S$/ { print $2 }' |
+done | while read -r json; do cat "$json"; done | sed -n 's/^{"directory": "[^"]*", "file": "\([^"]*\)", "arguments": \["\(.*\)" *\]},$/\1\t\2/p' |
+    awk -F '\t' '!seen[$1]++ && $1 !~ /\.S$|^build\/deps\// { print $2 }' | sed -e "s/'/'\\\\''/g" -e "s/\", \"/' '/g" -e "s/^/'/" -e "s/\$/'/" -e 's/\\\(["\]\)/\1/g' |
     sed -e 's/^[^ ]*/clang -fsyntax-only -Werror -Wthread-safety -Wno-unused-command-line-argument -Wno-ignored-attributes/' \
-        -e 's/ -MMD -MP -c -o [^ ]*/ /' -e 's/ -ftrivial-auto-var-init=zero//' -e "s, -isystem [^ ]*gcc[^ ]*include, -isystem $include," >"$work/commands"
+        -e "s/ '-M[MDP]*'//g" -e "s/ '-c' '-o' '[^']*'//" -e "s/ '-ftrivial-auto-var-init=zero'//" -e "s,'-isystem' '[^ ]*gcc[^ ]*include',-isystem $include," >"$work/commands"
 [ -s "$work/commands" ] || { echo "nothing was built"; exit 1; }
 split -l 1 -a 5 "$work/commands" "$work/one."
 failed=0

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * hostile.c: TCP segments that lie (RFC 9293, 791).
+ */
+#include "hostile.h"
+#include <string.h>
+
+enum { IP = 14, IP_BYTES = 20, TCP = IP + IP_BYTES, TCP_BYTES = 20 };
+
+static unsigned get16(const char *at)
+{
+    return (unsigned)(uint8_t)at[0] << 8 | (uint8_t)at[1];
+}
+
+static void put16(char *at, unsigned value)
+{
+    at[0] = (char)(value >> 8);
+    at[1] = (char)value;
+}
+
+static uint32_t sum(uint32_t start, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        start += i % 2 == 0 ? (uint32_t)(uint8_t)bytes[i] << 8 : (uint8_t)bytes[i];
+    }
+    return start;
+}
+
+static unsigned folded(uint32_t value)
+{
+    while (value >> 16 != 0) {
+        value = (value & 0xffff) + (value >> 16);
+    }
+    return ~value & 0xffff;
+}
+
+static void sums_mend(char *frame)
+{
+    size_t tcp_bytes = get16(frame + IP + 2) - IP_BYTES;
+
+    put16(frame + IP + 10, 0);
+    put16(frame + IP + 10, folded(sum(0, frame + IP, IP_BYTES)));
+    put16(frame + TCP + 16, 0);
+    uint32_t pseudo = sum(6 + (uint32_t)tcp_bytes, frame + IP + 12, 8);
+    put16(frame + TCP + 16, folded(sum(pseudo, frame + TCP, tcp_bytes)));
+}
+
+/* IPv4 without options, TCP, and as long as it says. */
+static bool is_tcp(const char *frame, size_t size)
+{
+    return size >= TCP + TCP_BYTES && get16(frame + 12) == 0x0800 && frame[IP] == 0x45 && frame[IP + 9] == 6 &&
+           get16(frame + IP + 2) >= IP_BYTES + TCP_BYTES && get16(frame + IP + 2) + IP <= size;
+}
+
+bool hostile_mutate(struct random *random, char *frame, size_t size)
+{
+    if (!is_tcp(frame, size)) {
+        return false;
+    }
+    size_t from = TCP + (size_t)((uint8_t)frame[TCP + 12] >> 4) * 4;
+    size_t until = IP + get16(frame + IP + 2);
+    if (from >= until) {
+        return false;
+    }
+    for (uint64_t n = 1 + random_below(random, 4); n > 0; n--) {
+        char *at = frame + from + random_below(random, until - from);
+        *at = random_below(random, 3) == 0 ? (char)random_next(random) : (char)(*at ^ 1 << random_below(random, 8));
+    }
+    sums_mend(frame);
+    return true;
+}
+
+bool hostile_syn(struct random *random, char *frame, size_t *size)
+{
+    if (!is_tcp(frame, *size)) {
+        return false;
+    }
+    uint64_t drawn = random_next(random);
+    *size = TCP + TCP_BYTES;
+    put16(frame + IP + 2, IP_BYTES + TCP_BYTES);
+    put16(frame + TCP, (unsigned)(1024 + drawn % 60000));
+    memcpy(frame + TCP + 4, &drawn, 4);
+    memset(frame + TCP + 8, 0, 4);
+    put16(frame + TCP + 12, 5u << 12 | 2); /* no options; SYN */
+    sums_mend(frame);
+    return true;
+}
