@@ -37,7 +37,6 @@ static void connection_init(struct vat *vat, struct vat_connection *c)
     c->export = boot_alloc(o->exports * sizeof(struct vat_export), _Alignof(struct vat_export));
     for (uint32_t i = 0; i < o->exports; i++) {
         c->export[i].c = c;
-        c->export[i].next_free = i + 1;
         list_init(&c->export[i].watch);
         c->export[i].resolve.kind = VAT_OUT_RESOLVE;
         list_init(&c->export[i].resolve.node);
@@ -102,6 +101,16 @@ void vat_usage(const struct vat *vat, struct vat_usage *usage)
 
 /* ---- a connection's life ---- */
 
+/* In order again: the ids that a peer sees tell nothing of the one before. */
+static void exports_free_all(struct vat_connection *c)
+{
+    ASSERT(c->export_count == 0);
+    for (uint32_t i = 0; i < c->vat->options.exports; i++) {
+        c->export[i].next_free = i + 1;
+    }
+    c->export_free = 0;
+}
+
 static struct vat_connection *open_connection(struct vat *vat)
 {
     struct list *node = list_pop_front(&vat->free);
@@ -122,6 +131,7 @@ static struct vat_connection *open_connection(struct vat *vat)
     c->control_written = 0;
     c->control_lent = 0;
     c->control_returned = 0;
+    exports_free_all(c);
     c->question_hint = 0;
     c->reap_next = 0;
     c->replies = 0;
