@@ -336,16 +336,20 @@ static void explore_log(const char *left)
 {
     struct journal journal = {0};
     struct place place = {0};
+    struct view base;
 
+    view_of(&base, &self.blank);
     self.random = random_stream(self.wanted.first_seed, 'expl', 0);
     log_read(&journal, self.wanted.log, self.wanted.lines, view_bytes(&self.blank) / SECTOR);
     compare(&journal, left);
     for (size_t cut = 1; cut <= journal.count; cut++) {
         self.states_end = self.wanted.states * cut / journal.count;
         place.cut = cut;
-        cut_here(&place, &self.blank, &journal, cut, &journal, cut);
+        crash_base(&base, &journal, cut);
+        cut_here(&place, &base, &journal, cut, &journal, cut);
     }
     self.sequence_count = 1;
+    view_free(&base);
     journal_free(&journal);
 }
 

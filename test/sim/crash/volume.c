@@ -50,13 +50,25 @@ static uint32_t flushed_before(const struct journal *journal, size_t cut)
     return flushed;
 }
 
+void crash_base(struct view *base, struct journal *journal, size_t cut)
+{
+    uint32_t flushed = flushed_before(journal, cut);
+
+    for (; journal->done < cut && journal->step[journal->done].batch < flushed; journal->done++) {
+        const struct step *step = &journal->step[journal->done];
+        if (step->kind == STEP_WRITE) {
+            crash_apply(base, step, step->size);
+        }
+    }
+}
+
 void crash_at(struct crash *crash, const struct view *base, const struct journal *journal, size_t cut)
 {
     uint32_t flushed = cut > 0 ? flushed_before(journal, cut) : 0;
 
     view_of(&crash->safe, base);
     crash->open_count = 0;
-    for (size_t i = 0; i < cut; i++) {
+    for (size_t i = journal->done; i < cut; i++) {
         const struct step *step = &journal->step[i];
         if (step->kind != STEP_WRITE) {
             continue;

@@ -27,6 +27,7 @@ struct step {
 struct journal {
     struct step *step;
     size_t count, size;
+    size_t done; /* so many steps are on the base already: crash_base() */
 };
 
 void journal_add(struct journal *journal, struct step step, const void *bytes);
@@ -38,6 +39,8 @@ struct crash {
     const struct step *open[OPEN_MAX];
     unsigned open_count; /* of the last OPEN_MAX; older ones count as there */
 };
+/* Puts on the base what is safe at this cut and so at all later ones, so that a long journal is not done again for each. */
+void crash_base(struct view *base, struct journal *journal, size_t cut);
 void crash_at(struct crash *crash, const struct view *base, const struct journal *journal, size_t cut);
 void crash_free(struct crash *crash);
 /* Applies the first `size` bytes of a write. */
