@@ -385,6 +385,11 @@ static void console_print(struct boot *boot)
     }
 }
 
+static const char *fate_of(const struct boot *boot, const struct vhost *vhost)
+{
+    return !vhost->lie->told ? " (not told)" : found_out(boot, 0, vhost->kind->name) ? " (found out)" : "";
+}
+
 bool boot_try(const struct boot_wanted *wanted, unsigned *told)
 {
     static const char *const machines[] = {"q35", "q35", "pc", "microvm"};
@@ -411,8 +416,8 @@ bool boot_try(const struct boot_wanted *wanted, unsigned *told)
     *told += boot->disk_lie.told + boot->card_lie.told;
     bool kept = boot->why[0] == '\0';
     printf("seed %lu: %s, blk %s%s, net %s%s: %s\n", (unsigned long)wanted->seed, machine, boot->disk_lie.kind->name,
-           boot->disk_lie.told ? "" : " (not told)", boot->card_lie.kind->name,
-           boot->card_lie.told ? "" : " (not told)", kept ? "taken well" : boot->why);
+           fate_of(boot, &boot->disk), boot->card_lie.kind->name, fate_of(boot, &boot->card),
+           kept ? "taken well" : boot->why);
     if (!kept) {
         console_print(boot);
     }
