@@ -20,7 +20,7 @@ static const char usage[] =
     "  --transport T    what devices are attached by where the fleet does not say it: mmio, pci, pci:2, pci:1, pci:0\n"
     "                   (messages of a PCI function); default: each node's is drawn from the seed\n"
     "  --skip BITS      planned troubles that do not come, as --shrink says them\n"
-    "  --timeline FILE  writes what happened, a line each (-: standard output)\n"
+    "  --timeline FILE  writes what happened, a line each (-: standard output); a name ending in .svg: draws it\n"
     "  --swarm N        N seeds from --seed on, in several processes; stops at the first that breaks a promise\n"
     "  --go-on          the swarm counts how many seeds break a promise instead\n"
     "  --jobs N         processes of the swarm (default: one for each CPU)\n"
@@ -145,8 +145,7 @@ static bool run_one(struct command *command)
     double start = seconds();
 
     if (command->timeline != NULL) {
-        record.text = strcmp(command->timeline, "-") == 0 ? stdout : fopen(command->timeline, "w");
-        if (record.text == NULL) {
+        if (!record_begin(&record, command->timeline)) {
             sim_fail("cannot write %s", command->timeline);
         }
         command->wanted.record = &record;

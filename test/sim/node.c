@@ -224,6 +224,7 @@ static bool take(struct node *node, const struct sim_message *message, const cha
     case SIM_DISK:
         run_hash(run, message->b);
         run_hash_bytes(run, body, message->size);
+        record_disk(run, node, time_ns, message);
         disk_asked(node, time_ns, message, body);
         return false;
     case SIM_TEXT:

@@ -19,6 +19,7 @@ struct result simulate(const struct wanted *wanted)
     run->record = wanted->record;
     fleet_read(run, wanted->build, wanted->fleet, wanted->transport);
     result.kept = run_all(run);
+    record_end(run);
     result.hash = run->hash;
     result.events = run->event_count;
     result.simulated_ns = run->now_ns;

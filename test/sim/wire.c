@@ -18,8 +18,11 @@ static void arrive(struct node *to, uint64_t time_ns, const char *frame, size_t 
     node_tell(to, event);
 }
 
-void wire_deliver(struct run *run, struct node *to, uint64_t time_ns, const char *frame, size_t size)
+/* From a node, or from the switch itself (NULL). */
+static void deliver(struct run *run, const struct node *from, struct node *to, uint64_t time_ns, const char *frame,
+                    size_t size)
 {
+    struct flight flight = {.from = from, .to = to, .time_ns = time_ns, .travel_ns = LOOKAHEAD_NS, .lost = true};
     struct wire *wire = &run->wire;
     struct wire_fate fate = wire_fate(&wire->random, &wire->faults, frame, size, LOOKAHEAD_NS);
 
@@ -27,11 +30,17 @@ void wire_deliver(struct run *run, struct node *to, uint64_t time_ns, const char
     wire->lost += fate.count == 0;
     run->faults.fired[FAULT_LOSS] += fate.count == 0;
     run->faults.fired[FAULT_DUPLICATE] += fate.count > 1;
+    if (fate.count == 0) {
+        record_flight(run, &flight, frame, size);
+    }
     for (unsigned i = 0; i < fate.count; i++) {
         const struct wire_copy *copy = &fate.copy[i];
         run->faults.fired[FAULT_CORRUPT] += copy->turned_bit >= 0;
         run->faults.fired[FAULT_DELAY] += copy->late;
         wire->lost += copy->lost;
+        flight.travel_ns = copy->travel_ns;
+        flight.lost = copy->lost;
+        record_flight(run, &flight, frame, size);
         if (!copy->lost) {
             arrive(to, time_ns, frame, size, copy);
         }
@@ -42,7 +51,7 @@ static bool reaches(const struct run *run, const struct node *from, const struct
 {
     bool split = wire_splits(run->wire.split, from->number, to->number);
 
-    return from != to && from->link_up && to->link_up && to->on && !split;
+    return from->link_up && to->link_up && to->on && !split;
 }
 
 /* Node N is 10.9.0.(10 + N). */
@@ -52,7 +61,7 @@ static void answer_dhcp(struct run *run, struct node *from, uint64_t time_ns, co
     size_t reply_size = dhcp_answer(frame, size, DHCP_FIRST + from->number, reply);
 
     if (reply_size > 0) {
-        wire_deliver(run, from, time_ns, reply, reply_size);
+        deliver(run, NULL, from, time_ns, reply, reply_size);
     }
 }
 
@@ -66,8 +75,14 @@ static void forward(struct run *run, struct node *from, uint64_t time_ns, const 
     }
     for (unsigned i = 0; i < run->node_count; i++) {
         struct node *to = &run->node[i];
-        if (reaches(run, from, to) && (to_all || memcmp(frame, to->mac, 6) == 0)) {
-            wire_deliver(run, to, time_ns, frame, size);
+        if (from == to || !(to_all || memcmp(frame, to->mac, 6) == 0)) {
+            continue;
+        }
+        if (reaches(run, from, to)) {
+            deliver(run, from, to, time_ns, frame, size);
+        } else {
+            struct flight flight = {.from = from, .to = to, .time_ns = time_ns, .lost = true};
+            record_flight(run, &flight, frame, size);
         }
     }
 }

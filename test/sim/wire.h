@@ -19,5 +19,3 @@ struct wire {
 
 /* A node sends a frame at this time. */
 void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size);
-/* A frame of the switch itself, for one node. */
-void wire_deliver(struct run *run, struct node *to, uint64_t time_ns, const char *frame, size_t size);
