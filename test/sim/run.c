@@ -49,16 +49,25 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
     queue_add(&run->world, event);
 }
 
-/* Every node with a disk starts anew: what is seen from here on is what lasted. */
+/* Nodes with disks start anew: what is seen from here on is what lasted. Always when a disk failed, else in every other run: what
+ * a node did not give back is seen only where it goes on. */
+static bool disks_anew(const struct run *run)
+{
+    struct random random = random_stream(run->seed, 'anew', 0);
+
+    return faults_fired(run, FAULTS_DISHONEST | 1u << FAULT_IO_ERROR) || random_below(&random, 2) == 0;
+}
+
 static void calm(struct run *run)
 {
     if (run->calm) {
         return;
     }
     run->calm = true;
+    bool anew = disks_anew(run);
     faults_end(run);
     for (unsigned i = 0; i < run->node_count; i++) {
-        if (run->node[i].disk != NULL) {
+        if (run->node[i].disk != NULL && anew) {
             node_cut(&run->node[i]);
         }
         if (!run->node[i].on) {

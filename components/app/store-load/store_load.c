@@ -162,6 +162,7 @@ void load_session_lost(struct session *s)
     struct object **held[] = {&s->node, &s->store, &s->names, &s->object};
 
     message_release_caps(&s->ask.results);
+    message_release_caps(&s->ahead.results);
     for (unsigned i = 0; i < sizeof held / sizeof held[0]; i++) {
         object_put(*held[i]);
         *held[i] = NULL;
@@ -175,10 +176,11 @@ void load_session_lost(struct session *s)
 
 static void ask_node(struct session *s, const char *name, void (*then)(struct session *s)) REQUIRES(LOOP)
 {
-    struct node_get_params_builder p = node_get_begin(&s->ask.call, s->node, load_ask_params(s), &load_ask_source);
+    struct node_get_params_builder p =
+        node_get_begin(&s->ask.call, s->node, load_ask_params(&s->ask), &load_ask_source);
 
     node_get_params_set_name(p, capnp_text(name));
-    load_ask_send(s, s->node, then);
+    load_ask_send(&s->ask, s->node, then);
 }
 
 /* NULL: there was no answer, and the connection is given up. */
@@ -307,6 +309,7 @@ status_t store_load_start(void)
             log_err("no random numbers: %s", status_name(status));
             return status;
         }
+        s->ask.session = s->ahead.session = s;
         s->number = i;
         s->ops = STORE_LOAD_OPS;
         timer_init(&s->timer, fire);

@@ -31,6 +31,7 @@ struct session;
 
 /* A call and what is done when it has ended. */
 struct ask {
+    struct session *session;
     struct call call;
     struct message params, results;
     struct message_segment params_segment, results_segment;
@@ -46,7 +47,10 @@ struct session {
     struct vat_connection *connection; /* NULL: none, or the store is this image's own */
     struct object *node, *store, *names;
     struct object *object; /* the upload or source of the operation */
-    struct ask ask;
+    struct ask ask, ahead; /* the second: what goes out before the first has come back */
+    unsigned under_way;    /* of the two */
+    bool one_failed;
+    enum exception one_why;
     enum exception why; /* the last call failed so */
     bool failed;
     struct timer timer; /* the next operation, or the end of this one's patience */
@@ -60,10 +64,10 @@ struct session {
 
 /* store_load_ask.c */
 /* The ask's params, to be filled by the generated NAME_begin(). */
-struct payload load_ask_params(struct session *s);
+struct payload load_ask_params(struct ask *a);
 extern const struct call_source load_ask_source;
 /* Sends it; `then` runs once it has ended, with s->failed and s->why. Params' and results' capabilities live until then. */
-void load_ask_send(struct session *s, struct object *target, void (*then)(struct session *s)) REQUIRES(LOOP);
+void load_ask_send(struct ask *a, struct object *target, void (*then)(struct session *s)) REQUIRES(LOOP);
 
 /* store_load_blob.c: blob number `blob`, 0 to BLOBS - 1 */
 uint32_t load_blob_size(int blob);

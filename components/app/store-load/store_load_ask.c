@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * store_load_ask.c: one call at a time.
+ * store_load_ask.c: calls, each with its own memory; an ask has one at a time.
  */
 #include "core/list.h"
 #include "store_load.h"
@@ -23,17 +23,16 @@ static struct payload results(struct call *call, uint32_t words)
 /* The ask may be used again by what comes then, so its capabilities go only if it was not. */
 static void ended(struct ask *a) REQUIRES(LOOP)
 {
-    struct session *s = CONTAINER_OF(a, struct session, ask);
     void (*then)(struct session *) = a->then;
 
     a->then = NULL;
     message_release_caps(&a->params);
-    then(s);
+    then(a->session);
 }
 
 static void returned(struct call *call)
 {
-    struct session *s = CONTAINER_OF(ask_of(call), struct session, ask);
+    struct session *s = ask_of(call)->session;
 
     room_assert_loop();
     s->failed = false;
@@ -42,7 +41,7 @@ static void returned(struct call *call)
 
 static void failed(struct call *call, enum exception type, const char *reason)
 {
-    struct session *s = CONTAINER_OF(ask_of(call), struct session, ask);
+    struct session *s = ask_of(call)->session;
 
     (void)reason;
     room_assert_loop();
@@ -53,10 +52,8 @@ static void failed(struct call *call, enum exception type, const char *reason)
 
 const struct call_source load_ask_source = {.results = results, .returned = returned, .failed = failed};
 
-struct payload load_ask_params(struct session *s)
+struct payload load_ask_params(struct ask *a)
 {
-    struct ask *a = &s->ask;
-
     ASSERT(a->then == NULL);
     message_release_caps(&a->results);
     capnp_message_build(&a->params, &a->params_segment, a->params_words, ASK_WORDS, a->params_caps, ASK_CAPS);
@@ -65,8 +62,8 @@ struct payload load_ask_params(struct session *s)
     return capnp_root(&a->params);
 }
 
-void load_ask_send(struct session *s, struct object *target, void (*then)(struct session *s))
+void load_ask_send(struct ask *a, struct object *target, void (*then)(struct session *s))
 {
-    s->ask.then = then;
-    object_call(target, &s->ask.call);
+    a->then = then;
+    object_call(target, &a->call);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, removes a name,
- * gives an upload up half-way.
+ * gives an upload up half-way, writes to an upload that it does not have yet, asks and does not want to know.
  */
 #include <string.h>
 #include "lib/store/store.capnp.h"
@@ -69,11 +69,11 @@ static void finished(struct session *s) REQUIRES(LOOP)
         load_session_fail(s, "finish gives another digest than the blob's");
     }
     struct namespace_bind_params_builder p =
-        namespace_bind_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+        namespace_bind_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
     namespace_bind_params_set_name(p, key_text(s));
     namespace_bind_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
     drop(s);
-    load_ask_send(s, s->names, bound);
+    load_ask_send(&s->ask, s->names, bound);
 }
 
 static void write_next(struct session *s) REQUIRES(LOOP)
@@ -84,18 +84,18 @@ static void write_next(struct session *s) REQUIRES(LOOP)
         return;
     }
     if (s->at == size) {
-        (void)upload_finish_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
-        load_ask_send(s, s->object, finished);
+        (void)upload_finish_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
+        load_ask_send(&s->ask, s->object, finished);
         return;
     }
     uint32_t n = size - (uint32_t)s->at < CHUNK ? size - (uint32_t)s->at : CHUNK;
     struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
     struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, n);
     ASSERT(bytes.size == n);
     load_blob_fill(s->blob, s->at, bytes.bytes, n);
     s->at += n;
-    load_ask_send(s, s->object, write_next);
+    load_ask_send(&s->ask, s->object, write_next);
 }
 
 /* Half of it is enough: the rest never comes. */
@@ -119,6 +119,7 @@ static bool upload_given(struct session *s) REQUIRES(LOOP)
         load_session_fail(s, "put gives no upload");
         return false;
     }
+    drop(s); /* a promise of it */
     s->object = object_get(upload);
     return true;
 }
@@ -136,10 +137,49 @@ static void put_begun_in_vain(struct session *s) REQUIRES(LOOP)
         return;
     }
     struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
     struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, load_blob_size(s->blob) < 64 ? 0 : 64);
     load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
-    load_ask_send(s, s->object, abandon);
+    load_ask_send(&s->ask, s->object, abandon);
+}
+
+/* The put, and a write to the upload that it will give, went out together. */
+static void ahead_ended(struct session *s) REQUIRES(LOOP)
+{
+    if (s->failed && !s->one_failed) {
+        s->one_failed = true;
+        s->one_why = s->why;
+    }
+    if (--s->under_way > 0) {
+        return;
+    }
+    s->failed = s->one_failed;
+    s->why = s->one_why;
+    if (upload_given(s)) {
+        write_next(s);
+    }
+}
+
+/* Promise pipelining: only to another image's store. */
+static void write_ahead(struct session *s) REQUIRES(LOOP)
+{
+    static const uint16_t upload = 0; /* the pointer in put's results */
+    uint32_t size = load_blob_size(s->blob) < CHUNK ? load_blob_size(s->blob) : CHUNK;
+
+    if (s->connection == NULL || !s->ask.call.out) {
+        return;
+    }
+    s->object = vat_pipeline(&s->ask.call, &upload, 1);
+    if (s->object == NULL) {
+        return;
+    }
+    s->under_way++;
+    s->at = size;
+    struct byte_sink_write_params_builder p =
+        byte_sink_write_begin(&s->ahead.call, s->object, load_ask_params(&s->ahead), &load_ask_source);
+    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, size);
+    load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
+    load_ask_send(&s->ahead, s->object, ahead_ended);
 }
 
 static void put(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
@@ -147,9 +187,10 @@ static void put(struct session *s, void (*then)(struct session *s)) REQUIRES(LOO
     s->blob = (int)(load_session_random(s) % STORE_LOAD_BLOBS);
     s->at = 0;
     load_session_say(s, "? bind %d %d", s->key, s->blob);
-    struct store_put_params_builder p = store_put_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
+    struct store_put_params_builder p =
+        store_put_begin(&s->ask.call, s->store, load_ask_params(&s->ask), &load_ask_source);
     store_put_params_set_size(p, load_blob_size(s->blob));
-    load_ask_send(s, s->store, then);
+    load_ask_send(&s->ask, s->store, then);
 }
 
 /* --- look up and read ------------------------------------------------------------------------------------------------ */
@@ -189,11 +230,11 @@ static void read_next(struct session *s);
 static void read_more(struct session *s) REQUIRES(LOOP)
 {
     struct byte_source_read_params_builder p =
-        byte_source_read_begin(&s->ask.call, s->object, load_ask_params(s), &load_ask_source);
+        byte_source_read_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
 
     byte_source_read_params_set_offset(p, s->at);
     byte_source_read_params_set_limit(p, CHUNK);
-    load_ask_send(s, s->object, read_next);
+    load_ask_send(&s->ask, s->object, read_next);
 }
 
 static void read_next(struct session *s) REQUIRES(LOOP)
@@ -242,10 +283,11 @@ static void blob_given(struct session *s) REQUIRES(LOOP)
 
 static void blob_get(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
 {
-    struct store_get_params_builder p = store_get_begin(&s->ask.call, s->store, load_ask_params(s), &load_ask_source);
+    struct store_get_params_builder p =
+        store_get_begin(&s->ask.call, s->store, load_ask_params(&s->ask), &load_ask_source);
 
     store_get_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
-    load_ask_send(s, s->store, then);
+    load_ask_send(&s->ask, s->store, then);
 }
 
 void load_op_read(struct session *s)
@@ -277,9 +319,31 @@ void load_op_look(struct session *s)
 {
     load_session_say(s, "? lookup %d", s->key);
     struct namespace_lookup_params_builder p =
-        namespace_lookup_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+        namespace_lookup_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
     namespace_lookup_params_set_name(p, key_text(s));
-    load_ask_send(s, s->names, looked_up);
+    load_ask_send(&s->ask, s->names, looked_up);
+}
+
+/* Asks, and takes the question back at once: it never happened, or nobody hears of it. */
+static void not_wanted(struct session *s) REQUIRES(LOOP)
+{
+    if (s->failed && s->why == EXCEPTION_DISCONNECTED) {
+        load_session_say(s, "!");
+        load_session_lost(s);
+        return;
+    }
+    load_session_say(s, "!");
+    load_op_ended(s);
+}
+
+static void look_in_vain(struct session *s) REQUIRES(LOOP)
+{
+    load_session_say(s, "? lookup %d", s->key);
+    struct namespace_lookup_params_builder p =
+        namespace_lookup_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
+    namespace_lookup_params_set_name(p, key_text(s));
+    load_ask_send(&s->ask, s->names, not_wanted);
+    call_cancel(&s->ask.call);
 }
 
 /* --- remove ---------------------------------------------------------------------------------------------------------- */
@@ -298,16 +362,18 @@ static void remove_name(struct session *s) REQUIRES(LOOP)
 {
     load_session_say(s, "? remove %d", s->key);
     struct namespace_remove_params_builder p =
-        namespace_remove_begin(&s->ask.call, s->names, load_ask_params(s), &load_ask_source);
+        namespace_remove_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
     namespace_remove_params_set_name(p, key_text(s));
-    load_ask_send(s, s->names, removed);
+    load_ask_send(&s->ask, s->names, removed);
 }
 
 void load_op_begin(struct session *s)
 {
     s->failed = false;
     s->key = (int)(load_session_random(s) % STORE_LOAD_KEYS);
-    switch (load_session_random(s) % 8) {
+    s->under_way = 1;
+    s->one_failed = false;
+    switch (load_session_random(s) % 10) {
     case 0:
     case 1:
     case 2:
@@ -318,6 +384,13 @@ void load_op_begin(struct session *s)
         return;
     case 4:
         remove_name(s);
+        return;
+    case 5:
+        put(s, ahead_ended);
+        write_ahead(s);
+        return;
+    case 6:
+        look_in_vain(s);
         return;
     default:
         load_op_look(s);

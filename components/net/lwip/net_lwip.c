@@ -152,6 +152,7 @@ static void begin(struct work *unused)
     if (net_lwip_self.device->link_up) {
         netif_set_link_up(netif);
     }
+    timer_set(&net_lwip_self.address_late, clock_ns() + 10 * NS_PER_S);
     if (NET_LWIP_DHCP) {
         dhcp_set_struct(netif, &net_lwip_self.dhcp);
         status_t begun = dhcp_start(netif) == ERR_OK ? ST_OK : ST_NOMEM;
@@ -159,7 +160,6 @@ static void begin(struct work *unused)
     } else {
         use_static_address(netif);
     }
-    timer_set(&net_lwip_self.address_late, clock_ns() + 10 * NS_PER_S);
     net_lwip_post();
 }
 
