@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # build.sh: what a person expects of a build: every supported profile can be configured; a second make does nothing; a change
-# of one option changes its config.h alone; what is not declared any more disappears from inc/. In a folder of its own.
+# of one option changes its config.h alone; what is not declared any more disappears from inc/; make takes all CPUs unless told.
 # timeout: 120
 set -eu
 : "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}"
@@ -51,4 +51,24 @@ cp -r "$CAPOS_BUILD/deps/lwip" lwip
 echo '#error this is the copy' >>lwip/src/core/def.c
 if CAPOS_DEPS_MIRROR=file:/nowhere make build/hello/elf/net-lwip/lib-src-core-def.o >said 2>&1; then fail "the copy was not compiled"; fi
 grep -q 'lwip/src/core/def.c.*#error this is the copy' said || { cat said; fail "the copy was not compiled"; }
+
+# As many jobs as CPUs, unless a person says how many; what is said on stderr comes whole.
+mkdir path
+printf '#!/bin/sh\necho 3\n' >path/nproc
+chmod +x path/nproc
+jobs() { # WANTED MAKEFLAGS ARGUMENTS...
+    wanted=$1 flags=$2
+    shift 2
+    env -u MAKELEVEL "MAKEFLAGS=$flags" "PATH=$work/path:$PATH" make -pn "$@" help >said 2>/dev/null
+    grep -q "^MAKEFLAGS = [a-z]* $wanted\( \|\$\)" said || fail "make ${flags:+with MAKEFLAGS=$flags }$*: not $wanted: $(grep '^MAKEFLAGS' said)"
+}
+jobs -j3 ""
+jobs -j1 "" -j1
+jobs -j5 -j5
+jobs -j2 -j5 -j2
+for i in 1 2 3 4; do
+    "$CAPOS_TOP/build-scripts/step" CXX "build/$i" sh -c 'for i in 1 2 3; do echo "'$i' says" >&2; sleep 0.05; done; false' 2>>whole >/dev/null &
+done
+wait
+[ "$(grep -c . whole)" = 24 ] && [ "$(grep '^. says' whole | uniq | wc -l)" = 4 ] || fail "steps side by side talk into each other: $(cat whole)"
 echo passed
