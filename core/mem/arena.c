@@ -10,6 +10,7 @@
  *  (5) What lies between a used block's requested end and the next head may be poisoned; heads and links never are.
  */
 #include "core/assert.h"
+#include "core/point.h"
 #include "core/poison.h"
 #include "mem_private.h"
 
@@ -178,6 +179,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     }
     ASSERT(!block_is_used(b) && block_size(b) >= rounded);
     bin_remove(arena, b);
+    POINT();
     block_split(arena, b, rounded);
     arena->used_bytes += HEAD + block_size(b);
     if (arena->used_bytes > arena->used_bytes_max) {
@@ -207,6 +209,7 @@ void arena_free(struct arena *arena, void *p)
     b->size &= ~(size_t)USED;
     ASSERT(arena->used_bytes >= HEAD + b->size);
     arena->used_bytes -= HEAD + b->size;
+    POINT();
     struct block *next = block_next(b);
     if (!block_is_used(next)) {
         bin_remove(arena, next);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 #include "core/assert.h"
+#include "core/point.h"
 #include "core/poison.h"
 #include "mem_private.h"
 
@@ -58,6 +59,7 @@ void *pool_get(struct pool *pool)
         return NULL;
     }
     ASSERT(item->mark == mark_of(item)); /* (2) */
+    POINT();
     pool->free = item->next;
     pool->in_use++;
     if (pool->in_use > pool->in_use_max) {
@@ -75,6 +77,7 @@ void pool_put(struct pool *pool, void *item)
     ASSERT(((struct free_item *)item)->mark != mark_of(item)); /* (2) */
     ASSERT(pool->in_use > 0);
     pool->in_use--;
+    POINT();
     item_make_free(pool, item);
 }
 

@@ -54,6 +54,11 @@ void sim_irq_set_on(void)
     machine.irq_on = true;
 }
 
+void lockstep_thread(bool thread)
+{
+    (void)thread;
+}
+
 _Noreturn void sim_die(const char *format, ...)
 {
     (void)format;

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
+#include "core/point.h"
 #include "lockstep.h"
 #include "sim_private.h"
 
@@ -64,6 +65,7 @@ static void history_add(const char *text, size_t size)
 
 void plat_console_write(const char *text, size_t size)
 {
+    POINT();
     if (lockstep_on()) {
         lockstep_text(text, size);
     } else if (!self.socket) {

@@ -3,7 +3,10 @@
  *
  *  (1) word[0] is the stack pointer of a context that is switched away; word[1] and [2] its stack's lowest address and
  *      size, word[3] the sanitizer's own. For the process's first stack, (1) and (2) are learned at the first switch.
+ *      word[4] and [5] are a new context's function and argument: 0 of the first stack, which is the loop's.
  */
+#include "core/point.h"
+#include "lockstep.h"
 #include "sim_private.h"
 #include "sim_sanitizer.h"
 
@@ -58,8 +61,15 @@ void plat_context_init(struct plat_context *context, void *stack, size_t size, v
     context->word[ARGUMENT] = (uintptr_t)argument;
 }
 
+bool sim_context_is_thread(void)
+{
+    return entered != NULL && entered->word[ENTRY] != 0;
+}
+
 void plat_context_switch(struct plat_context *from, struct plat_context *to)
 {
+    POINT();
+    lockstep_thread(to->word[ENTRY] != 0);
     left = from;
     entered = to;
     fiber_leave(&from->word[FAKE], to->word[BOTTOM], to->word[SIZE]);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include "core/point.h"
 #include "lockstep.h"
 #include "sim_private.h"
 
@@ -208,10 +209,12 @@ void plat_irq_enable(void)
     sim_cost(COST_IRQ_NS);
     sim_poll(0);
     deliver();
+    POINT();
 }
 
 void plat_irq_disable(void)
 {
+    POINT();
     self.on = false;
 }
 
@@ -240,6 +243,14 @@ void plat_wait(void)
     sim_poll(something_pending() ? 0 : self.timer_ns);
     deliver();
     self.on = false;
+}
+
+void sim_timer_early(uint64_t deadline_ns)
+{
+    sim_poll(deadline_ns < self.timer_ns ? deadline_ns : self.timer_ns);
+    uint64_t now = sim_clock_ns();
+    self.timer_ns = self.timer_ns < now ? self.timer_ns : now;
+    deliver();
 }
 
 void sim_chance(void)

@@ -12,8 +12,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "preempt.h"
 #include "sim_private.h"
 #include "sim_link.h"
+#include "splitmix.h"
 
 #define CPU_SECONDS_MAX 30 /* of a whole run; a second is much */
 
@@ -27,6 +29,7 @@ static struct {
     bool entropy;
     bool started;
     bool stopped;         /* the batch that is being read has ended */
+    bool thread;          /* a THREAD has the CPU */
     uint64_t polled_ns;   /* when the image last looked up */
     uint64_t turn_max_ns; /* the longest that it did not, since it last said so */
     struct sim_port *port[SIM_DEVICES_MAX];
@@ -60,20 +63,10 @@ bool lockstep_entropy(void)
     return self.entropy;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t random_next(void)
-{
-    uint64_t z = self.random += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 void lockstep_random(void *bytes, size_t size)
 {
     for (size_t at = 0; at < size; at += 8) {
-        uint64_t word = random_next();
+        uint64_t word = splitmix_next(&self.random);
         memcpy((char *)bytes + at, &word, size - at < 8 ? size - at : 8);
     }
 }
@@ -162,6 +155,9 @@ static void message_take(const struct sim_message *message, const char *body, in
     case SIM_WALL:
         self.wall_ns = message->a - self.now_ns;
         return;
+    case SIM_PREEMPT:
+        preempt_begin(message->a, message->b);
+        return;
     default:
         if (message->port >= self.port_count) {
             sim_die("lock-step: kind %u for port %u", message->kind, message->port);
@@ -187,22 +183,30 @@ static void batch_receive(void)
 /* The first of all is the boot, which is no turn. */
 static void turn_ends(void)
 {
-    uint64_t turn_ns = self.polled_ns != 0 ? self.now_ns - self.polled_ns : 0;
+    uint64_t turn_ns = self.polled_ns != 0 && !self.thread ? self.now_ns - self.polled_ns : 0;
 
     self.turn_max_ns = turn_ns > self.turn_max_ns ? turn_ns : self.turn_max_ns;
     self.polled_ns = self.now_ns;
 }
 
+void lockstep_thread(bool thread)
+{
+    turn_ends();
+    self.thread = thread;
+}
+
 void lockstep_poll(uint64_t deadline_ns)
 {
     turn_ends();
-    if (deadline_ns > self.now_ns) {
-        say((struct sim_message){.kind = SIM_IDLE, .a = deadline_ns, .b = self.turn_max_ns}, NULL);
-    } else if (self.now_ns >= self.horizon_ns) {
-        say((struct sim_message){.kind = SIM_BUSY, .b = self.turn_max_ns}, NULL);
-    } else {
+    if (deadline_ns <= self.now_ns && self.now_ns < self.horizon_ns) {
         return;
     }
+    struct sim_message message = {.kind = SIM_BUSY, .flags = preempt_count(), .b = self.turn_max_ns};
+    if (deadline_ns > self.now_ns) {
+        message.kind = SIM_IDLE;
+        message.a = deadline_ns;
+    }
+    say(message, NULL);
     self.turn_max_ns = 0;
     batch_send();
     batch_receive();

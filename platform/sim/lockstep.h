@@ -15,6 +15,8 @@ uint64_t lockstep_clock_ns(void);
 uint64_t lockstep_wall_ns(void);
 bool lockstep_entropy(void);
 void lockstep_random(void *bytes, size_t size);
+/* The CPU is given to a THREAD, or back to the loop: what a thread takes is no turn's. */
+void lockstep_thread(bool thread);
 /* As sim_poll. */
 void lockstep_poll(uint64_t deadline_ns);
 void lockstep_text(const char *text, size_t size);

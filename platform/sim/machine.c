@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "core/assert.h"
 #include "core/diag.h"
+#include "core/point.h"
 #include "lockstep.h"
 #include "sim_private.h"
 #include "sim_protocol.h"
@@ -174,6 +175,7 @@ static uint32_t mmio_read(uintptr_t address, unsigned size)
     struct sim_window *window = window_of(address, size);
 
     ASSERT(window != NULL);
+    POINT();
     sim_cost(COST_MMIO_NS);
     return window->off ? UINT32_MAX : window->read(window->device, address - window->address, size);
 }
@@ -183,6 +185,7 @@ static void mmio_write(uintptr_t address, unsigned size, uint32_t value)
     struct sim_window *window = window_of(address, size);
 
     ASSERT(window != NULL);
+    POINT();
     sim_cost(COST_MMIO_NS);
     if (!window->off) {
         window->write(window->device, address - window->address, size, value);
@@ -244,6 +247,7 @@ uint64_t sim_clock_ns(void)
 
 uint64_t plat_clock_ns(void)
 {
+    POINT();
     sim_cost(COST_CLOCK_NS);
     sim_chance();
     return sim_clock_ns();
@@ -251,6 +255,7 @@ uint64_t plat_clock_ns(void)
 
 uint64_t plat_wall_ns(void)
 {
+    POINT();
     return lockstep_on() ? lockstep_wall_ns() : host_ns(CLOCK_REALTIME);
 }
 
@@ -271,6 +276,7 @@ unsigned plat_cpu_index(void)
 
 void *plat_cpu_local(void)
 {
+    POINT();
     return self.cpu_local;
 }
 
@@ -306,6 +312,7 @@ void sim_random(void *bytes, size_t size)
 
 status_t plat_entropy(void *bytes, size_t size)
 {
+    POINT();
     if (lockstep_on() ? !lockstep_entropy() : !sim_options.entropy) {
         return ST_UNSUPPORTED;
     }

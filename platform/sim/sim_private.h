@@ -38,6 +38,11 @@ void sim_poll(uint64_t deadline_ns);
 void sim_chance(void);
 /* The image begins a new context: interrupts are on there. */
 void sim_irq_set_on(void);
+/* The context that runs is one that plat_context_init made: a THREAD's, not the loop's. */
+bool sim_context_is_thread(void);
+/* The running code computes until `deadline_ns`, unless something comes; then the timer fires, on time or early. Interrupts
+ * are on. */
+void sim_timer_early(uint64_t deadline_ns);
 /* For the `irq` command. */
 void sim_pci_show(void);
 /* Asks for an orderly end: the next poll leaves with exit code 0. Async-signal-safe. */

@@ -30,6 +30,7 @@ enum sim_kind {
     SIM_FORK,
     SIM_INPUT, /* console: body */
     SIM_WALL,  /* a: the wall clock from here on */
+    SIM_PREEMPT, /* from here on THREADs are stopped at points. a: the stream that says at which; b: chances in a million */
     /* both ways, for a port */
     SIM_FRAME, /* body: an Ethernet frame */
     SIM_DISK, /* to the coordinator: flags: enum sim_disk; a: tag; b: first sector; body: what is written, or one word: how
@@ -39,8 +40,9 @@ enum sim_kind {
     SIM_FAULT, /* to the image. flags: the model's own number of what goes wrong; a, b: its arguments */
     /* to the coordinator */
     SIM_TEXT, /* console: body */
-    SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never; b: the longest turn since it last said so, ns */
-    SIM_BUSY, /* time: now; would go on; b likewise */
+    SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never; b: the longest turn since it last said so, ns; flags:
+                 how many times a THREAD was stopped at a point since */
+    SIM_BUSY, /* time: now; would go on; b and flags likewise */
     SIM_EXIT, /* a: enum plat_exit */
     SIM_REBOOT,
     SIM_BROKEN, /* body: what the machine found wrong with its image or itself */

@@ -24,7 +24,12 @@ const char *const fault_names[FAULTS] = {
     [FAULT_SLOW_CPU] = "slow-cpu",
     [FAULT_WALL] = "wall",
     [FAULT_NO_ENTROPY] = "no-entropy",
+    [FAULT_PREEMPT] = "preempt",
 };
+
+/* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
+ * when a kind is added. */
+#define FAULTS_DRAW 18u
 
 static int fault_number(const char *word, size_t size)
 {
@@ -63,7 +68,7 @@ static bool is_on(const struct run *run, enum fault fault)
 /* A stream of each kind: that one is off changes nothing for another, which is what shrinking a failure needs. */
 static struct random stream_of(const struct run *run, enum fault fault)
 {
-    return random_stream(run->seed, 'faul', fault);
+    return random_stream(run->seed, 'faul', fault < FAULTS_DRAW ? fault : fault + 1);
 }
 
 /* Strength: up to `most`, small more often than large; 0 when it is off. */
@@ -198,6 +203,11 @@ bool faults_no_entropy(const struct run *run, struct random *random)
     return is_on(run, FAULT_NO_ENTROPY) && !run->calm && random_below(random, 2) == 0;
 }
 
+uint32_t faults_preempt(const struct run *run)
+{
+    return run->calm ? 0 : strength(run, FAULT_PREEMPT, 500000);
+}
+
 bool faults_fired(const struct run *run, uint32_t bits)
 {
     for (unsigned i = 0; i < FAULTS; i++) {
@@ -210,7 +220,7 @@ bool faults_fired(const struct run *run, uint32_t bits)
 
 static uint32_t drawn(const struct run *run)
 {
-    struct random random = random_stream(run->seed, 'faul', FAULTS);
+    struct random random = random_stream(run->seed, 'faul', FAULTS_DRAW);
     uint32_t on = run->faults.wanted & (uint32_t)(random_next(&random) | random_next(&random));
     bool honest = run->faults.wanted == FAULTS_ALL && random_below(&random, 5) != 0;
 

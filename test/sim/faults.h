@@ -29,6 +29,7 @@ enum fault {
     FAULT_SLOW_CPU,
     FAULT_WALL,       /* the wall clock jumps */
     FAULT_NO_ENTROPY, /* the CPU has no random numbers */
+    FAULT_PREEMPT,    /* threads are stopped where they must bear it */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)
@@ -52,6 +53,8 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns);
 /* How many times slower a node is that is switched on now, less one; whether its CPU has no random numbers. */
 uint32_t faults_slower(const struct run *run, struct random *random);
 bool faults_no_entropy(const struct run *run, struct random *random);
+/* At how many of a million points its threads are stopped, now. */
+uint32_t faults_preempt(const struct run *run);
 /* Whether one of these has happened. */
 bool faults_fired(const struct run *run, uint32_t bits);
 /* From here on nothing goes wrong. */

@@ -45,6 +45,14 @@ static uint64_t mac_word(const uint8_t mac[6])
     return word;
 }
 
+/* Of threads; a stream of each boot's own. */
+static struct sim_message preemption(const struct node *node)
+{
+    struct random stream = random_stream(node->run->seed, 'pree', node->number * 65536u + node->boots);
+
+    return (struct sim_message){.kind = SIM_PREEMPT, .a = stream.state, .b = faults_preempt(node->run)};
+}
+
 void node_boot(struct node *node, uint64_t now_ns)
 {
     struct run *run = node->run;
@@ -68,6 +76,7 @@ void node_boot(struct node *node, uint64_t now_ns)
                              .a = seed,
                              .b = 1700000000ull * NS_PER_S + now_ns},
         NULL, now_ns);
+    say(node, preemption(node), NULL, now_ns);
     say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_NET, .a = node->link_up, .b = mac_word(node->mac)},
         NULL, now_ns);
     if (node->disk != NULL) {
@@ -111,6 +120,14 @@ void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns)
 
     event->message.kind = SIM_WALL;
     event->message.a = wall_ns;
+    node_tell(node, event);
+}
+
+void node_preempt(struct node *node, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, 0);
+
+    event->message = preemption(node);
     node_tell(node, event);
 }
 
@@ -231,11 +248,13 @@ static bool take(struct node *node, const struct sim_message *message, const cha
         text_came(node, time_ns, body, message->size);
         return false;
     case SIM_IDLE:
+        run->faults.fired[FAULT_PREEMPT] += message->flags;
         turn_took(node, message->b);
         node->busy = false;
         node->timer_ns = message->a == UINT64_MAX ? NEVER : node->boot_ns + message->a;
         return true;
     case SIM_BUSY:
+        run->faults.fired[FAULT_PREEMPT] += message->flags;
         turn_took(node, message->b);
         node->busy = true;
         return true;

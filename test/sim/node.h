@@ -50,6 +50,8 @@ void node_cut(struct node *node);
 void node_plug(struct node *node, bool up, uint64_t now_ns);
 /* Its wall clock says this from now on, ns since 1970. */
 void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns);
+/* Its threads are stopped as the run's faults say now. */
+void node_preempt(struct node *node, uint64_t now_ns);
 /* Keys on its console. */
 void node_type(struct node *node, const char *text, uint64_t now_ns);
 /* Gives all back. */

@@ -72,6 +72,8 @@ static void calm(struct run *run)
         }
         if (!run->node[i].on) {
             node_boot(&run->node[i], run->now_ns);
+        } else if ((run->faults.on >> FAULT_PREEMPT & 1) != 0) {
+            node_preempt(&run->node[i], run->now_ns);
         }
         if (!run->node[i].link_up) {
             node_plug(&run->node[i], true, run->now_ns);

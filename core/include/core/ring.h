@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/cap.h"
+#include "core/point.h"
 #include "core/room.h"
 #include "core/status.h"
 
@@ -102,7 +103,9 @@ static inline bool ring_submit(struct ring_shared *ring, const struct ring_sqe *
     if (tail - __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE) >= ring->sq_size) {
         return false;
     }
+    POINT();
     ring->sq[tail & (ring->sq_size - 1)] = *sqe;
+    POINT();
     __atomic_store_n(&ring->sq_tail, tail + 1, __ATOMIC_RELEASE); /* the entry is whole before the index says so */
     return true;
 }
@@ -115,7 +118,9 @@ static inline bool ring_take(struct ring_shared *ring, struct ring_cqe *cqe) REQ
     if (__atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) == head) {
         return false;
     }
+    POINT();
     *cqe = ring->cq[head & (ring->cq_size - 1)];
+    POINT();
     __atomic_store_n(&ring->cq_head, head + 1, __ATOMIC_RELEASE); /* read before its place is given back */
     return true;
 }

@@ -69,6 +69,28 @@ static uint32_t line_open(bool level, uint32_t *vector)
     return gsi;
 }
 
+/* Between two points of a thread: the timer comes when it must, or when the thread is to be stopped. */
+static void test_timer_early(void)
+{
+    saw.now_ns = 1000;
+    sim_irq_set_on();
+    plat_timer_arm(5000);
+    sim_timer_early(2000);
+    CHECK_EQ(saw.now_ns, 2000);
+    CHECK_EQ(saw.timer, 1);
+    CHECK_EQ(saw.returns, 1);
+    CHECK(plat_irq_enabled());
+    plat_timer_arm(5000);
+    sim_timer_early(9000);
+    CHECK_EQ(saw.now_ns, 5000);
+    CHECK_EQ(saw.timer, 2);
+    plat_timer_arm(UINT64_MAX);
+    sim_timer_early(5000);
+    CHECK_EQ(saw.timer, 3);
+    plat_irq_disable();
+    saw.timer = saw.returns = 0;
+}
+
 static void test_edge(void)
 {
     uint32_t vector = 0;
@@ -207,6 +229,7 @@ static void test_runs_out(void)
 
 int main(void)
 {
+    RUN(test_timer_early);
     RUN(test_edge);
     RUN(test_level);
     RUN(test_storm);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * preempt_test.c: who is stopped at a point, how often, and that a stream says the same twice.
+ */
+#include "test.h"
+#include "../preempt.c"
+
+static struct {
+    bool on, thread;
+    unsigned stopped, late;
+    uint64_t last_ns;
+} saw;
+
+bool plat_irq_enabled(void)
+{
+    return saw.on;
+}
+
+bool sim_context_is_thread(void)
+{
+    return saw.thread;
+}
+
+uint64_t sim_clock_ns(void)
+{
+    return 7;
+}
+
+void sim_timer_early(uint64_t deadline_ns)
+{
+    CHECK(deadline_ns >= 7 && deadline_ns < 7 + LONG_NS_MAX);
+    saw.stopped++;
+    saw.late += deadline_ns > 7;
+    saw.last_ns = deadline_ns;
+}
+
+static void points(bool on, bool thread, unsigned count)
+{
+    saw.on = on;
+    saw.thread = thread;
+    for (unsigned i = 0; i < count; i++) {
+        point_reached();
+    }
+}
+
+static void test_who(void)
+{
+    points(true, true, 100);
+    CHECK_EQ(saw.stopped, 0); /* nobody said so */
+    preempt_begin(5, CHANCE_ALL);
+    points(false, true, 100);
+    points(true, false, 100);
+    CHECK_EQ(saw.stopped, 0); /* interrupts are off; it is the loop */
+    points(true, true, 100);
+    CHECK_EQ(saw.stopped, 100);
+    __sanitizer_cov_trace_pc();
+    CHECK_EQ(preempt_count(), 101);
+    CHECK_EQ(preempt_count(), 0);
+}
+
+static void test_how_often(void)
+{
+    saw.stopped = saw.late = 0;
+    preempt_begin(5, CHANCE_ALL / 4);
+    points(true, true, 4000);
+    CHECK(saw.stopped > 800 && saw.stopped < 1200);
+    CHECK(saw.late > 20 && saw.late < saw.stopped / 8);
+    preempt_begin(5, 0);
+    unsigned before = saw.stopped;
+    points(true, true, 100);
+    CHECK_EQ(saw.stopped, before);
+}
+
+static void test_again(void)
+{
+    preempt_begin(9, CHANCE_ALL / 2);
+    points(true, true, 1000);
+    uint64_t last = saw.last_ns;
+    uint32_t count = (preempt_count(), preempt_begin(9, CHANCE_ALL / 2), points(true, true, 1000), preempt_count());
+    CHECK_EQ(saw.last_ns, last);
+    preempt_begin(9, CHANCE_ALL / 2);
+    points(true, true, 1000);
+    CHECK_EQ(preempt_count(), count);
+}
+
+int main(void)
+{
+    RUN(test_who);
+    RUN(test_how_often);
+    RUN(test_again);
+    return test_end();
+}
