@@ -270,7 +270,7 @@ static bool found_out(const struct boot *boot, size_t from, const char *device)
     (void)from;
     snprintf(start, sizeof start, "drv/virtio-%s at ", device);
     for (const char *at = boot->text; (at = strstr(at, start)) != NULL; at++) {
-        const char *said = strstr(at, "reset, not used any more");
+        const char *said = strstr(at, "; reset, ");
         if (said != NULL && said < at + strcspn(at, "\n")) {
             return true;
         }

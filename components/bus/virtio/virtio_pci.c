@@ -182,6 +182,14 @@ static status_t ops_interrupts(struct virtio_device *device, uint16_t queues)
     return pci_intx_open(d->function, &d->irq[0].irq, device->where, on_intx);
 }
 
+/* The irqs are open; a reset made the device forget its vector. */
+static status_t ops_rewire(struct virtio_device *device)
+{
+    struct bus_virtio_device *d = bus_virtio_of(device);
+
+    return d->msix ? config_vector_set(d) : ST_OK;
+}
+
 /* --- queues --------------------------------------------------------------------------------------------------------- */
 
 static status_t queue_vector_set(struct bus_virtio_device *d, uint16_t index)
@@ -247,6 +255,7 @@ static const struct virtio_ops ops = {
     .queue_size = ops_queue_size,
     .queue_set = ops_queue_set,
     .interrupts = ops_interrupts,
+    .rewire = ops_rewire,
     .notify = ops_notify,
 };
 

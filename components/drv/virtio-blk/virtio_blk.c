@@ -10,6 +10,9 @@
  *  (3) The status byte is preset to a value that no device answers: success is what the device wrote, never what it forgot.
  *      A read must also have written all bytes that were asked for.
  *  (4) done() is called from the device's turn only, after the slot is free: it may submit again.
+ *  (5) While the device has requests a timer is armed; one that is still there when it fires for the second time is
+ *      overdue, and the device is reset. A disk that was reset is not used again: it may have forgotten writes that it said
+ *      were done, and a FLUSH that succeeds then would say that they are safe.
  */
 #define LOG_TAG "virtio-blk"
 #include "virtio_blk.h"
@@ -18,11 +21,23 @@
 
 struct virtio_blk virtio_blk_self;
 
-static void lied(const char *what) REQUIRES(LOOP)
+static void dead(void) REQUIRES(LOOP)
 {
     virtio_blk_self.blkdev.dead = true;
+    health_set(&virtio_blk_self.health,
+               "the disk failed and is not used any more; what was acknowledged is on it: reboot");
+}
+
+static void die(const char *why) REQUIRES(LOOP)
+{
+    dead();
+    virtio_fail(virtio_blk_self.device, why);
+}
+
+static void lied(const char *what) REQUIRES(LOOP)
+{
     virtio_blk_self.blkdev.count.broken_rules++;
-    virtio_fail(virtio_blk_self.device, what);
+    die(what);
 }
 
 void virtio_blk_bell(struct work *work)
@@ -83,8 +98,36 @@ static uint32_t bytes_of(const struct blk_request *request)
     return bytes;
 }
 
+/* (5) */
+static void watch(struct virtio_blk *blk) REQUIRES(LOOP)
+{
+    if (!timer_armed(&blk->watch)) {
+        timer_set(&blk->watch, clock_ns() + VIRTIO_BLK_DEADLINE_S * NS_PER_S);
+    }
+}
+
+void virtio_blk_watch(struct timer *timer)
+{
+    struct virtio_blk *blk = &virtio_blk_self;
+    bool any = false;
+
+    room_assert_loop();
+    ASSERT(timer == &blk->watch);
+    for (unsigned i = 0; i < VIRTIO_BLK_DEPTH && !blk->blkdev.dead; i++) {
+        any |= blk->slot[i].busy;
+        if (blk->slot[i].busy && blk->slot[i].watch != blk->watches) {
+            blk->blkdev.count.overdue++;
+            die("a request was not answered in time");
+        }
+    }
+    blk->watches++;
+    if (any && !blk->blkdev.dead) {
+        watch(blk);
+    }
+}
+
 /* Gives the request to the device, or says ST_FULL. */
-static status_t request_send(struct blk_request *request)
+static status_t request_send(struct blk_request *request) REQUIRES(LOOP)
 {
     struct virtio_blk *blk = &virtio_blk_self;
 
@@ -98,7 +141,9 @@ static status_t request_send(struct blk_request *request)
         slot->busy = true;
         slot->request = request;
         slot->bytes = bytes_of(request);
+        slot->watch = blk->watches;
         blk->slot_free = slot->next;
+        watch(blk);
     }
     return s;
 }
@@ -310,7 +355,7 @@ static void on_stopped(struct virtio_device *device)
 
     (void)device;
     room_assert_loop();
-    blk->blkdev.dead = true;
+    dead();
     while ((slot = virtq_reclaim(&blk->queue)) != NULL) {
         struct blk_request *request = slot_release(slot);
         if (request != NULL) {

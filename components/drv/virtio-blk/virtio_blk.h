@@ -4,6 +4,7 @@
 #pragma once
 #include "config.h"
 #include "core/device.h"
+#include "core/health.h"
 #include "core/list.h"
 #include "core/loop.h"
 #include "core/room.h"
@@ -42,6 +43,7 @@ struct blk_slot {
     struct blk_request *request;  /* [L] NULL: free, or the driver's own GET_ID */
     uint32_t bytes;               /* [L] of data */
     bool busy;                    /* [L] with the device */
+    uint32_t watch;               /* [L] virtio_blk.watches when the device got it */
     uint16_t next;                /* [L] of the free list */
 };
 
@@ -59,6 +61,9 @@ struct virtio_blk {
     struct work instant_work; /* [L] answers them */
     struct work bell;         /* [L] at turn end: requests were submitted */
     struct work again;        /* [L] more may have finished, and no interrupt will say so */
+    struct timer watch;       /* [L] armed while the device has requests: (5) */
+    uint32_t watches;         /* [L] how often it fired */
+    struct health health;     /* [L] */
 };
 extern struct virtio_blk virtio_blk_self;
 
@@ -67,5 +72,6 @@ extern const struct blkdev_ops virtio_blk_ops;
 /* The bytes of a slot's data, as the device is told of them. BOOT or LOOP. */
 status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const struct blk_request *request);
 void virtio_blk_bell(struct work *work);    /* LOOP */
+void virtio_blk_watch(struct timer *timer); /* LOOP */
 void virtio_blk_instant(struct work *work); /* LOOP */
 void virtio_blk_again(struct work *work);   /* LOOP */

@@ -106,6 +106,7 @@ static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
     work_init(&blk->instant_work, virtio_blk_instant);
     work_init(&blk->bell, virtio_blk_bell);
     work_init(&blk->again, virtio_blk_again);
+    timer_init(&blk->watch, virtio_blk_watch);
 }
 
 /* The serial text: printable characters only, for it goes into logs. */
@@ -218,6 +219,7 @@ status_t virtio_blk_start(void)
         return s;
     }
     blk->blkdev.ops = &virtio_blk_ops;
+    health_add(&blk->health, "drv/virtio-blk");
     virtio_go(blk->device);
     id_ask(blk);
     loop_post_boot(&blk->again); /* id_ask() took what an interrupt was asked for; a lie is answered there too */

@@ -2,8 +2,9 @@
  * virtio_net.c: a virtio network device (virtio 1.2, 5.1): what it is, and its life. One queue each way, no segmentation.
  *
  *  (1) The device runs once it has a client: before netdev_attach() it is opened and quiet.
- *  (2) What the device says is checked once. When it lies it is reset, counted and never used again; the client's frames
- *      come back by sent(), and link(false) tells it.
+ *  (2) What the device says is checked once. When it lies, or does not send, it is reset and counted; the client's frames
+ *      come back by sent(), and link(false) tells it. When the device has been started again, link(true) does: that frames
+ *      were lost is what a client expects of a network.
  */
 #define LOG_TAG "virtio-net"
 #include "virtio_net.h"
@@ -19,11 +20,22 @@ enum { STATUS_LINK_UP = 1 };
 
 struct virtio_net virtio_net_self;
 
-void virtio_net_lied(const char *what)
+static void dead(void) REQUIRES(LOOP)
 {
     virtio_net_self.netdev.dead = true;
+    health_set(&virtio_net_self.health, "the network card failed and has not come back yet");
+}
+
+void virtio_net_die(const char *why)
+{
+    dead();
+    virtio_fail(virtio_net_self.device, why);
+}
+
+void virtio_net_lied(const char *what)
+{
     virtio_net_self.netdev.count.broken_rules++;
-    virtio_fail(virtio_net_self.device, what);
+    virtio_net_die(what);
 }
 
 static void note_write(const struct netdev *netdev)
@@ -88,11 +100,27 @@ static void on_stopped(struct virtio_device *device)
 
     (void)device;
     room_assert_loop();
-    netdev->dead = true;
+    dead();
     netdev->link_up = false;
     virtio_net_rx_stopped();
     virtio_net_tx_stopped();
     netdev->client->link(netdev->client, false);
+}
+
+/* What it is (address, MTU, offloads) is taken to be what it was: the features are the same. */
+static void on_restarted(struct virtio_device *device)
+{
+    struct virtio_net *net = &virtio_net_self;
+
+    room_assert_loop();
+    ASSERT(device == net->device && !net->netdev.link_up);
+    net->netdev.dead = false;
+    health_set(&net->health, NULL);
+    virtio_net_rx_fill();
+    virtio_notify(net->device, QUEUE_RX, &net->rx);
+    note_write(&net->netdev);
+    on_config(device);
+    virtio_net_tx_restarted();
 }
 
 static void on_attached(struct netdev *netdev)
@@ -116,6 +144,7 @@ static const struct virtio_driver driver = {
     .interrupt = on_interrupt,
     .config = on_config,
     .stopped = on_stopped,
+    .restarted = on_restarted,
 };
 
 /* --- start ---------------------------------------------------------------------------------------------------------- */
@@ -231,6 +260,7 @@ status_t virtio_net_start(void)
     if (s != ST_OK) {
         return s;
     }
+    health_add(&net->health, "drv/virtio-net");
     log_info("%s at %s: mtu %u%s%s%s", net->netdev.name, net->device->where, (unsigned)net->netdev.mtu,
              net->netdev.tx_checksum ? ", tx checksum" : "", net->netdev.rx_checksum ? ", rx checksum" : "",
              net->mergeable ? ", mergeable buffers" : "");

@@ -4,6 +4,7 @@
 #pragma once
 #include "config.h"
 #include "core/device.h"
+#include "core/health.h"
 #include "core/list.h"
 #include "core/loop.h"
 #include "core/room.h"
@@ -50,6 +51,7 @@ struct tx_slot {
     struct virtio_net_header *header; /* [I] DMA memory */
     dma_t header_dma;                 /* [I] */
     void *token;                      /* [L] the client's; NULL: free */
+    uint32_t watch;                   /* [L] virtio_net.tx_watches when the device got it */
     uint16_t next;                    /* [L] of the free list */
 };
 
@@ -65,17 +67,22 @@ struct virtio_net {
     struct work rx_again;     /* [L] more may have come, and no interrupt will say so */
     struct work rx_bell;      /* [L] at turn end: buffers were given back */
 
-    struct virtq tx;      /* [L] */
-    struct tx_slot *slot; /* [I] slots entries */
-    uint16_t slots;       /* [I] */
-    uint16_t slot_free;   /* [L] head of the free list; == slots: none */
-    bool room_wanted;     /* [L] somebody got ST_FULL */
-    struct work tx_bell;  /* [L] at turn end: frames were submitted */
-    struct work tx_again; /* [L] more may have been sent, and no interrupt will say so */
+    struct virtq tx;       /* [L] */
+    struct tx_slot *slot;  /* [I] slots entries */
+    uint16_t slots;        /* [I] */
+    uint16_t slot_free;    /* [L] head of the free list; == slots: none */
+    bool room_wanted;      /* [L] somebody got ST_FULL */
+    struct work tx_bell;   /* [L] at turn end: frames were submitted */
+    struct work tx_again;  /* [L] more may have been sent, and no interrupt will say so */
+    struct timer tx_watch; /* [L] armed while the device has frames to send */
+    uint32_t tx_watches;   /* [L] how often it fired */
+    struct health health;  /* [L] */
 };
 extern struct virtio_net virtio_net_self;
 
-/* A frame's worth of the device's word was untrue. Counted; the device is reset and not used again. */
+/* The device is of no use as it is: it is reset, and used again when it is back. */
+void virtio_net_die(const char *why) REQUIRES(LOOP);
+/* The same because what it said was untrue, which is counted. */
 void virtio_net_lied(const char *what) REQUIRES(LOOP);
 
 void virtio_net_rx_init(void) REQUIRES(BOOT);
@@ -88,3 +95,4 @@ void virtio_net_tx_init(void) REQUIRES(BOOT);
 status_t virtio_net_tx_send(struct netdev *netdev, const struct netdev_frame *frame); /* LOOP */
 void virtio_net_tx_reap(void) REQUIRES(LOOP);
 void virtio_net_tx_stopped(void) REQUIRES(LOOP);
+void virtio_net_tx_restarted(void) REQUIRES(LOOP);

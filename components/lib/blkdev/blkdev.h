@@ -47,6 +47,7 @@ struct blkdev_counters {
     uint64_t reads, read_bytes, writes, write_bytes, flushes;
     uint64_t errors;       /* requests that ended with other than ST_OK */
     uint64_t broken_rules; /* times that the device said something untrue */
+    uint64_t overdue;      /* times that it was reset because it did not answer */
 };
 
 /* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */

@@ -53,7 +53,8 @@ struct netdev_client {
     void (*receive)(struct netdev_client *client, struct netbuf *frame); /* given: (1) */
     void (*sent)(struct netdev_client *client, void *token);             /* (2) */
     void (*room)(struct netdev_client *client); /* once after an ST_FULL: sending may succeed again. May be NULL */
-    void (*link)(struct netdev_client *client, bool up); /* changed; also called with false when the device died */
+    void (*link)(struct netdev_client *client,
+                 bool up); /* changed; also false when the device died, true when it is back */
 };
 
 struct netdev_ops {
@@ -66,6 +67,7 @@ struct netdev_counters {
     uint64_t rx_frames, rx_bytes, rx_dropped; /* dropped: too short, too long, or without a client */
     uint64_t tx_frames, tx_bytes, tx_full;
     uint64_t broken_rules; /* times that the device said something untrue */
+    uint64_t overdue;      /* times that it was reset because it did not send */
 };
 
 /* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */
@@ -80,7 +82,7 @@ struct netdev {
     uint32_t rx_buffers;          /* [I] how many netbufs there are, for sizing windows */
     uint32_t rx_buffer_bytes;     /* [I] frame bytes that one netbuf holds at most */
     bool link_up;                 /* [L] */
-    bool dead;                    /* [L] for good; netdev_send() answers ST_CLOSED */
+    bool dead;                    /* [L] until link(true); netdev_send() answers ST_CLOSED */
     struct netdev_client *client; /* [I] after netdev_attach */
     struct netdev_counters count; /* [L] */
 };

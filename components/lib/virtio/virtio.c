@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * virtio.c: the life of a virtio device, the same by every transport.
  *
- *            open               go                fail                 status reads 0
+ *            open               go                fail                 reset confirmed
  *   IDLE ----------> OPENED ----------> RUNNING ----------> STOPPING ----------------> STOPPED
- *     \______________________ give_up (BOOT) __________________________________________/
+ *     \                                   ^________________ restart ____________________/ ^
+ *      \_____________________ give_up (BOOT) ____________________________________________/
  *
  *   IDLE      Nothing agreed. It may be doing what firmware told it.
  *   OPENED    Reset and negotiated. It has no memory of ours but empty rings.
  *   RUNNING   It reads and writes what queues lend it. Interrupts reach the driver in this state only.
  *   STOPPING  Reset was asked for. It may still write lent memory. Asked again by timer.
- *   STOPPED   It holds nothing. driver->stopped() has been called, once.
+ *   STOPPED   It holds nothing. driver->stopped() has been called, once. A driver that wants its device back has a timer
+ *             armed for the next try.
+ *
+ *  (1) A reset is confirmed by a status of 0, or by registers that read all ones: a device that is not there any more reaches
+ *      no memory either.
  */
 #define LOG_TAG "virtio"
 #include "lib/virtio/virtio.h"
@@ -21,6 +26,10 @@
 #define RESET_WAIT_NS (1 * NS_PER_S) /* in BOOT: far beyond what a device takes that works at all */
 #define STOP_RETRY_NS (10 * NS_PER_MS)
 #define STOP_TRIES_LOGGED 100u
+#define STATUS_GONE 0xffu /* no device has all of these */
+#define RESTART_FIRST_NS (100 * NS_PER_MS)
+#define RESTART_LAST_NS (10 * NS_PER_S)
+#define RESTART_WELL_NS (60 * NS_PER_S) /* one that has run for so long is trusted as at first */
 #define CONFIG_TRIES 64u /* a device that changes its configuration during each of so many reads is broken */
 
 static void device_move(struct virtio_device *device, enum virtio_state to)
@@ -30,12 +39,14 @@ static void device_move(struct virtio_device *device, enum virtio_state to)
         [VIRTIO_OPENED] = 1u << VIRTIO_RUNNING | 1u << VIRTIO_STOPPED,
         [VIRTIO_RUNNING] = 1u << VIRTIO_STOPPING | 1u << VIRTIO_STOPPED,
         [VIRTIO_STOPPING] = 1u << VIRTIO_STOPPED,
-        [VIRTIO_STOPPED] = 0,
+        [VIRTIO_STOPPED] = 1u << VIRTIO_RUNNING,
     };
 
     ASSERT((may_move[device->state] & 1u << to) != 0);
     device->state = to;
 }
+
+static void on_restart_timer(struct timer *timer);
 
 static void note_set(struct virtio_device *device, const char *what)
 {
@@ -44,11 +55,25 @@ static void note_set(struct virtio_device *device, const char *what)
 
 /* --- stopping ------------------------------------------------------------------------------------------------------- */
 
+/* Each try waits twice as long as the one before it. */
+static void restart_later(struct virtio_device *device) REQUIRES(LOOP)
+{
+    uint64_t wait_ns = device->restart_wait_ns != 0 ? device->restart_wait_ns : RESTART_FIRST_NS;
+
+    device->restart_wait_ns = wait_ns * 2 < RESTART_LAST_NS ? wait_ns * 2 : RESTART_LAST_NS;
+    timer_set(&device->restart_timer, clock_ns() + wait_ns);
+}
+
 static void stop_step(struct virtio_device *device) REQUIRES(LOOP)
 {
-    if (device->ops->status_get(device) == 0) {
+    uint8_t status = device->ops->status_get(device);
+
+    if (status == 0 || status == STATUS_GONE) { /* (1) */
         device_move(device, VIRTIO_STOPPED);
         device->driver->stopped(device);
+        if (device->driver->restarted != NULL) {
+            restart_later(device);
+        }
         return;
     }
     device->stop_tries++;
@@ -76,8 +101,13 @@ void virtio_fail(struct virtio_device *device, const char *why)
         ASSERT(device->state == VIRTIO_STOPPING || device->state == VIRTIO_STOPPED);
         return;
     }
-    log_err("%s at %s: %s; reset, not used any more", device->driver->name, device->where, why);
+    log_err("%s at %s: %s; reset, %s", device->driver->name, device->where, why,
+            device->driver->restarted != NULL ? "to be started again" : "not used any more");
     note_set(device, "dead: device broke the protocol,");
+    if (clock_ns() - device->running_ns >= RESTART_WELL_NS) {
+        device->restart_wait_ns = 0;
+    }
+    device->stop_tries = 0;
     device_move(device, VIRTIO_STOPPING);
     device->ops->status_set(device, 0);
     /* Not here: the driver is in the midst of a queue, and its client perhaps in the midst of a call. */
@@ -114,6 +144,7 @@ void virtio_device_init(struct virtio_device *device, const struct virtio_ops *o
     device->state = VIRTIO_IDLE;
     work_init(&device->stop_work, on_stop_work);
     timer_init(&device->stop_timer, on_stop_timer);
+    timer_init(&device->restart_timer, on_restart_timer);
     list_init(&device->node);
     list_init(&device->note.node);
 }
@@ -149,12 +180,14 @@ struct virtio_device *virtio_bus_take(struct virtio_bus *bus, enum virtio_type t
     return NULL;
 }
 
-/* The dance of virtio 1.2, 3.1.1, steps 3 to 6. */
+/* The dance of virtio 1.2, 3.1.1, steps 2 to 6. */
 static status_t negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
 {
     const uint8_t begun = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER;
-    uint64_t offered = device->ops->features_get(device);
 
+    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE);
+    device->ops->status_set(device, begun);
+    uint64_t offered = device->ops->features_get(device);
     if ((offered & required) != required) {
         log_err("%s offers features 0x%llx; needed and missing: 0x%llx", device->where, (unsigned long long)offered,
                 (unsigned long long)(required & ~offered));
@@ -182,8 +215,6 @@ status_t virtio_open(struct virtio_device *device, const struct virtio_driver *d
         log_err("%s at %s does not reset", driver->name, device->where);
         return ST_TIMEOUT;
     }
-    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE);
-    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
     /* A device behind an IOMMU offers ACCESS_PLATFORM; no IOMMU translates here, so its addresses are ours. */
     status_t s =
         negotiate(device, wanted | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, required | VIRTIO_F_VERSION_1);
@@ -268,15 +299,22 @@ status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_
     dma_alloc(&memory, virtq_bytes(size));
     virtq_init(q, size, virtio_has(device, VIRTIO_F_EVENT_IDX), memory,
                boot_alloc(sizeof(struct virtq_slot) * size, _Alignof(struct virtq_slot)));
+    device->queue[index] = q;
     return device->ops->queue_set(device, index, q);
+}
+
+static void set_running(struct virtio_device *device)
+{
+    device_move(device, VIRTIO_RUNNING);
+    device->running_ns = clock_ns();
+    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+                                        VIRTIO_STATUS_DRIVER_OK);
+    note_set(device, "running");
 }
 
 void virtio_go(struct virtio_device *device)
 {
-    device_move(device, VIRTIO_RUNNING);
-    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
-                                        VIRTIO_STATUS_DRIVER_OK);
-    note_set(device, "running");
+    set_running(device);
 }
 
 void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q)
@@ -285,4 +323,48 @@ void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q
     if (device->state == VIRTIO_RUNNING && virtq_kick_wanted(q)) {
         device->ops->notify(device, index);
     }
+}
+
+/* --- starting again ------------------------------------------------------------------------------------------------- */
+
+/* As it was set up in BOOT. Anything but ST_OK: not yet, or not this device any more. */
+static status_t set_up_again(struct virtio_device *device)
+{
+    device->ops->status_set(device, 0);
+    if (device->ops->status_get(device) != 0) {
+        return ST_AGAIN;
+    }
+    status_t s = negotiate(device, device->features, device->features);
+    if (s == ST_OK && device->ops->rewire != NULL) {
+        s = device->ops->rewire(device);
+    }
+    for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX && s == ST_OK; i++) {
+        s = device->queue[i] != NULL ? device->ops->queue_set(device, i, device->queue[i]) : ST_OK;
+    }
+    return s;
+}
+
+/* Not before all is set up: a driver may go on submitting, and must not get rid of anything into a queue that nobody reads. */
+static void queues_empty(struct virtio_device *device)
+{
+    for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+        if (device->queue[i] != NULL) {
+            virtq_empty(device->queue[i]);
+        }
+    }
+}
+
+static void on_restart_timer(struct timer *timer)
+{
+    room_assert_loop();
+    struct virtio_device *device = CONTAINER_OF(timer, struct virtio_device, restart_timer);
+
+    if (set_up_again(device) != ST_OK) {
+        restart_later(device);
+        return;
+    }
+    queues_empty(device);
+    set_running(device);
+    log_info("%s at %s: started again", device->driver->name, device->where);
+    device->driver->restarted(device);
 }

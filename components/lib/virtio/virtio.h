@@ -12,7 +12,10 @@
  *  (2) A device that lies is failed: virtio_fail() says why, resets it and, once the device confirmed the reset, calls
  *      driver->stopped(). Only then does the memory that was lent to it come back (virtq_reclaim): until then it may still
  *      be written. A device that never confirms keeps that memory for good.
- *  (3) Interrupt callbacks end before virtio_fail() returns and never come again.
+ *  (3) Interrupt callbacks end before virtio_fail() returns, and come again after driver->restarted() only.
+ *  (4) A driver that has restarted() gets its device back, set up as it was, with empty queues: at once if the device lets
+ *      itself, else after more and more time. One that has none will not use it again: what a disk had cached and then forgot
+ *      in its reset, for one, nobody knows.
  */
 #pragma once
 #include <stdbool.h>
@@ -56,6 +59,8 @@ struct virtio_ops {
     uint16_t (*queue_size)(struct virtio_device *device, uint16_t index); /* BOOT: the most it can; 0: no such queue */
     status_t (*queue_set)(struct virtio_device *device, uint16_t index, const struct virtq *q); /* BOOT */
     status_t (*interrupts)(struct virtio_device *device, uint16_t queues); /* BOOT: before queue_set */
+    status_t (*rewire)(
+        struct virtio_device *device); /* LOOP: after a reset, what interrupts() had told it. May be NULL */
     void (*notify)(struct virtio_device *device, uint16_t index);
 };
 
@@ -64,6 +69,7 @@ struct virtio_driver {
     void (*interrupt)(struct virtio_device *device, uint32_t queues); /* LOOP: queues that may have finished chains */
     void (*config)(struct virtio_device *device);                     /* LOOP: configuration changed. May be NULL */
     void (*stopped)(struct virtio_device *device);                    /* LOOP: (2) */
+    void (*restarted)(struct virtio_device *device);                  /* LOOP: (4). May be NULL */
 };
 
 enum virtio_state {
@@ -71,25 +77,29 @@ enum virtio_state {
     VIRTIO_OPENED,   /* features agreed; queues are being made */
     VIRTIO_RUNNING,  /* DRIVER_OK */
     VIRTIO_STOPPING, /* failed; the reset is not confirmed */
-    VIRTIO_STOPPED,  /* failed; it holds nothing of ours */
+    VIRTIO_STOPPED,  /* failed; it holds nothing of ours, and may be started again */
 };
 
 /* Made by a transport. Keys: [I] fixed after init  [L] the owning loop only */
 struct virtio_device {
-    const struct virtio_ops *ops;       /* [I] */
-    uint32_t type;                      /* [I] enum virtio_type, or one that we do not know */
-    size_t config_bytes;                /* [I] of device configuration that can be reached */
-    char where[24];                     /* [I] "pci 00:03.0", "mmio 0xfeb00e00" */
-    const struct virtio_driver *driver; /* [I] after virtio_open */
-    void *context;                      /* [I] the driver's own */
-    uint64_t features;                  /* [I] after virtio_open: agreed */
-    enum virtio_state state;            /* [L] only virtio.c writes it */
-    bool taken;                         /* [I] after BOOT */
-    uint32_t stop_tries;                /* [L] */
-    struct work stop_work;              /* [L] */
-    struct timer stop_timer;            /* [L] */
-    struct device_note note;            /* [L] for `devices` */
-    struct list node;                   /* [I] in virtio_bus.devices */
+    const struct virtio_ops *ops;           /* [I] */
+    uint32_t type;                          /* [I] enum virtio_type, or one that we do not know */
+    size_t config_bytes;                    /* [I] of device configuration that can be reached */
+    char where[24];                         /* [I] "pci 00:03.0", "mmio 0xfeb00e00" */
+    const struct virtio_driver *driver;     /* [I] after virtio_open */
+    void *context;                          /* [I] the driver's own */
+    uint64_t features;                      /* [I] after virtio_open: agreed */
+    enum virtio_state state;                /* [L] only virtio.c writes it */
+    bool taken;                             /* [I] after BOOT */
+    uint32_t stop_tries;                    /* [L] */
+    struct work stop_work;                  /* [L] */
+    struct timer stop_timer;                /* [L] */
+    struct timer restart_timer;             /* [L] armed in STOPPED only: (4) */
+    uint64_t restart_wait_ns;               /* [L] before the next try; 0: it has not been restarted */
+    uint64_t running_ns;                    /* [L] since when it runs */
+    struct virtq *queue[VIRTIO_QUEUES_MAX]; /* [I] by index; NULL: not opened */
+    struct device_note note;                /* [L] for `devices` */
+    struct list node;                       /* [I] in virtio_bus.devices */
 };
 
 struct virtio_bus {

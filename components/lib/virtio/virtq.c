@@ -13,6 +13,7 @@
  *      peer may not stop us. Chains are followed through slot[], which no device can reach, never through desc[].
  */
 #include "lib/virtio/virtq.h"
+#include <string.h>
 #include "core/assert.h"
 
 enum {
@@ -89,6 +90,13 @@ void virtq_init(struct virtq *q, uint16_t size, bool event_idx, struct dma_memor
         slots[i] = (struct virtq_slot){.next = (uint16_t)(i + 1)};
     }
     virtq_check(q);
+}
+
+void virtq_empty(struct virtq *q)
+{
+    ASSERT(q->in_flight == 0 && q->free_count == q->size);
+    memset(q->memory.cpu, 0, virtq_bytes(q->size));
+    virtq_init(q, q->size, q->event_idx, q->memory, q->slot);
 }
 
 /* Writes the chain into descriptors off the free list; gives its head. */

@@ -73,6 +73,9 @@ size_t virtq_used_offset(uint16_t size);
 /* memory: at least virtq_bytes(size), zeroed, 16-aligned. slots: size entries. Both kept. */
 void virtq_init(struct virtq *q, uint16_t size, bool event_idx, struct dma_memory memory, struct virtq_slot *slots);
 
+/* As virtq_init() left it: for a device that was reset, when nothing is lent any more (virtq_reclaim gave NULL). */
+void virtq_empty(struct virtq *q);
+
 /* Lends a chain: `readable` segments that the device reads, then `writable` ones that it writes, until virtq_reap() or
  * virtq_reclaim() gives back the token. The array is borrowed. ST_FULL: not enough descriptors, nothing happened.
  * ST_CLOSED: broken. */

@@ -20,6 +20,7 @@
 #define ops_queue_size pci_queue_size
 #define ops_queue_set pci_queue_set
 #define ops_interrupts pci_interrupts
+#define ops_rewire pci_rewire
 #define ops_notify pci_notify
 #include "../virtio_pci.c"
 #undef ops

@@ -331,6 +331,75 @@ static void test_late_id(void)
     CHECK(answered[0] == 1 && answers[0] == ST_OK);
 }
 
+static void after_s(unsigned seconds)
+{
+    test_clock_ns += seconds * NS_PER_S;
+    fake_turn();
+}
+
+/* A request that is not answered in time takes the disk with it: not before the deadline, and not later than twice that.
+ * Others that are answered do not hide it. */
+static void test_overdue(void)
+{
+    struct fake_chain chain, next;
+
+    begin(0);
+    CHECK(submit(0, BLK_READ, 0, 1, 512) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    after_s(VIRTIO_BLK_DEADLINE_S - 1);
+    CHECK(submit(1, BLK_WRITE, 0, 1, 512) == ST_OK);
+    REQUIRE(fake_pop(0, &next));
+    after_s(2);
+    CHECK(virtio_blk_self.blkdev.count.overdue == 0 && fake.device.state == VIRTIO_RUNNING);
+    answer(&next, STATUS_OK, 1);
+    fake_interrupt(0);
+    CHECK(submit(2, BLK_WRITE, 0, 1, 512) == ST_OK);
+    CHECK(virtio_blk_self.health.why == NULL);
+    after_s(VIRTIO_BLK_DEADLINE_S);
+    CHECK_EQ(virtio_blk_self.blkdev.count.overdue, 1);
+    CHECK(fake.device.state == VIRTIO_STOPPING && virtio_blk_self.health.why != NULL);
+    CHECK(submit(3, BLK_READ, 0, 1, 512) == ST_CLOSED);
+    fake_turn();
+    CHECK(answered[0] == 1 && answers[0] == ST_IO && answered[2] == 1 && answers[2] == ST_IO);
+    CHECK(answered[1] == 1 && answers[1] == ST_OK && virtio_blk_self.taken == 0);
+    CHECK(virtio_blk_self.blkdev.count.broken_rules == 0);
+    after_s(10 * VIRTIO_BLK_DEADLINE_S);
+    CHECK_EQ(fake.device.state, VIRTIO_STOPPED); /* (5): for good */
+}
+
+/* A disk that is answered is watched no longer than one deadline more, and one that is busy for ever is not overdue. */
+static void test_not_overdue(void)
+{
+    struct fake_chain chain;
+
+    begin(0);
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK(submit(i, BLK_READ, 0, 1, 512) == ST_OK);
+        after_s(VIRTIO_BLK_DEADLINE_S / 2 + 1);
+        REQUIRE(fake_pop(0, &chain));
+        answer(&chain, STATUS_OK, 513);
+        fake_interrupt(0);
+    }
+    CHECK(timer_armed(&virtio_blk_self.watch) && fake.device.state == VIRTIO_RUNNING);
+    after_s(VIRTIO_BLK_DEADLINE_S);
+    CHECK(!timer_armed(&virtio_blk_self.watch) && virtio_blk_self.health.why == NULL);
+}
+
+/* It is not there any more: its registers read all ones, and nobody confirms the reset. */
+static void test_gone(void)
+{
+    struct fake_chain chain;
+
+    begin(0);
+    CHECK(submit(0, BLK_READ, 0, 1, 512) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    fake.gone = true;
+    after_s(VIRTIO_BLK_DEADLINE_S);
+    after_s(VIRTIO_BLK_DEADLINE_S);
+    fake_turn();
+    CHECK(answered[0] == 1 && answers[0] == ST_IO);
+}
+
 int main(void)
 {
     RUN(test_what_it_is);
@@ -344,5 +413,8 @@ int main(void)
     RUN(test_device_gives_up);
     RUN(test_flush_without_cache);
     RUN(test_late_id);
+    RUN(test_overdue);
+    RUN(test_not_overdue);
+    RUN(test_gone);
     return test_end();
 }

@@ -368,6 +368,84 @@ static void test_lies(void)
     expect_death(1);
 }
 
+static void after_ns(uint64_t ns)
+{
+    test_clock_ns += ns;
+    fake_turn();
+}
+
+/* After its reset the card is used again: its client hears of it, sends, receives; buffers that it gave back meanwhile are lent. */
+static void test_comes_back(void)
+{
+    struct netdev *netdev = begin(NET_F_STATUS);
+    struct fake_chain chain;
+
+    CHECK(send(1, 1, 100) == ST_OK);
+    card_receives(0, 1, 60);
+    fake_interrupt(QUEUE_RX);
+    fake_push(QUEUE_RX, 300, 0);
+    fake_interrupt(QUEUE_RX);
+    expect_death(1);
+    CHECK(virtio_net_self.health.why != NULL);
+    after_ns(NS_PER_S);
+    CHECK(links == 2 && link_last && netdev->link_up && !netdev->dead && virtio_net_self.health.why == NULL);
+    CHECK(send(2, 1, 100) == ST_OK);
+    fake_turn();
+    REQUIRE(fake_pop(QUEUE_TX, &chain));
+    fake_push(QUEUE_TX, chain.head, 0);
+    fake_interrupt(QUEUE_TX);
+    CHECK_EQ(tokens_back, 2);
+    received_count = 0;
+    for (unsigned i = 0; i < VIRTIO_NET_RX_BUFFERS; i++) { /* all of them */
+        card_receives(0, 1, 60);
+        fake_interrupt(QUEUE_RX);
+    }
+    CHECK(received_count == VIRTIO_NET_RX_BUFFERS && !fake_pop(QUEUE_RX, &chain));
+    CHECK_EQ(fake.device.state, VIRTIO_RUNNING);
+}
+
+/* A client that waits for room when the card dies is told when it is back; a link that is down then stays so. */
+static void test_comes_back_to_a_client_that_waits(void)
+{
+    struct netdev *netdev = begin(NET_F_STATUS);
+    unsigned n = 0;
+
+    while (send(n, 1, 100) == ST_OK) {
+        n++;
+    }
+    fake.status |= VIRTIO_STATUS_NEEDS_RESET;
+    virtio_interrupt(&fake.device, 0, true);
+    fake_turn();
+    CHECK(tokens_back == n && rooms == 0);
+    fake.config[CONFIG_STATUS] = 0;
+    after_ns(NS_PER_S);
+    CHECK(fake.device.state == VIRTIO_RUNNING && !netdev->dead && !netdev->link_up && !link_last && rooms == 1);
+}
+
+/* A frame that the card keeps is given up, not before the deadline, and not later than twice that; others hide nothing. */
+static void test_overdue(void)
+{
+    struct fake_chain chain;
+
+    begin(0);
+    CHECK(send(1, 1, 100) == ST_OK);
+    REQUIRE(fake_pop(QUEUE_TX, &chain));
+    after_ns(VIRTIO_NET_TX_DEADLINE_S * NS_PER_S - 1);
+    CHECK(send(2, 1, 100) == ST_OK);
+    REQUIRE(fake_pop(QUEUE_TX, &chain));
+    fake_push(QUEUE_TX, chain.head, 0);
+    fake_interrupt(QUEUE_TX);
+    after_ns(1);
+    CHECK(tokens_back == 1 && fake.device.state == VIRTIO_RUNNING);
+    after_ns(VIRTIO_NET_TX_DEADLINE_S * NS_PER_S);
+    fake_turn();
+    CHECK(tokens_back == 2 && virtio_net_self.netdev.count.overdue == 1);
+    after_ns(NS_PER_S);
+    CHECK(fake.device.state == VIRTIO_RUNNING && link_last);
+    after_ns(10 * VIRTIO_NET_TX_DEADLINE_S * NS_PER_S);
+    CHECK(virtio_net_self.netdev.count.overdue == 1 && !timer_armed(&virtio_net_self.tx_watch)); /* idle: no tick */
+}
+
 int main(void)
 {
     RUN(test_what_it_is);
@@ -383,5 +461,8 @@ int main(void)
     RUN(test_full_and_room);
     RUN(test_link);
     RUN(test_lies);
+    RUN(test_comes_back);
+    RUN(test_comes_back_to_a_client_that_waits);
+    RUN(test_overdue);
     return test_end();
 }

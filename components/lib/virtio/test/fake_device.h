@@ -14,7 +14,7 @@
 
 static struct list fake_posted = {&fake_posted, &fake_posted};
 static struct list fake_ending = {&fake_ending, &fake_ending};
-static struct timer *fake_timer; /* the one that is armed, if any */
+static struct timer *fake_timer[4]; /* those that are armed */
 
 void work_init(struct work *work, void (*run)(struct work *work))
 {
@@ -49,15 +49,28 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
     *timer = (struct timer){.fire = fire};
 }
 
-void timer_set(struct timer *timer, uint64_t deadline_ns)
+static inline struct timer **fake_timer_place(const struct timer *timer)
 {
-    timer->deadline_ns = deadline_ns;
-    fake_timer = timer;
+    for (unsigned i = 0; i < sizeof fake_timer / sizeof fake_timer[0]; i++) {
+        if (fake_timer[i] == timer) {
+            return &fake_timer[i];
+        }
+    }
+    return NULL;
 }
 
 bool timer_armed(const struct timer *timer)
 {
-    return timer == fake_timer;
+    return fake_timer_place(timer) != NULL;
+}
+
+void timer_set(struct timer *timer, uint64_t deadline_ns)
+{
+    struct timer **place = fake_timer_place(timer_armed(timer) ? timer : NULL);
+
+    REQUIRE(place != NULL);
+    *place = timer;
+    timer->deadline_ns = deadline_ns;
 }
 
 static inline void run_all(struct list *list)
@@ -75,15 +88,17 @@ static inline void run_all(struct list *list)
     }
 }
 
-/* One turn: what was posted before it, a timer that is due, then the doorbells. */
+/* One turn: what was posted before it, timers that are due, then the doorbells. */
 static inline void fake_turn(void)
 {
     test_room = ROOM_LOOP;
     run_all(&fake_posted);
-    if (fake_timer != NULL && fake_timer->deadline_ns <= test_clock_ns) {
-        struct timer *timer = fake_timer;
-        fake_timer = NULL;
-        timer->fire(timer);
+    for (unsigned i = 0; i < sizeof fake_timer / sizeof fake_timer[0]; i++) {
+        struct timer *timer = fake_timer[i];
+        if (timer != NULL && timer->deadline_ns <= test_clock_ns) {
+            fake_timer[i] = NULL;
+            timer->fire(timer);
+        }
     }
     run_all(&fake_ending);
 }
@@ -131,6 +146,7 @@ static struct fake {
     uint8_t status;
     bool refuses_features;
     bool never_resets; /* status stays what it was */
+    bool gone;         /* registers read all ones */
     uint32_t generation;
     uint32_t generation_moves; /* for so many reads of the configuration it changes meanwhile */
     uint8_t config[64];
@@ -139,20 +155,25 @@ static struct fake {
     uint16_t seen[VIRTIO_QUEUES_MAX]; /* of the avail ring */
     unsigned notified[VIRTIO_QUEUES_MAX];
     unsigned resets;
+    unsigned rewired;
 } fake;
 
 static uint8_t fake_status_get(struct virtio_device *device)
 {
     (void)device;
-    return fake.status;
+    return fake.gone ? 0xff : fake.status;
 }
 
 static void fake_status_set(struct virtio_device *device, uint8_t status)
 {
     (void)device;
     fake.resets += status == 0;
-    if (status == 0 && fake.never_resets) {
+    if (fake.gone || (status == 0 && fake.never_resets)) {
         return;
+    }
+    if (status == 0) {
+        memset(fake.seen, 0, sizeof fake.seen);
+        memset(fake.queue, 0, sizeof fake.queue);
     }
     if (fake.refuses_features) {
         status &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
@@ -163,7 +184,7 @@ static void fake_status_set(struct virtio_device *device, uint8_t status)
 static uint64_t fake_features_get(struct virtio_device *device)
 {
     (void)device;
-    return fake.offered;
+    return fake.gone ? UINT64_MAX : fake.offered;
 }
 
 static void fake_features_set(struct virtio_device *device, uint64_t features)
@@ -219,6 +240,13 @@ static void fake_notify(struct virtio_device *device, uint16_t index)
     fake.notified[index]++;
 }
 
+static status_t fake_rewire(struct virtio_device *device)
+{
+    (void)device;
+    fake.rewired++;
+    return ST_OK;
+}
+
 static const struct virtio_ops fake_ops = {
     .status_get = fake_status_get,
     .status_set = fake_status_set,
@@ -229,6 +257,7 @@ static const struct virtio_ops fake_ops = {
     .queue_size = fake_queue_size,
     .queue_set = fake_queue_set,
     .interrupts = fake_interrupts,
+    .rewire = fake_rewire,
     .notify = fake_notify,
 };
 
@@ -239,7 +268,7 @@ static inline void fake_begin(enum virtio_type type, uint64_t offered)
     list_init(&fake_posted);
     list_init(&fake_ending);
     list_init(&fake.bus.devices);
-    fake_timer = NULL;
+    memset(fake_timer, 0, sizeof fake_timer);
     test_clock_ns = 0;
     test_room = ROOM_BOOT;
     fake.offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;

@@ -161,6 +161,113 @@ static void test_failing_waits_for_the_reset(void)
     CHECK_EQ(stopped_seen, 1);
 }
 
+static unsigned restarted_seen;
+
+static void on_restarted(struct virtio_device *device)
+{
+    CHECK_EQ(device->state, VIRTIO_RUNNING);
+    restarted_seen++;
+}
+
+static const struct virtio_driver persistent = {
+    .name = "test", .interrupt = on_interrupt, .stopped = on_stopped, .restarted = on_restarted};
+
+static void run_persistent(struct virtq *q)
+{
+    begin(0x10);
+    restarted_seen = 0;
+    CHECK(virtio_open(&fake.device, &persistent, 0x10, 0) == ST_OK);
+    CHECK(virtio_interrupts(&fake.device, 1) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 0, 8, q) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 2, 8, q + 1) == ST_OK);
+    virtio_go(&fake.device);
+    test_room = ROOM_LOOP;
+}
+
+static void after_ns(uint64_t ns)
+{
+    test_clock_ns += ns;
+    fake_turn();
+}
+
+/* The whole way: what was lent comes back, then the device, with the same features and empty queues of its own. */
+static void test_starts_again(void)
+{
+    struct virtq q[2];
+    struct virtq_segment segment = {.size = 1};
+    struct fake_chain chain;
+
+    run_persistent(q);
+    CHECK(virtq_submit(&q[0], &segment, 1, 0, q) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    virtio_fail(&fake.device, "it lied");
+    fake_turn();
+    CHECK(stopped_seen == 1 && restarted_seen == 0);
+    CHECK(virtq_reclaim(&q[0]) == q && virtq_reclaim(&q[0]) == NULL && virtq_reclaim(&q[1]) == NULL);
+    after_ns(RESTART_FIRST_NS - 1);
+    CHECK_EQ(restarted_seen, 0);
+    CHECK(virtq_submit(&q[0], &segment, 1, 0, q) == ST_CLOSED); /* not yet */
+    after_ns(1);
+    CHECK(restarted_seen == 1 && fake.rewired == 1);
+    CHECK_EQ(fake.agreed, 0x10 | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX);
+    CHECK_EQ(fake.status, 1 | 2 | 4 | 8);
+    CHECK(fake.queue[0] == &q[0] && fake.queue[2] == &q[1] && fake.queue[1] == NULL);
+    CHECK(virtq_submit(&q[0], &segment, 1, 0, q) == ST_OK);
+    CHECK(fake_pop(0, &chain) && chain.out == 1 && !fake_pop(2, &chain));
+    virtio_interrupt(&fake.device, 1, false);
+    CHECK_EQ(interrupts_seen, 1);
+}
+
+/* One that is away, or is another, is asked after more and more time, and nothing can be lent to it meanwhile. */
+static void test_starts_again_when_it_is_back(void)
+{
+    struct virtq q[2];
+    struct virtq_segment segment = {.size = 1};
+
+    run_persistent(q);
+    fake.gone = true;
+    virtio_fail(&fake.device, "no answer");
+    fake_turn();
+    CHECK_EQ(stopped_seen, 1); /* it reaches no memory */
+    CHECK(virtq_reclaim(&q[0]) == NULL && virtq_reclaim(&q[1]) == NULL);
+    after_ns(RESTART_FIRST_NS);
+    fake.gone = false;
+    fake.status = 0;
+    fake.offered &= ~(uint64_t)0x10; /* another one in its place */
+    after_ns(RESTART_FIRST_NS);
+    CHECK(restarted_seen == 0 && fake.status == 0); /* the second time it waits longer */
+    after_ns(RESTART_FIRST_NS);
+    CHECK(restarted_seen == 0 && fake.status != 0);
+    CHECK(virtq_submit(&q[0], &segment, 1, 0, q) == ST_CLOSED);
+    fake.refuses_features = true;
+    fake.offered |= 0x10;
+    after_ns(RESTART_LAST_NS);
+    CHECK(restarted_seen == 0 && stopped_seen == 1);
+    fake.refuses_features = false;
+    after_ns(RESTART_LAST_NS);
+    CHECK_EQ(restarted_seen, 1);
+}
+
+/* One that fails again at once is tried less and less often; one that has run well, as at first. */
+static void test_restart_waits(void)
+{
+    struct virtq q[2];
+    uint64_t waited[12];
+
+    run_persistent(q);
+    for (unsigned i = 0; i < 12; i++) {
+        after_ns(i == 11 ? RESTART_WELL_NS : 1);
+        virtio_fail(&fake.device, "again");
+        fake_turn();
+        CHECK(virtq_reclaim(&q[0]) == NULL && virtq_reclaim(&q[1]) == NULL);
+        for (waited[i] = 0; fake.device.state == VIRTIO_STOPPED; waited[i] += 10 * NS_PER_MS) {
+            after_ns(10 * NS_PER_MS);
+        }
+    }
+    CHECK(waited[0] == RESTART_FIRST_NS && waited[1] == 2 * RESTART_FIRST_NS && waited[10] == RESTART_LAST_NS);
+    CHECK_EQ(waited[11], RESTART_FIRST_NS);
+}
+
 static void test_asks_to_be_reset(void)
 {
     struct virtq q;
@@ -185,5 +292,8 @@ int main(void)
     RUN(test_interrupts_reach_running_only);
     RUN(test_failing_waits_for_the_reset);
     RUN(test_asks_to_be_reset);
+    RUN(test_starts_again);
+    RUN(test_starts_again_when_it_is_back);
+    RUN(test_restart_waits);
     return test_end();
 }
