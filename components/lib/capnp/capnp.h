@@ -283,6 +283,13 @@ void capnp_set_data(struct capnp_slot slot, struct capnp_data data);
 void capnp_set_text(struct capnp_slot slot, struct capnp_text text);
 /* Takes a reference. NULL: the null capability. */
 void capnp_set_cap(struct capnp_slot slot, struct object *object);
+/* A capability that goes in a table of its own, not in the message's: a thread's ring entry (core/ring.h). */
+static inline void capnp_set_cap_index(struct capnp_slot slot, uint32_t index)
+{
+    if (slot.at != NULL) {
+        *slot.at = (uint64_t)index << 32 | 3; /* "other" pointer, kind 0 */
+    }
+}
 /* Copies; a reader that failed to copy marks the message failed. */
 void capnp_set_struct(struct capnp_slot slot, struct capnp_reader from);
 static inline void capnp_set_null(struct capnp_slot slot)

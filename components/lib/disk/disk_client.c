@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * disk_client.c: blocking reads and writes that run ahead, over a thread's ring. Rules in disk_client.h and disk_io.h.
+ *
+ *  (1) A slot that is `out` has exactly one completion coming, with its index in user_data.
+ *  (2) A write that is out is not overtaken: whoever reads or writes its block waits for it first.
+ */
+#include "lib/disk/disk_client.h"
+#include <string.h>
+#include "core/assert.h"
+
+enum method { METHOD_INFO, METHOD_READ, METHOD_WRITE, METHOD_FLUSH }; /* as disk.capnp numbers them */
+
+#define SYNC 0u
+#define PARAMS_WORDS 5u
+#define CAPS_AT 48u    /* in a slot's part of the area: the one capability that is passed */
+#define RESULTS_AT 64u /* and its results, or the reason */
+#define RESULTS_WORDS ((DISK_CLIENT_SLOT_BYTES - RESULTS_AT) / 8)
+#define SECTORS (DISK_BLOCK_BYTES / 512u)
+_Static_assert(PARAMS_WORDS * 8 <= CAPS_AT, "params end before the capability");
+
+static uint32_t area_of(const struct disk_client *client, uint32_t slot)
+{
+    return client->config.area_offset + slot * DISK_CLIENT_SLOT_BYTES;
+}
+
+static unsigned char *area_at(const struct disk_client *client, uint32_t slot)
+{
+    return (unsigned char *)client->config.ring->area + area_of(client, slot);
+}
+
+/* Where in the region a slot's data stands: the read's blocks first. */
+static uint64_t memory_of(uint32_t slot)
+{
+    return slot == SYNC ? 0 : (uint64_t)(DISK_CLIENT_READ_MAX + slot - 1) * DISK_BLOCK_BYTES;
+}
+
+/* Builds the params once: calls change numbers in them only. */
+static void slot_init(struct disk_client *client, uint32_t i)
+{
+    struct disk_slot *slot = &client->slot[i];
+    uint64_t *words = (uint64_t *)(void *)area_at(client, i);
+
+    capnp_message_build(&slot->message, &slot->segment, words, PARAMS_WORDS, NULL, 0);
+    slot->params = block_device_read_params_init(capnp_root(&slot->message));
+    capnp_set_cap_index(capnp_slot(slot->params.s, 0), 0);
+    memcpy(area_at(client, i) + CAPS_AT, &client->config.region, sizeof client->config.region);
+    ASSERT(!slot->message.failed && slot->segment.used == PARAMS_WORDS);
+}
+
+/* --- calls and completions ------------------------------------------------------------------------------------------- */
+
+static void completion(struct disk_client *client, const struct ring_cqe *cqe)
+{
+    uint64_t i = cqe->user_data - DISK_CLIENT_TAG;
+
+    if (i >= DISK_CLIENT_SLOTS) {
+        ASSERT(client->config.other != NULL);
+        client->config.other(client->config.context, cqe);
+        return;
+    }
+    struct disk_slot *slot = &client->slot[i];
+    ASSERT(slot->out); /* (1) */
+    slot->out = false;
+    slot->status = (status_t)cqe->status;
+    if (i != SYNC && slot->status != ST_OK) {
+        client->failed = slot->status;
+    }
+}
+
+/* Submits, and takes what has come; waits for one completion if there must be one. */
+static void turn(struct disk_client *client, bool wait) REQUIRES(THREAD)
+{
+    struct ring_cqe cqe;
+    status_t s = cap_enter(wait ? 1 : 0, UINT64_MAX);
+
+    ASSERT(s == ST_OK); /* nobody but this thread writes its indices, and it never times out */
+    while (ring_take(client->config.ring, &cqe)) {
+        completion(client, &cqe);
+    }
+}
+
+static void wait_for(struct disk_client *client, uint32_t slot) REQUIRES(THREAD)
+{
+    while (client->slot[slot].out) {
+        turn(client, true);
+    }
+}
+
+static void call(struct disk_client *client, uint32_t slot, uint16_t method) REQUIRES(THREAD)
+{
+    struct ring_sqe sqe = {.op = RING_CALL,
+                           .cap = client->config.disk,
+                           .interface_id = BLOCK_DEVICE_ID,
+                           .method_id = method,
+                           .params_offset = area_of(client, slot),
+                           .params_words = PARAMS_WORDS,
+                           .results_offset = area_of(client, slot) + RESULTS_AT,
+                           .results_words_max = RESULTS_WORDS,
+                           .caps_count = 1,
+                           .caps_offset = area_of(client, slot) + CAPS_AT,
+                           .user_data = DISK_CLIENT_TAG + slot};
+
+    ASSERT(!client->slot[slot].out);
+    client->slot[slot].out = true;
+    while (!ring_submit(client->config.ring, &sqe)) {
+        turn(client, false);
+    }
+}
+
+static void transfer(struct disk_client *client, uint32_t slot, uint16_t method, uint64_t block, uint32_t count)
+    REQUIRES(THREAD)
+{
+    struct block_device_read_params_builder params = client->slot[slot].params;
+
+    block_device_read_params_set_sector(params, block * SECTORS);
+    block_device_read_params_set_bytes(params, count * DISK_BLOCK_BYTES);
+    block_device_read_params_set_offset(params, memory_of(slot));
+    call(client, slot, method);
+}
+
+/* (2) */
+static void wait_for_writes(struct disk_client *client, uint64_t block, uint64_t count) REQUIRES(THREAD)
+{
+    for (uint32_t i = 1; i < DISK_CLIENT_SLOTS; i++) {
+        if (client->slot[i].out && client->slot[i].block - block < count) {
+            wait_for(client, i);
+        }
+    }
+}
+
+static status_t failure(struct disk_client *client)
+{
+    status_t s = client->failed;
+
+    client->failed = ST_OK;
+    return s;
+}
+
+/* --- disk_io --------------------------------------------------------------------------------------------------------- */
+
+static struct disk_client *client_of(struct disk_io *io)
+{
+    return CONTAINER_OF(io, struct disk_client, io);
+}
+
+static status_t client_read(struct disk_io *io, uint64_t block, uint32_t count, void *data)
+{
+    room_assert_thread();
+    struct disk_client *client = client_of(io);
+
+    wait_for_writes(client, block, count);
+    for (uint32_t done = 0; done < count;) {
+        uint32_t part = count - done < DISK_CLIENT_READ_MAX ? count - done : DISK_CLIENT_READ_MAX;
+        transfer(client, SYNC, METHOD_READ, block + done, part);
+        wait_for(client, SYNC);
+        if (client->slot[SYNC].status != ST_OK) {
+            return client->slot[SYNC].status;
+        }
+        memcpy((unsigned char *)data + (size_t)done * DISK_BLOCK_BYTES, client->config.memory->base,
+               (size_t)part * DISK_BLOCK_BYTES);
+        done += part;
+    }
+    return ST_OK;
+}
+
+static uint32_t slot_to_write(struct disk_client *client) REQUIRES(THREAD)
+{
+    for (;;) {
+        for (uint32_t i = 1; i <= client->writes_max; i++) {
+            if (!client->slot[i].out) {
+                return i;
+            }
+        }
+        turn(client, true);
+    }
+}
+
+static status_t client_write(struct disk_io *io, uint64_t block, const void *data)
+{
+    room_assert_thread();
+    struct disk_client *client = client_of(io);
+
+    wait_for_writes(client, block, 1);
+    uint32_t slot = slot_to_write(client);
+    client->slot[slot].block = block;
+    memcpy(client->config.memory->base + memory_of(slot), data, DISK_BLOCK_BYTES);
+    transfer(client, slot, METHOD_WRITE, block, 1);
+    return failure(client);
+}
+
+static status_t client_flush(struct disk_io *io)
+{
+    room_assert_thread();
+    struct disk_client *client = client_of(io);
+
+    for (uint32_t i = 1; i < DISK_CLIENT_SLOTS; i++) {
+        wait_for(client, i);
+    }
+    status_t s = failure(client);
+    if (s != ST_OK) {
+        return s;
+    }
+    call(client, SYNC, METHOD_FLUSH);
+    wait_for(client, SYNC);
+    return client->slot[SYNC].status;
+}
+
+static status_t ask_info(struct disk_client *client) REQUIRES(THREAD)
+{
+    struct message_segment segment = {(uint64_t *)(void *)(area_at(client, SYNC) + RESULTS_AT), RESULTS_WORDS,
+                                      RESULTS_WORDS};
+    struct message message = {
+        .segment = &segment, .segment_count = 1, .segment_max = 1, .read_limit_words = CAPNP_READ_LIMIT(RESULTS_WORDS)};
+
+    call(client, SYNC, METHOD_INFO);
+    wait_for(client, SYNC);
+    if (client->slot[SYNC].status != ST_OK) {
+        return client->slot[SYNC].status;
+    }
+    struct block_device_info_results_reader info = block_device_info_results_read(capnp_root(&message));
+    uint32_t depth = block_device_info_results_get_depth(info);
+    uint32_t bytes_max = block_device_info_results_get_bytes_max(info);
+    uint32_t logical = block_device_info_results_get_logical_bytes(info);
+    client->io.blocks = block_device_info_results_get_sectors(info) / SECTORS;
+    client->physical_bytes = block_device_info_results_get_physical_bytes(info);
+    client->writes_max = depth <= DISK_CLIENT_WRITES ? depth - 1 : DISK_CLIENT_WRITES;
+    bool fits = depth >= 2 && logical <= DISK_BLOCK_BYTES && bytes_max >= DISK_CLIENT_READ_MAX * DISK_BLOCK_BYTES &&
+                !block_device_info_results_get_read_only(info);
+    return fits ? ST_OK : ST_UNSUPPORTED;
+}
+
+status_t disk_client_open(struct disk_client *client, const struct disk_client_config *config)
+{
+    static const struct disk_io_ops ops = {client_read, client_write, client_flush};
+
+    ASSERT(config->memory->bytes >= DISK_CLIENT_REGION);
+    ASSERT(config->area_offset % 8 == 0 && config->area_offset + DISK_CLIENT_AREA <= config->ring->area_bytes);
+    ASSERT(config->ring->cq_size >= DISK_CLIENT_COMPLETIONS);
+    *client = (struct disk_client){.io.ops = &ops, .config = *config};
+    for (uint32_t i = 0; i < DISK_CLIENT_SLOTS; i++) {
+        slot_init(client, i);
+    }
+    return ask_info(client);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * store_disk.c: calls become requests of the disk, with the region's own memory as their one segment.
+ *
+ *  (1) A job is a call that is out, a request that is lent and, unless it is a flush, a span that is open. All three end in
+ *      job_done(). So a call that was cancelled, or whose ring was closed, returns when the disk has done with the memory.
+ *  (2) There are at most `depth` jobs: blkdev_submit() never answers ST_FULL.
+ */
+#include "config.h"
+#include "core/mem.h"
+#include "core/region.h"
+#include "lib/blkdev/blkdev.h"
+#include "lib/disk/disk.capnp.h"
+
+/* Keys: [L] the loop only */
+struct job {
+    struct blk_request request; /* [L] */
+    struct blk_segment segment; /* [L] */
+    struct call *call;          /* [L] */
+    struct object *region;      /* [L] holds the span open; NULL: a flush */
+};
+_Static_assert(sizeof(struct job) <= 128, "the `memory` line counts this much");
+
+static struct {
+    struct object object;
+    struct blkdev *disk; /* [I] */
+    struct pool jobs;
+} self;
+
+static void job_done(struct blk_request *request, status_t status)
+{
+    room_assert_loop();
+    struct job *job = CONTAINER_OF(request, struct job, request);
+    struct call *call = job->call;
+
+    object_put(job->region);
+    pool_put(&self.jobs, job); /* first: the asker may ask again from within its return */
+    if (status == ST_OK) {
+        call_return(call);
+    } else {
+        call_fail_status(call, status, self.disk->name);
+    }
+}
+
+/* NULL: the call has failed. */
+static struct job *job_new(struct call *call, enum blk_op op) REQUIRES(LOOP)
+{
+    struct job *job = pool_get(&self.jobs);
+
+    if (job == NULL) {
+        call_fail(call, EXCEPTION_OVERLOADED, "%u calls are out already", self.jobs.count);
+        return NULL;
+    }
+    job->call = call;
+    job->request = (struct blk_request){.op = op, .done = job_done};
+    return job;
+}
+
+static void job_submit(struct job *job) REQUIRES(LOOP)
+{
+    status_t s = blkdev_submit(self.disk, &job->request);
+
+    ASSERT(s != ST_FULL); /* (2) */
+    if (s != ST_OK) {
+        job_done(&job->request, s);
+    }
+}
+
+/* Read and write differ in nothing but who writes to the memory. The params of both have the same layout. */
+static void transfer(struct call *call, enum blk_op op, struct block_device_read_params_reader params) REQUIRES(LOOP)
+{
+    struct object *region = block_device_read_params_get_region(params);
+    uint32_t bytes = block_device_read_params_get_bytes(params);
+    uint64_t offset = block_device_read_params_get_offset(params);
+    struct job *job = job_new(call, op);
+
+    if (job == NULL) {
+        return;
+    }
+    status_t s = region_open(region, offset, bytes, op == BLK_READ ? REGION_WRITE : REGION_READ, &job->segment.data);
+    if (s != ST_OK) {
+        pool_put(&self.jobs, job);
+        call_fail_status(call, s, "the region");
+        return;
+    }
+    job->region = region;
+    job->segment.size = bytes;
+    job->request.sector = block_device_read_params_get_sector(params);
+    job->request.segment = &job->segment;
+    job->request.segment_count = 1;
+    job_submit(job);
+}
+
+static void disk_read(struct object *object, struct call *call, struct block_device_read_params_reader params)
+{
+    room_assert_loop();
+    transfer(call, BLK_READ, params);
+}
+
+static void disk_write(struct object *object, struct call *call, struct block_device_write_params_reader params)
+{
+    room_assert_loop();
+    transfer(call, BLK_WRITE, (struct block_device_read_params_reader){params.s});
+}
+
+static void disk_flush(struct object *object, struct call *call, struct block_device_flush_params_reader params)
+{
+    room_assert_loop();
+    struct job *job = job_new(call, BLK_FLUSH);
+
+    if (job != NULL) {
+        job_submit(job);
+    }
+}
+
+static void disk_info(struct object *object, struct call *call, struct block_device_info_params_reader params)
+{
+    room_assert_loop();
+    const struct blkdev *disk = self.disk;
+    struct block_device_info_results_builder results = block_device_info_results(call, 16);
+
+    block_device_info_results_set_sectors(results, disk->sectors);
+    block_device_info_results_set_logical_bytes(results, disk->logical_bytes);
+    block_device_info_results_set_physical_bytes(results, disk->physical_bytes);
+    block_device_info_results_set_bytes_max(results, disk->bytes_max);
+    block_device_info_results_set_depth(results, (uint16_t)self.jobs.count);
+    block_device_info_results_set_read_only(results, disk->read_only);
+    block_device_info_results_set_id(results, capnp_text(disk->id));
+    call_return(call);
+}
+
+static void dispatch(struct object *object, struct call *call)
+{
+    static const struct block_device_server_ops ops = {
+        .info = disk_info,
+        .read = disk_read,
+        .write = disk_write,
+        .flush = disk_flush,
+    };
+
+    room_assert_loop();
+    block_device_dispatch(&ops, object, call);
+}
+
+void store_disk_wire_disk(struct blkdev *disk) REQUIRES(BOOT);
+void store_disk_wire_disk(struct blkdev *disk)
+{
+    static const struct object_ops object_ops = {.call = dispatch};
+    uint32_t requests = STORE_DISK_REQUESTS < disk->depth ? STORE_DISK_REQUESTS : disk->depth;
+
+    self.disk = disk;
+    object_init(&self.object, &object_ops);
+    pool_init(&self.jobs, "disk calls", sizeof(struct job), requests); /* (2) */
+}
+
+struct object *store_disk_provide_device(void) REQUIRES(BOOT);
+struct object *store_disk_provide_device(void)
+{
+    return &self.object;
+}
+
+status_t store_disk_start(void) REQUIRES(BOOT);
+status_t store_disk_start(void)
+{
+    return ST_OK;
+}
