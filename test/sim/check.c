@@ -8,6 +8,7 @@
 #include "check.h"
 #include <stdio.h>
 #include <string.h>
+#include "check_rpc.h"
 #include "check_store.h"
 #include "run.h"
 
@@ -88,6 +89,10 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (run->check.rest_phase != REST_NOT_YET && !node->load && !node->hostile) {
         rest_line(run, node, line);
     }
+    if (said != NULL && strncmp(said, "@ rpc ", 6) == 0 && !node->hostile) {
+        rpc_line(run, node, said + 6);
+        return;
+    }
     if (said == NULL || !node->load) {
         return;
     }
@@ -110,6 +115,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
 
 void check_end(struct run *run)
 {
+    rpc_end(run);
     for (unsigned i = 0; i < run->node_count; i++) {
         if (run->node[i].load && !run->node[i].done && run->violation[0] == '\0') {
             run_violation(run, "%s: its workload did not end, though nothing went wrong any more", run->node[i].name);

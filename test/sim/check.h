@@ -8,11 +8,13 @@
 #include "check_rest.h"
 
 struct history;
+struct rpc;
 struct run;
 struct node;
 
 struct check {
     struct history *store; /* what workloads said of a store */
+    struct rpc *rpc;       /* what was said of calls */
     bool undecided;        /* it was too wide to search whole */
     struct rest *rest;     /* by node; NULL: not asked */
     enum rest_phase rest_phase;

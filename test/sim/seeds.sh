@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Seeds of the store's fleet with every fault: each keeps every promise; the first of them, run again, give the same hash; and
+# Seeds of the fleets with every fault: each keeps every promise; the first of them, run again, give the same hash; and
 # what failed once stays mended.
 # timeout: 300
 # cost: serial
@@ -20,4 +20,5 @@ while [ "$seed" -le 20 ]; do
 done
 $sim --fleet "$fleet" --seed 1000 --swarm 500
 $sim --fleet "${fleet%/*}/tight.fleet" --seed 1000 --swarm 200
+$sim --fleet "${fleet%/*}/rpc.fleet" --seed 1000 --swarm 100
 $sim --fleet "${fleet%/*}/hostile.fleet" --seed 1000 --swarm 20
