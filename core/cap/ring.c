@@ -126,7 +126,7 @@ status_t ring_caps_load(struct ring *ring, const struct ring_sqe *sqe, struct ob
         if (cap == CAP_NONE) {
             continue;
         }
-        status_t s = cap_lookup(ring->config.caps, cap, CAP_COPY, &caps[i]);
+        status_t s = cap_pass(ring->config.caps, cap, &caps[i]);
         if (s != ST_OK) {
             caps_put(caps, i);
             return s;

@@ -128,6 +128,20 @@ status_t cap_lookup(struct cap_table *table, cap_t cap, uint32_t rights, struct 
     return s;
 }
 
+status_t cap_pass(struct cap_table *table, cap_t cap, struct object **object)
+{
+    struct cap_slot *slot;
+    status_t s = slot_find(table, cap, CAP_ALL, &slot);
+
+    if (s == ST_OK && slot->revoker != NULL) {
+        s = ST_DENIED;
+    }
+    if (s == ST_OK) {
+        *object = slot->object;
+    }
+    return s;
+}
+
 status_t cap_copy(struct cap_table *from, cap_t cap, struct cap_table *to, uint32_t rights,
                   const struct cap_revoker *revoker, cap_t *result)
 {

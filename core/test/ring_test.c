@@ -311,6 +311,33 @@ static void test_capabilities(void)
     CHECK_EQ(server.object.references, 1 + side.table.size);
 }
 
+/* A message has no place for rights and revokers: what has limits would come out of it without. */
+static void test_limits_stay(void)
+{
+    static struct side side;
+    cap_t cap = start(&side);
+    struct ring_sqe sqe = call_sqe(&side, cap, 1);
+    struct cap_revoker revoker = {0};
+    cap_t limited[3];
+
+    CHECK_EQ(cap_copy(&side.table, cap, &side.table, CAP_CALL | CAP_COPY, NULL, &limited[0]), ST_OK);
+    CHECK_EQ(cap_copy(&side.table, cap, &side.table, CAP_ALL, &revoker, &limited[1]), ST_OK);
+    CHECK_EQ(cap_insert(&side.table, &server.object, CAP_SERVE | CAP_COPY, NULL, &limited[2]), ST_OK);
+    sqe.caps_offset = CAPS;
+    sqe.caps_count = 2;
+    uint32_t references = server.object.references;
+    for (unsigned i = 0; i < 3; i++) {
+        memcpy(side.area + CAPS, (cap_t[]){cap, limited[i]}, 16);
+        CHECK_EQ(one(&side, &sqe).status, ST_DENIED);
+        CHECK_EQ(server.object.references, references);
+    }
+    cap_revoke(&revoker);
+    memcpy(side.area + CAPS, (cap_t[]){cap, limited[1]}, 16);
+    CHECK_EQ(one(&side, &sqe).status, ST_STALE);
+    memcpy(side.area + CAPS, (cap_t[]){cap, cap}, 16);
+    CHECK_EQ(one(&side, &sqe).status, ST_OK);
+}
+
 static void test_cancel_and_close(void)
 {
     static struct side side;
@@ -448,6 +475,7 @@ int main(void)
     RUN(test_full_cq);
     RUN(test_budget);
     RUN(test_capabilities);
+    RUN(test_limits_stay);
     RUN(test_cancel_and_close);
     RUN(test_endpoint);
     RUN(test_endpoint_ends);

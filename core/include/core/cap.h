@@ -56,6 +56,9 @@ status_t cap_insert(struct cap_table *table, struct object *object, uint32_t rig
                     cap_t *cap) REQUIRES(LOOP);
 /* Borrowed until the loop's next call that could drop it. ST_STALE: never, no longer, revoked. ST_DENIED: a right lacks. */
 status_t cap_lookup(struct cap_table *table, cap_t cap, uint32_t rights, struct object **object) REQUIRES(LOOP);
+/* As cap_lookup, for a message, which carries objects only: whoever gets it will have CAP_ALL, for good. ST_DENIED: this one has
+ * less, or hangs on a revoker, so (2) would not hold. */
+status_t cap_pass(struct cap_table *table, cap_t cap, struct object **object) REQUIRES(LOOP);
 /* Gives a copy with at most `rights` to another table. Needs CAP_COPY. The copy hangs on `revoker`, or, NULL, on what the
  * original hangs on; both at once is ST_UNSUPPORTED, since (2) would not hold. */
 status_t cap_copy(struct cap_table *from, cap_t cap, struct cap_table *to, uint32_t rights,

@@ -23,7 +23,10 @@ enum ring_op {
         5, /* of the CALL or RECV with the same user_data, which still completes, once. Has no completion itself */
 };
 
-/* Every entry but CANCEL makes exactly one completion, at once or later. An entry is taken only when its completion has a
+/* A capability can be passed, in a CALL or a RETURN, when it has CAP_ALL and can not be revoked (ST_DENIED): a message says
+ * neither of what it carries. What has limits is handed on by a service that knows the tables (cap_copy).
+ *
+ * Every entry but CANCEL makes exactly one completion, at once or later. An entry is taken only when its completion has a
  * place in the CQ, so a thread that does not take completions only stops itself.
  *
  * CALL:   params are a single-segment message, its content pointer in the first word; results likewise, in
