@@ -26,6 +26,7 @@
 #include "../cap/cap_private.h"
 #include "core/assert.h"
 #include "core/mem.h"
+#include "core/point.h"
 #include "run_private.h"
 
 #define SLICE_NS (10u * NS_PER_MS)
@@ -172,6 +173,7 @@ status_t cap_enter(uint32_t completions, uint64_t timeout_ns)
     struct thread *thread = cpu->thread;
 
     thread->state = THREAD_ENTERED;
+    POINT();
     thread->wanted = completions;
     thread->timeout_ns = timeout_ns;
     plat_context_switch(&thread->context, &cpu->loop_context); /* (1), (3) */

@@ -8,6 +8,7 @@
 #include "check.h"
 #include <stdio.h>
 #include <string.h>
+#include "check_caps.h"
 #include "check_rpc.h"
 #include "check_store.h"
 #include "run.h"
@@ -41,6 +42,32 @@ static void store_end(struct run *run)
     }
     history_free(run->check.store);
     run->check.store = NULL;
+}
+
+static void caps_said(struct run *run, const struct node *node, const char *said)
+{
+    char why[256] = "";
+
+    if (run->check.caps == NULL) {
+        run->check.caps = caps_new();
+    }
+    if (!caps_line(run->check.caps, said, why, sizeof why)) {
+        run_violation(run, "%s: %s", node->name, why);
+    }
+}
+
+static void caps_over(struct run *run)
+{
+    char why[256] = "";
+
+    if (run->check.caps == NULL) {
+        return;
+    }
+    if (!caps_end(run->check.caps, why, sizeof why)) {
+        run_violation(run, "%s", why);
+    }
+    caps_free(run->check.caps);
+    run->check.caps = NULL;
 }
 
 /* All peers here speak properly: who ends a connection for what it was sent has, or was sent, a fault of ours. A bound that is
@@ -108,6 +135,8 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
         if (!faults_fired(run, FAULTS_DISHONEST) && (run->calm || !faults_fired(run, 1u << FAULT_IO_ERROR))) {
             run_violation(run, "%s: the store cannot read what it has: %s", node->name, said + 7);
         }
+    } else if (strncmp(said, "@ cap ", 6) == 0) {
+        caps_said(run, node, said + 6);
     } else {
         store_line(run, node, time_ns, said + 2);
     }
@@ -122,5 +151,6 @@ void check_end(struct run *run)
         }
     }
     store_end(run);
+    caps_over(run);
     rest_end(run);
 }

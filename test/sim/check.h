@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "check_rest.h"
 
+struct caps;
 struct history;
 struct rpc;
 struct run;
@@ -15,6 +16,7 @@ struct node;
 struct check {
     struct history *store; /* what workloads said of a store */
     struct rpc *rpc;       /* what was said of calls */
+    struct caps *caps;     /* what threads said of capabilities */
     bool undecided;        /* it was too wide to search whole */
     struct rest *rest;     /* by node; NULL: not asked */
     enum rest_phase rest_phase;

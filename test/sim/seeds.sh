@@ -6,19 +6,25 @@
 # cost: serial
 set -eu
 sim="$CAPOS_BUILD/sim/sim --build $CAPOS_BUILD"
-fleet=$CAPOS_TOP/test/sim/fleets/store.fleet
-$sim --corpus "$CAPOS_TOP/test/sim/fleets/corpus"
-seed=1
-while [ "$seed" -le 20 ]; do
-    first=$($sim --fleet "$fleet" --seed "$seed") || {
-        printf '%s\nagain: %s --fleet %s --seed %s --timeline -\n' "$first" "$sim" "$fleet" "$seed"
+fleets=$CAPOS_TOP/test/sim/fleets
+$sim --corpus "$fleets/corpus"
+# repeats FLEET SEED
+repeats() {
+    first=$($sim --fleet "$1" --seed "$2") || {
+        printf '%s\nagain: %s --fleet %s --seed %s --timeline -\n' "$first" "$sim" "$1" "$2"
         exit 1
     }
-    again=$($sim --fleet "$fleet" --seed "$seed")
-    [ "${first##*hash}" = "${again##*hash}" ] || { printf 'seed %s does not repeat:\n%s\n%s\n' "$seed" "$first" "$again"; exit 1; }
+    again=$($sim --fleet "$1" --seed "$2")
+    [ "${first##*hash}" = "${again##*hash}" ] || { printf 'seed %s does not repeat:\n%s\n%s\n' "$2" "$first" "$again"; exit 1; }
+}
+seed=1
+while [ "$seed" -le 20 ]; do
+    repeats "$fleets/store.fleet" "$seed"
+    repeats "$fleets/caps.fleet" "$seed"
     seed=$((seed + 1))
 done
-$sim --fleet "$fleet" --seed 1000 --swarm 500
-$sim --fleet "${fleet%/*}/tight.fleet" --seed 1000 --swarm 200
-$sim --fleet "${fleet%/*}/rpc.fleet" --seed 1000 --swarm 100
-$sim --fleet "${fleet%/*}/hostile.fleet" --seed 1000 --swarm 20
+$sim --fleet "$fleets/store.fleet" --seed 1000 --swarm 500
+$sim --fleet "$fleets/tight.fleet" --seed 1000 --swarm 200
+$sim --fleet "$fleets/rpc.fleet" --seed 1000 --swarm 100
+$sim --fleet "$fleets/hostile.fleet" --seed 1000 --swarm 20
+$sim --fleet "$fleets/caps.fleet" --seed 1000 --swarm 1000
