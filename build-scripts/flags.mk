@@ -20,7 +20,9 @@ elf.CORE_FLAGS := -mgeneral-regs-only
 elf.LINK := -nostdlib -pie --no-dynamic-linker -z text -z noexecstack -z max-page-size=4096 -z pack-relative-relocs --gc-sections --build-id=sha1
 
 sim.CC := $(CC)
-sim.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -DCONFIG_POINTS=1 -fpie -fstack-protector-strong -ftrivial-auto-var-init=zero $(CC_AUTO_VAR_INIT) $(SIM_SANITIZE)
+sim.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -DCONFIG_POINTS=1 -fpie -fstack-protector-strong -ftrivial-auto-var-init=zero $(CC_AUTO_VAR_INIT) $(SIM_SANITIZE) $(SIM_EDGES)
+# The machine is stopped at no edge of its own.
+sim.MACHINE_FLAGS := $(if $(SIM_EDGES),-fno-sanitize-coverage=trace-pc)
 sim.LINK := -pie -Wl,--build-id=sha1 $(SIM_SANITIZE) -pthread
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -247,10 +247,13 @@ void plat_wait(void)
 
 void sim_timer_early(uint64_t deadline_ns)
 {
-    sim_poll(deadline_ns < self.timer_ns ? deadline_ns : self.timer_ns);
-    uint64_t now = sim_clock_ns();
-    self.timer_ns = self.timer_ns < now ? self.timer_ns : now;
-    deliver();
+    do {
+        sim_poll(deadline_ns < self.timer_ns ? deadline_ns : self.timer_ns);
+        if (sim_clock_ns() >= deadline_ns && self.timer_ns > deadline_ns) {
+            self.timer_ns = deadline_ns;
+        }
+        deliver(); /* others may run meanwhile */
+    } while (sim_clock_ns() < deadline_ns);
 }
 
 void sim_chance(void)

@@ -156,7 +156,7 @@ static void message_take(const struct sim_message *message, const char *body, in
         self.wall_ns = message->a - self.now_ns;
         return;
     case SIM_PREEMPT:
-        preempt_begin(message->a, message->b);
+        preempt_begin(message->a, message->b, message->flags);
         return;
     default:
         if (message->port >= self.port_count) {
@@ -201,7 +201,7 @@ void lockstep_poll(uint64_t deadline_ns)
     if (deadline_ns <= self.now_ns && self.now_ns < self.horizon_ns) {
         return;
     }
-    struct sim_message message = {.kind = SIM_BUSY, .flags = preempt_count(), .b = self.turn_max_ns};
+    struct sim_message message = {.kind = SIM_BUSY, .flags = preempt_counts(), .b = self.turn_max_ns};
     if (deadline_ns > self.now_ns) {
         message.kind = SIM_IDLE;
         message.a = deadline_ns;

@@ -2,8 +2,9 @@
  * preempt.c: where a THREAD is stopped. At each point that it passes, a stream that the coordinator gave says whether it is
  * stopped there, and for how long it computes before.
  *
- *  (1) A point is a call into the machine, a POINT() of core (core/point.h), and, in an image of --enable-edge-preemption, each
- *      edge of the control flow of core and components.
+ *  (1) A point is a call into the machine or a POINT() of core (core/point.h). In an image of --enable-edge-preemption each edge of
+ *      the control flow of core and components is one too, with a stream and a chance of its own: edges are the compiler's,
+ *      so what is drawn at them says the same again in the same binary only.
  *  (2) Only a THREAD with interrupts on passes points. The loop and TRAP run with interrupts off, but for the loop's window,
  *      where there is nobody to give way to.
  *  (3) It is stopped by what stops it on a machine: the timer fires, on time when its slice or a deadline ends while it computes,
@@ -18,48 +19,56 @@
 #define LONG_ONE_IN 16u       /* the others are stopped on the spot */
 #define LONG_NS_MAX 20000000u /* two slices of core/run/thread.c */
 
-static struct {
+/* What is drawn from at a kind of point. */
+struct draw {
     uint64_t random;
     uint64_t chance; /* of CHANCE_ALL; 0: no thread is stopped */
-    uint32_t count;
+    uint32_t count;  /* that were stopped */
+};
+
+static struct {
+    struct draw point, edge;
 } self;
 
-void preempt_begin(uint64_t random, uint64_t chance)
+void preempt_begin(uint64_t random, uint64_t at_points, uint64_t at_edges)
 {
-    self.random = random;
-    self.chance = chance;
+    self.point = (struct draw){random, at_points, self.point.count};
+    self.edge = (struct draw){~random, at_edges, self.edge.count};
 }
 
-uint32_t preempt_count(void)
+uint32_t preempt_counts(void)
 {
-    uint32_t count = self.count;
+    uint32_t counts = (self.point.count & 0xffff) | self.edge.count << 16;
 
-    self.count = 0;
-    return count;
+    self.point.count = self.edge.count = 0;
+    return counts;
 }
 
 /* How long the thread computes before it is stopped. */
-static uint64_t computes_ns(void)
+static uint64_t computes_ns(uint64_t drawn)
 {
-    uint64_t draw = splitmix_next(&self.random);
+    return drawn % LONG_ONE_IN != 0 ? 0 : drawn / LONG_ONE_IN % LONG_NS_MAX;
+}
 
-    return draw % LONG_ONE_IN != 0 ? 0 : draw / LONG_ONE_IN % LONG_NS_MAX;
+static void pass(struct draw *draw)
+{
+    if (draw->chance == 0 || !plat_irq_enabled() || !sim_context_is_thread()) { /* (2) */
+        return;
+    }
+    if (splitmix_next(&draw->random) % CHANCE_ALL < draw->chance) {
+        draw->count++;
+        sim_timer_early(sim_clock_ns() + computes_ns(splitmix_next(&draw->random))); /* (3) */
+    }
 }
 
 void point_reached(void)
 {
-    if (self.chance == 0 || !plat_irq_enabled() || !sim_context_is_thread()) { /* (2) */
-        return;
-    }
-    if (splitmix_next(&self.random) % CHANCE_ALL < self.chance) {
-        self.count++;
-        sim_timer_early(sim_clock_ns() + computes_ns()); /* (3) */
-    }
+    pass(&self.point);
 }
 
 /* What -fsanitize-coverage=trace-pc calls at each edge; nobody does in other images. */
 void __sanitizer_cov_trace_pc(void);
 void __sanitizer_cov_trace_pc(void)
 {
-    point_reached();
+    pass(&self.edge);
 }

@@ -40,7 +40,7 @@ void sim_chance(void);
 void sim_irq_set_on(void);
 /* The context that runs is one that plat_context_init made: a THREAD's, not the loop's. */
 bool sim_context_is_thread(void);
-/* The running code computes until `deadline_ns`, unless something comes; then the timer fires, on time or early. Interrupts
+/* The running code computes until `deadline_ns`, with whatever comes meanwhile; then, at the latest, the timer fires. Interrupts
  * are on. */
 void sim_timer_early(uint64_t deadline_ns);
 /* For the `irq` command. */

@@ -30,7 +30,8 @@ enum sim_kind {
     SIM_FORK,
     SIM_INPUT, /* console: body */
     SIM_WALL,  /* a: the wall clock from here on */
-    SIM_PREEMPT, /* from here on THREADs are stopped at points. a: the stream that says at which; b: chances in a million */
+    SIM_PREEMPT, /* from here on THREADs are stopped at points. a: the stream that says at which; b: chances in a million at
+                    points; flags: at edges */
     /* both ways, for a port */
     SIM_FRAME, /* body: an Ethernet frame */
     SIM_DISK, /* to the coordinator: flags: enum sim_disk; a: tag; b: first sector; body: what is written, or one word: how
@@ -41,7 +42,7 @@ enum sim_kind {
     /* to the coordinator */
     SIM_TEXT, /* console: body */
     SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never; b: the longest turn since it last said so, ns; flags:
-                 how many times a THREAD was stopped at a point since */
+                 how many times a THREAD was stopped since, at points in the low half, at edges in the high one */
     SIM_BUSY, /* time: now; would go on; b and flags likewise */
     SIM_EXIT, /* a: enum plat_exit */
     SIM_REBOOT,

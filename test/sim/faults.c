@@ -25,6 +25,7 @@ const char *const fault_names[FAULTS] = {
     [FAULT_WALL] = "wall",
     [FAULT_NO_ENTROPY] = "no-entropy",
     [FAULT_PREEMPT] = "preempt",
+    [FAULT_EDGE] = "edge",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -206,6 +207,11 @@ bool faults_no_entropy(const struct run *run, struct random *random)
 uint32_t faults_preempt(const struct run *run)
 {
     return run->calm ? 0 : strength(run, FAULT_PREEMPT, 500000);
+}
+
+uint32_t faults_edge(const struct run *run)
+{
+    return run->calm ? 0 : strength(run, FAULT_EDGE, 20000);
 }
 
 bool faults_fired(const struct run *run, uint32_t bits)

@@ -29,7 +29,8 @@ enum fault {
     FAULT_SLOW_CPU,
     FAULT_WALL,       /* the wall clock jumps */
     FAULT_NO_ENTROPY, /* the CPU has no random numbers */
-    FAULT_PREEMPT,    /* threads are stopped where they must bear it */
+    FAULT_PREEMPT,    /* threads are stopped at points of the source */
+    FAULT_EDGE,       /* and at edges of the control flow, if the image has been built for it */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)
@@ -53,8 +54,9 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns);
 /* How many times slower a node is that is switched on now, less one; whether its CPU has no random numbers. */
 uint32_t faults_slower(const struct run *run, struct random *random);
 bool faults_no_entropy(const struct run *run, struct random *random);
-/* At how many of a million points its threads are stopped, now. */
+/* At how many of a million points, and of as many edges, threads are stopped now. */
 uint32_t faults_preempt(const struct run *run);
+uint32_t faults_edge(const struct run *run);
 /* Whether one of these has happened. */
 bool faults_fired(const struct run *run, uint32_t bits);
 /* From here on nothing goes wrong. */

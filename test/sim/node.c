@@ -50,7 +50,8 @@ static struct sim_message preemption(const struct node *node)
 {
     struct random stream = random_stream(node->run->seed, 'pree', node->number * 65536u + node->boots);
 
-    return (struct sim_message){.kind = SIM_PREEMPT, .a = stream.state, .b = faults_preempt(node->run)};
+    return (struct sim_message){
+        .kind = SIM_PREEMPT, .flags = faults_edge(node->run), .a = stream.state, .b = faults_preempt(node->run)};
 }
 
 void node_boot(struct node *node, uint64_t now_ns)
@@ -220,6 +221,12 @@ static void turn_took(struct node *node, uint64_t turn_ns)
     }
 }
 
+static void threads_stopped(struct run *run, uint32_t counts)
+{
+    run->faults.fired[FAULT_PREEMPT] += counts & 0xffff;
+    run->faults.fired[FAULT_EDGE] += counts >> 16;
+}
+
 /* One message. True when the batch is over. */
 static bool take(struct node *node, const struct sim_message *message, const char *body)
 {
@@ -248,13 +255,13 @@ static bool take(struct node *node, const struct sim_message *message, const cha
         text_came(node, time_ns, body, message->size);
         return false;
     case SIM_IDLE:
-        run->faults.fired[FAULT_PREEMPT] += message->flags;
+        threads_stopped(run, message->flags);
         turn_took(node, message->b);
         node->busy = false;
         node->timer_ns = message->a == UINT64_MAX ? NEVER : node->boot_ns + message->a;
         return true;
     case SIM_BUSY:
-        run->faults.fired[FAULT_PREEMPT] += message->flags;
+        threads_stopped(run, message->flags);
         turn_took(node, message->b);
         node->busy = true;
         return true;

@@ -72,7 +72,7 @@ static void calm(struct run *run)
         }
         if (!run->node[i].on) {
             node_boot(&run->node[i], run->now_ns);
-        } else if ((run->faults.on >> FAULT_PREEMPT & 1) != 0) {
+        } else if ((run->faults.on & (1u << FAULT_PREEMPT | 1u << FAULT_EDGE)) != 0) {
             node_preempt(&run->node[i], run->now_ns);
         }
         if (!run->node[i].link_up) {

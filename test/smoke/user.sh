@@ -10,7 +10,7 @@ cd "$work/o"
 
 echo "configure --help, --list"
 expect 0 "$CAPOS_TOP/configure" --help
-for option in --list --platform --set --components --with-NAME --enable-debug --enable-sanitizers --enable-werror --bootstrap; do out "  $option"; done
+for option in --list --platform --set --components --with-NAME --enable-debug --enable-sanitizers --enable-edge-preemption --enable-werror --bootstrap; do out "  $option"; done
 expect 0 "$CAPOS_TOP/configure" --list
 for profile in "$CAPOS_TOP"/configs/*.profile; do
     summary=$(sed -n 's/^summary *"\(.*\)"/\1/p' "$profile")

@@ -41,6 +41,28 @@ void cap_load_forget(unsigned domain, cap_t cap)
     }
 }
 
+/* --- the careless counter ------------------------------------------------------------------------------------------------ */
+
+static struct {
+    uint32_t all; /* [a] */
+    uint32_t odd; /* [a] only so that there is a branch */
+} careless;
+
+void cap_load_count_carelessly(uint64_t number)
+{
+    uint32_t was = __atomic_load_n(&careless.all, __ATOMIC_RELAXED);
+
+    if (number % 2 != 0) {
+        __atomic_store_n(&careless.odd, was, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&careless.all, was + 1, __ATOMIC_RELAXED);
+}
+
+uint32_t cap_load_careless(void)
+{
+    return __atomic_load_n(&careless.all, __ATOMIC_RELAXED);
+}
+
 /* --- start --------------------------------------------------------------------------------------------------------------- */
 
 /* A machine without random numbers does the same each time. */

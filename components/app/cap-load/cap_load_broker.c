@@ -266,6 +266,7 @@ static void rest(struct timer *timer)
         log_info("@ cap rest references-of-%u %u 1", number_of(i), object_of(i)->references);
     }
     log_info("@ cap rest references-of-broker %u 1", self.broker.references);
+    log_info("@ cap careless %u %u", cap_load_careless(), CAP_LOAD_THREADS * CAP_LOAD_OPS * CARELESS);
     log_info("@ cap rest calls-under-way %u 0", self.laters.in_use);
     log_info("@ audit");
     log_info("@ done");

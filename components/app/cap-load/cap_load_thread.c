@@ -115,6 +115,9 @@ static void begin_next(struct runner *r) REQUIRES(THREAD)
     }
     if (r->left > 0) {
         r->left--;
+        for (uint64_t i = 0; i < CARELESS; i++) {
+            cap_load_count_carelessly(i);
+        }
         cap_load_begin(r, slot);
     } else if (!r->done && (leaves_early(r) || slots_out(r) == 0)) {
         r->done = true;

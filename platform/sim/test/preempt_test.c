@@ -46,25 +46,30 @@ static void test_who(void)
 {
     points(true, true, 100);
     CHECK_EQ(saw.stopped, 0); /* nobody said so */
-    preempt_begin(5, CHANCE_ALL);
+    preempt_begin(5, CHANCE_ALL, 0);
     points(false, true, 100);
     points(true, false, 100);
     CHECK_EQ(saw.stopped, 0); /* interrupts are off; it is the loop */
     points(true, true, 100);
     CHECK_EQ(saw.stopped, 100);
+    __sanitizer_cov_trace_pc(); /* an edge, of which nobody spoke */
+    CHECK_EQ(preempt_counts(), 100);
+    preempt_begin(5, 0, CHANCE_ALL);
+    points(true, true, 100);
+    CHECK_EQ(preempt_counts(), 0);
     __sanitizer_cov_trace_pc();
-    CHECK_EQ(preempt_count(), 101);
-    CHECK_EQ(preempt_count(), 0);
+    CHECK_EQ(preempt_counts(), 1u << 16);
+    CHECK_EQ(preempt_counts(), 0);
 }
 
 static void test_how_often(void)
 {
     saw.stopped = saw.late = 0;
-    preempt_begin(5, CHANCE_ALL / 4);
+    preempt_begin(5, CHANCE_ALL / 4, 0);
     points(true, true, 4000);
     CHECK(saw.stopped > 800 && saw.stopped < 1200);
     CHECK(saw.late > 20 && saw.late < saw.stopped / 8);
-    preempt_begin(5, 0);
+    preempt_begin(5, 0, 0);
     unsigned before = saw.stopped;
     points(true, true, 100);
     CHECK_EQ(saw.stopped, before);
@@ -72,14 +77,15 @@ static void test_how_often(void)
 
 static void test_again(void)
 {
-    preempt_begin(9, CHANCE_ALL / 2);
+    preempt_begin(9, CHANCE_ALL / 2, 0);
     points(true, true, 1000);
     uint64_t last = saw.last_ns;
-    uint32_t count = (preempt_count(), preempt_begin(9, CHANCE_ALL / 2), points(true, true, 1000), preempt_count());
+    uint32_t count =
+        (preempt_counts(), preempt_begin(9, CHANCE_ALL / 2, 0), points(true, true, 1000), preempt_counts());
     CHECK_EQ(saw.last_ns, last);
-    preempt_begin(9, CHANCE_ALL / 2);
+    preempt_begin(9, CHANCE_ALL / 2, 0);
     points(true, true, 1000);
-    CHECK_EQ(preempt_count(), count);
+    CHECK_EQ(preempt_counts(), count);
 }
 
 int main(void)
