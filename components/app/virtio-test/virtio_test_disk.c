@@ -3,6 +3,8 @@
  * what must be refused is.
  *
  *   WRITE (a request per place) -> FLUSH -> READ (the same places, other segments) -> compare -> next round, other pattern
+ *
+ * Where the disk can, some rounds begin with a DISCARD of the places, and some of the writes are durable by themselves.
  */
 #define LOG_TAG "virtio-test"
 #include "core/log.h"
@@ -54,6 +56,8 @@ static void send(unsigned place, enum blk_op op) REQUIRES(LOOP)
 {
     self.request[place].op = op;
     self.request[place].sector = self.sector[place];
+    self.request[place].sector_count = PLACE_BYTES / BLKDEV_SECTOR_BYTES;
+    self.request[place].durable = self.disk->has_durable && (place + self.round) % 3 == 0;
     self.request[place].done = on_done;
     status_t s = blkdev_submit(self.disk, &self.request[place]);
     if (s != ST_OK) {
@@ -67,7 +71,8 @@ static void send(unsigned place, enum blk_op op) REQUIRES(LOOP)
 static void phase_begin(enum blk_op phase) REQUIRES(LOOP)
 {
     static const uint32_t even[SEGMENTS] = {4096, 4096, 4096, 4096, 4096};
-    static const uint32_t uneven[] = {512, 19456, 512};
+    const uint32_t block = self.disk->logical_bytes;
+    const uint32_t uneven[] = {block, PLACE_BYTES - 2 * block, block};
 
     self.phase = phase;
     if (phase == BLK_FLUSH) {
@@ -117,15 +122,26 @@ static bool refused(uint64_t sector, uint16_t count, uint32_t size, enum blk_op 
 static bool refusals(void) REQUIRES(LOOP)
 {
     uint64_t end = self.disk->sectors;
+    uint32_t block = self.disk->logical_bytes;
 
-    return refused(end, 1, 512, BLK_READ, ST_RANGE) && refused(end - 1, 1, 1024, BLK_WRITE, ST_RANGE) &&
-           refused(UINT64_MAX, 1, 512, BLK_READ, ST_RANGE) && refused(0, 0, 512, BLK_READ, ST_BADARG) &&
-           refused(0, 1, 511, BLK_WRITE, ST_BADARG) && refused(0, 1, 0, BLK_READ, ST_BADARG) &&
-           refused(0, (uint16_t)(self.disk->segments_max + 1), 512, BLK_READ, ST_BADARG);
+    return refused(end, 1, block, BLK_READ, ST_RANGE) && refused(end - 1, 1, 2 * block, BLK_WRITE, ST_RANGE) &&
+           refused(UINT64_MAX, 1, block, BLK_READ, ST_RANGE) && refused(0, 0, block, BLK_READ, ST_BADARG) &&
+           refused(0, 1, block - 1, BLK_WRITE, ST_BADARG) && refused(0, 1, 0, BLK_READ, ST_BADARG) &&
+           refused(0, (uint16_t)(self.disk->segments_max + 1), block, BLK_READ, ST_BADARG) &&
+           (self.disk->has_discard || refused(0, 0, 0, BLK_DISCARD, ST_UNSUPPORTED));
+}
+
+static void round_begin(void) REQUIRES(LOOP)
+{
+    phase_begin(self.disk->has_discard && self.round % 4 == 3 ? BLK_DISCARD : BLK_WRITE);
 }
 
 static void phase_end(void) REQUIRES(LOOP)
 {
+    if (self.phase == BLK_DISCARD) {
+        phase_begin(BLK_WRITE);
+        return;
+    }
     if (self.phase == BLK_WRITE) {
         phase_begin(BLK_FLUSH);
         return;
@@ -139,7 +155,7 @@ static void phase_end(void) REQUIRES(LOOP)
         virtio_test_done("disk", !self.bad);
         return;
     }
-    phase_begin(BLK_WRITE);
+    round_begin();
 }
 
 static void on_done(struct blk_request *request, status_t status)
@@ -163,7 +179,7 @@ void virtio_test_disk_init(struct blkdev *disk)
 
 void virtio_test_disk_begin(void)
 {
-    uint64_t stride = self.disk->sectors / PLACES;
+    uint64_t stride = (self.disk->sectors / PLACES) & ~(uint64_t)(self.disk->logical_bytes / BLKDEV_SECTOR_BYTES - 1);
 
     if (stride < PLACE_BYTES / BLKDEV_SECTOR_BYTES || self.disk->segments_max < SEGMENTS || self.disk->depth < PLACES) {
         log_err("disk: %llu sectors, %u segments, depth %u are too few for this test",
@@ -175,5 +191,5 @@ void virtio_test_disk_begin(void)
         self.sector[place] = stride * place; /* the last one ends at the end or before */
     }
     self.bad = !refusals();
-    phase_begin(BLK_WRITE);
+    round_begin();
 }

@@ -58,6 +58,8 @@ static uint32_t type_of(const struct blk_request *request)
         return TYPE_OUT;
     case BLK_FLUSH:
         return TYPE_FLUSH;
+    case BLK_DISCARD:
+        break; /* not offered: has_discard is false */
     }
     UNREACHABLE();
 }
@@ -167,11 +169,9 @@ static status_t request_check(const struct blkdev *blkdev, const struct blk_requ
 {
     uint32_t bytes = 0;
 
-    if (request->op == BLK_FLUSH) {
-        return ST_OK;
-    }
-    if (request->op == BLK_WRITE && blkdev->read_only) {
-        return ST_DENIED;
+    status_t s = blkdev_check_op(blkdev, request);
+    if (s != ST_OK || request->op == BLK_FLUSH) {
+        return s;
     }
     return blkdev_check(blkdev, request, &bytes);
 }
@@ -219,6 +219,8 @@ static void count_done(struct blkdev_counters *count, const struct blk_request *
     case BLK_FLUSH:
         count->flushes++;
         return;
+    case BLK_DISCARD:
+        break;
     }
     UNREACHABLE();
 }

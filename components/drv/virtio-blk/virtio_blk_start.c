@@ -168,6 +168,7 @@ static status_t device_setup(struct virtio_blk *blk) REQUIRES(BOOT)
     blkdev->depth = VIRTIO_BLK_DEPTH;
     blkdev->read_only = virtio_has(blk->device, BLK_F_RO);
     blkdev->has_flush = virtio_has(blk->device, BLK_F_FLUSH);
+    blkdev->has_durable = !blkdev->has_flush;
     slots_init(blk);
     return ST_OK;
 }

@@ -15,7 +15,7 @@ interface BlockDevice {
   info @0 () -> (sectors :UInt64, logicalBytes :UInt32, physicalBytes :UInt32, bytesMax :UInt32, depth :UInt16,
                  readOnly :Bool, id :Text);
   read @1 (sector :UInt64, bytes :UInt32, region :Region, offset :UInt64) -> ();
-  # Into the region, which must be writable. At most bytesMax.
+  # Into the region, which must be writable, at an offset that is a multiple of 4. At most bytesMax.
   write @2 (sector :UInt64, bytes :UInt32, region :Region, offset :UInt64) -> ();
   # From the region. Durable when a flush() that was called after this returned has returned.
   flush @3 () -> ();

@@ -206,6 +206,19 @@ static void test_refused_without_the_device(void)
     CHECK(submit(1, BLK_READ, 0, 0, 512) == ST_BADARG);
     CHECK(submit(1, BLK_READ, 0, 21, 512) == ST_BADARG);
     CHECK(submit(1, BLK_READ, 0, 1, 2u << 20) == ST_BADARG);
+    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_DENIED);
+    virtio_blk_self.blkdev.read_only = false;
+    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_UNSUPPORTED);
+    segments[1][0] = (struct blk_segment){data + 2, 512};
+    requests[1].op = BLK_READ;
+    requests[1].segment_count = 1;
+    CHECK(blkdev_submit(&virtio_blk_self.blkdev, &requests[1]) == ST_BADARG); /* not 4-aligned */
+    CHECK(virtio_blk_self.blkdev.has_durable);                                /* no cache: every write is */
+    requests[1].op = BLK_WRITE;
+    requests[1].durable = true;
+    segments[1][0].data = data;
+    virtio_blk_self.blkdev.has_durable = false;
+    CHECK(blkdev_submit(&virtio_blk_self.blkdev, &requests[1]) == ST_UNSUPPORTED);
 }
 
 /* After this lie every request is answered once with ST_IO, after the device confirmed the reset, and none is taken. */

@@ -1,140 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * fake_device.h: for unit tests of virtio drivers: a loop that the test turns by hand, and a transport whose device the
- * test plays: it sees what was lent and answers with what it likes, true or not. Include once, after test.h.
+ * fake_device.h: for unit tests of virtio drivers: a transport whose device the test plays: it sees what was lent and answers with
+ * what it likes, true or not. Include once, after test.h.
  */
 #pragma once
-#include <stdlib.h>
 #include <string.h>
-#include "core/device.h"
-#include "core/loop.h"
-#include "core/mem.h"
+#include "fake_loop.h"
 #include "lib/virtio/virtio.h"
-
-/* --- a loop ----------------------------------------------------------------------------------------------------------- */
-
-static struct list fake_posted = {&fake_posted, &fake_posted};
-static struct list fake_ending = {&fake_ending, &fake_ending};
-static struct timer *fake_timer[4]; /* those that are armed */
-
-void work_init(struct work *work, void (*run)(struct work *work))
-{
-    work->run = run;
-    list_init(&work->node);
-}
-
-static void queue_once(struct list *list, struct work *work)
-{
-    if (list_empty(&work->node)) {
-        list_push_back(list, &work->node);
-    }
-}
-
-void loop_post(struct work *work)
-{
-    queue_once(&fake_posted, work);
-}
-
-void loop_post_boot(struct work *work)
-{
-    queue_once(&fake_posted, work);
-}
-
-void loop_at_turn_end(struct work *work)
-{
-    queue_once(&fake_ending, work);
-}
-
-void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
-{
-    *timer = (struct timer){.fire = fire};
-}
-
-static inline struct timer **fake_timer_place(const struct timer *timer)
-{
-    for (unsigned i = 0; i < sizeof fake_timer / sizeof fake_timer[0]; i++) {
-        if (fake_timer[i] == timer) {
-            return &fake_timer[i];
-        }
-    }
-    return NULL;
-}
-
-bool timer_armed(const struct timer *timer)
-{
-    return fake_timer_place(timer) != NULL;
-}
-
-void timer_set(struct timer *timer, uint64_t deadline_ns)
-{
-    struct timer **place = fake_timer_place(timer_armed(timer) ? timer : NULL);
-
-    REQUIRE(place != NULL);
-    *place = timer;
-    timer->deadline_ns = deadline_ns;
-}
-
-static inline void run_all(struct list *list)
-{
-    struct list now;
-    struct list *node;
-
-    list_init(&now);
-    while ((node = list_pop_front(list)) != NULL) {
-        list_push_back(&now, node);
-    }
-    while ((node = list_pop_front(&now)) != NULL) {
-        struct work *work = CONTAINER_OF(node, struct work, node);
-        work->run(work);
-    }
-}
-
-/* One turn: what was posted before it, timers that are due, then the doorbells. */
-static inline void fake_turn(void)
-{
-    test_room = ROOM_LOOP;
-    run_all(&fake_posted);
-    for (unsigned i = 0; i < sizeof fake_timer / sizeof fake_timer[0]; i++) {
-        struct timer *timer = fake_timer[i];
-        if (timer != NULL && timer->deadline_ns <= test_clock_ns) {
-            fake_timer[i] = NULL;
-            timer->fire(timer);
-        }
-    }
-    run_all(&fake_ending);
-}
-
-/* --- memory ----------------------------------------------------------------------------------------------------------- */
-
-void *boot_alloc(size_t size, size_t align)
-{
-    void *p = aligned_alloc(align < 16 ? 16 : align, (size + 4095) & ~(size_t)4095);
-
-    memset(p, 0, size);
-    return p; /* never freed: boot memory is for life (the sanitizer's leak check is off for these tests) */
-}
-
-void dma_alloc(struct dma_memory *memory, size_t size)
-{
-    memory->cpu = boot_alloc(size, 4096);
-    memory->dev = dma_of(memory->cpu);
-    memory->size = size;
-}
-
-dma_t dma_of(const void *p)
-{
-    return (dma_t){.value = (uint64_t)(uintptr_t)p};
-}
-
-void device_note_add(struct device_note *note)
-{
-    (void)note;
-}
-
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 /* --- a device --------------------------------------------------------------------------------------------------------- */
 
@@ -265,12 +136,8 @@ static const struct virtio_ops fake_ops = {
 static inline void fake_begin(enum virtio_type type, uint64_t offered)
 {
     memset(&fake, 0, sizeof fake);
-    list_init(&fake_posted);
-    list_init(&fake_ending);
+    fake_loop_begin();
     list_init(&fake.bus.devices);
-    memset(fake_timer, 0, sizeof fake_timer);
-    test_clock_ns = 0;
-    test_room = ROOM_BOOT;
     fake.offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
     fake.status = VIRTIO_STATUS_DRIVER_OK; /* firmware's */
     fake.queue_size = 256;
