@@ -29,7 +29,7 @@
 #include "core/thread.h"
 
 #define INTERFACE 0xb5d19c0f2e3a4d61ull
-#define DOMAINS ((CAP_LOAD_THREADS + 1) / 2)
+#define DOMAINS (CAP_LOAD_THREADS / 2)
 #define CELLS 3u          /* objects 0.. of the loop */
 #define ENDPOINT_FIRST 8u /* and these are threads' */
 #define REVOKERS 3u
@@ -64,6 +64,7 @@ struct known {
 extern struct known cap_load_known[DOMAINS];
 /* Puts it where there is room, or for another: gives that one, CAP_NONE. */
 cap_t cap_load_know(unsigned domain, cap_t cap, uint64_t random);
+/* One of them; one in sixteen is none, and only looks like one. */
 cap_t cap_load_pick(unsigned domain, uint64_t random);
 /* It is not to be tried again, if it is still there. */
 void cap_load_forget(unsigned domain, cap_t cap);
