@@ -113,7 +113,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (strstr(line, "is not mounted: found a capOS") != NULL && !faults_fired(run, FAULTS_DISHONEST)) {
         run_violation(run, "%s: refuses its own disk: %s", node->name, line);
     }
-    if (run->check.rest_phase != REST_NOT_YET && !node->load && !node->hostile) {
+    if (run->check.rest_phase != REST_NOT_YET && node_serves(node)) {
         rest_line(run, node, line);
     }
     if (said != NULL && strncmp(said, "@ rpc ", 6) == 0 && !node->hostile) {

@@ -24,12 +24,6 @@ struct rest {
     struct said said[REST_PHASES];
 };
 
-/* They serve others; they are asked. */
-static bool serves(const struct node *node)
-{
-    return !node->load && !node->hostile;
-}
-
 /* One run in four, and whenever one of them means ill: the peers do not say goodbye. */
 static bool peers_vanish(const struct run *run)
 {
@@ -45,7 +39,7 @@ static bool peers_vanish(const struct run *run)
 void rest_ask(struct run *run)
 {
     for (unsigned i = 0; i < run->node_count; i++) {
-        if (serves(&run->node[i])) {
+        if (node_serves(&run->node[i])) {
             node_type(&run->node[i], QUESTION, run->now_ns);
         }
     }
@@ -55,7 +49,7 @@ static void boot_anew(struct run *run)
 {
     for (unsigned i = 0; i < run->node_count; i++) {
         node_cut(&run->node[i]);
-        if (serves(&run->node[i])) {
+        if (node_serves(&run->node[i])) {
             node_boot(&run->node[i], run->now_ns);
         }
     }
@@ -68,7 +62,7 @@ void rest_begin(struct run *run)
 
     record_note(run, NULL, vanish ? "workloads done; they vanish" : "workloads done");
     for (unsigned i = 0; i < run->node_count && vanish; i++) {
-        if (!serves(&run->node[i])) {
+        if (!node_serves(&run->node[i])) {
             node_plug(&run->node[i], false, run->now_ns);
         }
     }
@@ -133,7 +127,7 @@ static void compare(struct run *run, const struct node *node, const struct rest 
 void rest_end(struct run *run)
 {
     for (unsigned i = 0; run->check.rest_acts == 4 && i < run->node_count; i++) {
-        if (serves(&run->node[i])) {
+        if (node_serves(&run->node[i])) {
             compare(run, &run->node[i], &run->check.rest[i]);
         }
     }

@@ -26,6 +26,8 @@ const char *const fault_names[FAULTS] = {
     [FAULT_NO_ENTROPY] = "no-entropy",
     [FAULT_PREEMPT] = "preempt",
     [FAULT_EDGE] = "edge",
+    [FAULT_LOOP] = "loop",
+    [FAULT_REBOOT] = "reboot",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -154,7 +156,57 @@ static void plan_cuts(struct run *run, struct span span)
         for (; count > 0; count--) {
             uint64_t at = moment(&random, span);
             uint64_t until = at + random_below(&random, 200 * NS_PER_MS);
-            plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, i, 0, 0});
+            plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, i, FAULT_CUT, 0});
+        }
+    }
+}
+
+/* A node that is cut while it boots. */
+static void plan_short_lives(struct run *run, unsigned node, struct random *random, uint64_t at)
+{
+    uint64_t up_ns_max = 1ull << (18 + random_below(random, 9)); /* 0.3 to 67 ms */
+
+    for (uint64_t cuts = 2 + random_below(random, 15); cuts > 0; cuts--) {
+        uint64_t until = at + random_below(random, 5 * NS_PER_MS);
+        plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, node, FAULT_LOOP, 0});
+        at = until + 1 + random_below(random, up_ns_max);
+    }
+}
+
+/* One with a disk is stopped whenever it does something to that, recovery included; some from their first boot on, when they
+ * format it. */
+static void plan_loop(struct run *run, unsigned node, struct random *random, struct span span)
+{
+    uint64_t at = random_below(random, 2) == 0 ? 0 : moment(random, span);
+
+    if (run->node[node].disk == NULL || random_below(random, 4) == 0) {
+        plan_short_lives(run, node, random, at + random_below(random, 2 * NS_PER_MS));
+        return;
+    }
+    uint64_t stops = 4 + random_below(random, 28);
+    plan(run, &(struct trouble){at, span.until_ns, ACT_LOOP, ACT_LOOP, node, stops, 0});
+}
+
+static void plan_loops(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_LOOP);
+
+    for (unsigned i = 0; i < run->node_count; i++) {
+        uint64_t count = node_serves(&run->node[i]) ? random_below(&random, 3) : 0;
+        for (; count > 0; count--) {
+            plan_loop(run, i, &random, span);
+        }
+    }
+}
+
+static void plan_reboots(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_REBOOT);
+
+    for (unsigned i = 0; i < run->node_count; i++) {
+        uint64_t count = node_serves(&run->node[i]) ? random_below(&random, 6) : 0;
+        for (; count > 0; count--) {
+            world_act(run, moment(&random, span), ACT_REBOOT, i, 0);
         }
     }
 }
@@ -247,6 +299,12 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
     }
     if (is_on(run, FAULT_CUT)) {
         plan_cuts(run, span);
+    }
+    if (is_on(run, FAULT_LOOP)) {
+        plan_loops(run, span);
+    }
+    if (is_on(run, FAULT_REBOOT)) {
+        plan_reboots(run, span);
     }
     if (is_on(run, FAULT_LINK)) {
         plan_links(run, span);

@@ -31,6 +31,8 @@ enum fault {
     FAULT_NO_ENTROPY, /* the CPU has no random numbers */
     FAULT_PREEMPT,    /* threads are stopped at points of the source */
     FAULT_EDGE,       /* and at edges of the control flow, if the image has been built for it */
+    FAULT_LOOP,       /* power is cut again and again while a node boots */
+    FAULT_REBOOT,     /* somebody types `reboot`: the disk keeps its write cache */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)

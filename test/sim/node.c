@@ -14,7 +14,9 @@
 #include "run.h"
 #include "wire.h"
 
-#define TELL_MAX 64u /* messages of a batch */
+#define TELL_MAX 64u                  /* messages of a batch */
+#define STOP_NS_MAX (300 * NS_PER_US) /* a write and its FLUSH take about as long */
+#define OFF_NS_MAX (5 * NS_PER_MS)
 
 uint64_t node_next(const struct node *node)
 {
@@ -65,6 +67,7 @@ void node_boot(struct node *node, uint64_t now_ns)
     node->boot_ns = node->free_ns = now_ns;
     node->timer_ns = NEVER;
     node->lines = 0;
+    node->stopping = false;
     node->boots++;
     uint64_t seed = random_next(&stream);
     node->slower = faults_slower(run, &stream);
@@ -88,18 +91,30 @@ void node_boot(struct node *node, uint64_t now_ns)
     record_note(run, node, what);
 }
 
+static void off(struct node *node, const char *why)
+{
+    sim_link_end(&node->link);
+    queue_clear(&node->queue);
+    node->on = node->busy = false;
+    node->line_size = 0;
+    record_note(node->run, node, why);
+}
+
 void node_cut(struct node *node)
 {
     if (!node->on) {
         return;
     }
-    sim_link_end(&node->link);
-    queue_clear(&node->queue);
-    node->on = node->busy = false;
-    node->line_size = 0;
-    record_note(node->run, node, "power cut");
+    off(node, "power cut");
     if (node->disk != NULL) {
         node->run->faults.fired[FAULT_TEAR] += disk_cut(node->disk);
+    }
+}
+
+void node_reset(struct node *node)
+{
+    if (node->on) {
+        off(node, "reset");
     }
 }
 
@@ -197,10 +212,29 @@ static void ended(struct node *node, const struct sim_message *message, const ch
     } else if (message->kind == SIM_EXIT && message->a != 0) {
         run_violation(run, "%s: ended with code %lu", node->name, (unsigned long)message->a);
     }
-    node_cut(node);
-    if (message->kind == SIM_REBOOT) {
+    if (message->kind != SIM_REBOOT) {
+        node_cut(node);
+    } else {
+        node_reset(node);
         world_act(run, run->now_ns + 100 * NS_PER_MS, ACT_BOOT, node->number, 0);
     }
+}
+
+/* In a loop: a cut or a reset soon after what changes the disk, seldom after what does not; and on again. */
+static void stop_perhaps(struct node *node, uint64_t time_ns, uint32_t command)
+{
+    struct run *run = node->run;
+    uint64_t seldom = command == SIM_DISK_READ ? 16 : 3;
+
+    if (node->stops == 0 || node->stopping || random_below(&run->loop, seldom) != 0) {
+        return;
+    }
+    uint64_t at = time_ns + LOOKAHEAD_NS + random_below(&run->loop, STOP_NS_MAX);
+    enum act act = random_below(&run->loop, 3) == 0 ? ACT_RESET : ACT_CUT;
+    node->stops--;
+    node->stopping = true;
+    world_act(run, at, act, node->number, FAULT_LOOP);
+    world_act(run, at + random_below(&run->loop, OFF_NS_MAX), ACT_BOOT, node->number, 0);
 }
 
 static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_message *message, const char *body)
@@ -209,6 +243,7 @@ static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_mes
         run_violation(node->run, "%s: a request that its disk cannot have: sector %lu, %u bytes", node->name,
                       (unsigned long)message->b, message->size);
     }
+    stop_perhaps(node, time_ns, message->flags);
 }
 
 /* What a turn may take of its machine. Console output of what a checker asks for does not count. */

@@ -27,6 +27,8 @@ struct node {
     bool busy;       /* would go on at free_ns */
     bool link_up;    /* its cable is in */
     unsigned boots;  /* how often it was switched on */
+    unsigned stops;  /* so often it will be stopped amid what it does to its disk */
+    bool stopping;   /* it is known when */
     uint32_t slower; /* this many times, and once, the cost of everything */
     struct sim_link link;
     struct queue queue;   /* what will reach it */
@@ -39,6 +41,11 @@ struct node {
     unsigned lines; /* since it was switched on */
 };
 
+/* Others use it: it is no workload, and no peer that means ill. */
+static inline bool node_serves(const struct node *node)
+{
+    return !node->load && !node->hostile;
+}
 /* When anything concerns it next; NEVER. */
 uint64_t node_next(const struct node *node);
 /* It is that time: tells it, and takes what it does. `until`: it may run on to there unasked. */
@@ -46,6 +53,8 @@ void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns);
 /* Power. A node that was cut has lost all but what is on its disk. */
 void node_boot(struct node *node, uint64_t now_ns);
 void node_cut(struct node *node);
+/* Without losing power: its disk keeps what no FLUSH has covered yet. It stays off until it is booted. */
+void node_reset(struct node *node);
 /* Its cable. */
 void node_plug(struct node *node, bool up, uint64_t now_ns);
 /* Its wall clock says this from now on, ns since 1970. */

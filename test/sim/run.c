@@ -93,8 +93,19 @@ static void disturb(struct run *run, const struct event *event)
 
     switch (event->act) {
     case ACT_CUT:
-        fault_fired(run, FAULT_CUT);
+        fault_fired(run, (enum fault)event->message.b);
         node_cut(node);
+        return;
+    case ACT_RESET:
+        fault_fired(run, FAULT_LOOP);
+        node_reset(node);
+        return;
+    case ACT_LOOP:
+        node->stops = (unsigned)event->message.b;
+        return;
+    case ACT_REBOOT:
+        fault_fired(run, FAULT_REBOOT);
+        node_type(node, "reboot\n", run->now_ns);
         return;
     case ACT_LINK:
         fault_fired(run, FAULT_LINK);
@@ -197,6 +208,7 @@ static void step(struct run *run)
 bool run_all(struct run *run)
 {
     run->wire.random = random_stream(run->seed, 'wire', 0);
+    run->loop = random_stream(run->seed, 'loop', 0);
     run->wire.ill = random_stream(run->seed, 'ill ', 0);
     world_act(run, CALM_NS, ACT_CALM, 0, 0);
     world_act(run, END_NS, ACT_END, 0, 0);

@@ -29,9 +29,24 @@
 #define TURN_BOUND_NS 20000u /* in the costs of platform/sim: 64 frames in, each with an answer; 50 exits to the host */
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
+#define NS_PER_US 1000ull
 
 /* What the world does at a time of its own choosing. */
-enum act { ACT_NODE, ACT_CUT, ACT_BOOT, ACT_LINK, ACT_PARTITION, ACT_HEAL, ACT_WALL, ACT_CALM, ACT_REST, ACT_END };
+enum act {
+    ACT_NODE,
+    ACT_CUT,
+    ACT_RESET,
+    ACT_BOOT,
+    ACT_REBOOT,
+    ACT_LOOP,
+    ACT_LINK,
+    ACT_PARTITION,
+    ACT_HEAL,
+    ACT_WALL,
+    ACT_CALM,
+    ACT_REST,
+    ACT_END
+};
 
 struct run {
     uint64_t seed;
@@ -39,6 +54,7 @@ struct run {
     uint64_t hash;
     uint64_t event_count; /* messages that reached a node, and acts of the world */
     struct faults faults;
+    struct random loop; /* when nodes that are in a loop stop */
     struct wire wire;
     struct queue world;
     struct node node[NODES_MAX];

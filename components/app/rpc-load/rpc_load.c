@@ -15,7 +15,7 @@
 #include "lib/tcp/tcp.h"
 
 #define AGAIN_NS (100 * NS_PER_MS) /* about, before a lost connection is made anew */
-#define AUDIT_NS (500 * NS_PER_MS)
+#define AUDIT_NS (RPC_LOAD_AUDIT_MS * NS_PER_MS)
 #define AUDIT_ROUNDS 12u
 #define LEAVE_LOOK_NS (200 * NS_PER_MS)
 #define LEAVE_LOOKS_MAX 250u /* longer than rpc/vat and net/lwip let a connection end that nobody answers */
@@ -142,7 +142,7 @@ static void all_end(void) REQUIRES(LOOP)
     }
 }
 
-/* Whoever makes faults has this long to end them. */
+/* Whoever makes faults has until then to end them: no call of the audit may fail. */
 static void audit_begin(struct session *s) REQUIRES(LOOP)
 {
     s->audit = true;
@@ -150,7 +150,8 @@ static void audit_begin(struct session *s) REQUIRES(LOOP)
     s->rounds = AUDIT_ROUNDS;
     log_info("@ audit");
     rpc_load_disconnect(s);
-    rpc_load_later(s, connect, AUDIT_NS);
+    s->next = connect;
+    timer_set(&s->timer, AUDIT_NS > clock_ns() + AGAIN_NS ? AUDIT_NS : clock_ns() + AGAIN_NS);
 }
 
 static void round_next(struct session *s)

@@ -129,6 +129,7 @@ static void audit_begin(struct session *s) REQUIRES(LOOP)
 {
     s->audit = true;
     s->key = 0;
+    s->old_key = NO_KEY;
     log_info("@ audit");
     later(s, audit_start, AUDIT_NS);
 }

@@ -26,6 +26,7 @@
 #define ASK_WORDS (CHUNK / 8 + 64)
 #define ASK_CAPS 2u
 #define NO_BLOB (-1)
+#define NO_KEY (-1)
 
 struct session;
 
@@ -57,6 +58,7 @@ struct session {
     void (*next)(struct session *s);
     unsigned op, ops;
     int key, blob;
+    int old_key; /* a rename takes this name away at last; NO_KEY: it is none */
     uint64_t at; /* bytes done */
     bool audit;  /* all is done: only look */
     struct sha256 hash;

@@ -18,7 +18,8 @@ uint32_t load_blob_size(int blob)
     unsigned count = sizeof sizes / sizeof sizes[0];
     uint32_t size = sizes[(unsigned)blob % count];
 
-    return (unsigned)blob < count ? size : size + (uint32_t)blob; /* no two are the same, nor both empty */
+    size += (unsigned)blob < count ? 0 : (uint32_t)blob; /* no two are the same, nor both empty */
+    return size * STORE_LOAD_SCALE;
 }
 
 static uint64_t word(int blob, uint64_t at)

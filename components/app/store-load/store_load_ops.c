@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, removes a name,
- * gives an upload up half-way, writes to an upload that it does not have yet, asks and does not want to know.
+ * renames one, gives an upload up half-way, writes to an upload that it does not have yet, asks and does not want to know.
  */
 #include <string.h>
 #include "lib/store/store.capnp.h"
@@ -45,6 +45,16 @@ static bool gave_up(struct session *s, bool effect) REQUIRES(LOOP)
 
 /* --- put and bind ---------------------------------------------------------------------------------------------------- */
 
+static void remove_name(struct session *s) REQUIRES(LOOP);
+
+/* The next part of what is more than one operation. */
+static void part_begin(struct session *s, int key)
+{
+    s->op++;
+    s->ops++;
+    s->key = key;
+}
+
 static void bound(struct session *s) REQUIRES(LOOP)
 {
     struct capnp_data previous;
@@ -57,7 +67,22 @@ static void bound(struct session *s) REQUIRES(LOOP)
         load_session_fail(s, "bind gives a previous digest that nobody put");
     }
     load_session_say(s, "= bind %d %d %d", s->key, s->blob, previous.size != 0 ? load_blob_of(previous) : NO_BLOB);
-    load_op_ended(s);
+    if (s->old_key == NO_KEY) {
+        load_op_ended(s);
+        return;
+    }
+    part_begin(s, s->old_key);
+    remove_name(s);
+}
+
+static void bind(struct session *s) REQUIRES(LOOP)
+{
+    struct namespace_bind_params_builder p =
+        namespace_bind_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
+
+    namespace_bind_params_set_name(p, key_text(s));
+    namespace_bind_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
+    load_ask_send(&s->ask, s->names, bound);
 }
 
 static void finished(struct session *s) REQUIRES(LOOP)
@@ -68,12 +93,8 @@ static void finished(struct session *s) REQUIRES(LOOP)
     if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->ask.call))) != s->blob) {
         load_session_fail(s, "finish gives another digest than the blob's");
     }
-    struct namespace_bind_params_builder p =
-        namespace_bind_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
-    namespace_bind_params_set_name(p, key_text(s));
-    namespace_bind_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
     drop(s);
-    load_ask_send(&s->ask, s->names, bound);
+    bind(s);
 }
 
 static void write_next(struct session *s) REQUIRES(LOOP)
@@ -295,6 +316,14 @@ void load_op_read(struct session *s)
     blob_get(s, blob_given);
 }
 
+/* What was found gets another name; then the old one goes. In between others see both. */
+static void rename_to(struct session *s) REQUIRES(LOOP)
+{
+    part_begin(s, (int)(load_session_random(s) % STORE_LOAD_KEYS));
+    load_session_say(s, "? bind %d %d", s->key, s->blob);
+    bind(s);
+}
+
 static void looked_up(struct session *s) REQUIRES(LOOP)
 {
     if (gave_up(s, false)) {
@@ -310,6 +339,10 @@ static void looked_up(struct session *s) REQUIRES(LOOP)
     load_session_say(s, "= lookup %d %d", s->key, s->blob);
     if (!present) {
         load_op_ended(s);
+        return;
+    }
+    if (s->old_key != NO_KEY) {
+        rename_to(s);
         return;
     }
     blob_get(s, source_given);
@@ -373,6 +406,7 @@ void load_op_begin(struct session *s)
     s->key = (int)(load_session_random(s) % STORE_LOAD_KEYS);
     s->under_way = 1;
     s->one_failed = false;
+    s->old_key = NO_KEY;
     switch (load_session_random(s) % 10) {
     case 0:
     case 1:
@@ -391,6 +425,10 @@ void load_op_begin(struct session *s)
         return;
     case 6:
         look_in_vain(s);
+        return;
+    case 7:
+        s->old_key = s->key;
+        load_op_look(s);
         return;
     default:
         load_op_look(s);
