@@ -5,6 +5,7 @@
 # timeout: 300
 # cost: serial
 set -eu
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs the tests
 fleet=$CAPOS_TOP/test/sim/fleets/caps.fleet
 tree=$CAPOS_BUILD/edges
 sim="$CAPOS_BUILD/sim/sim --build $tree/build --fleet $fleet"
