@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Power cuts: every sequence of two operations, every cut, every disk that it may leave; and samples of longer sequences.
+# Power cuts: the sequences of two operations (drawn until nearly no new one comes), every cut, every disk that it may leave; and samples of longer sequences.
 # 100,000 crash states and more, none of which breaks a promise of the store.
 # timeout: 400
 # cost: serial
 set -eu
 run() { "$CAPOS_BUILD/sim/explore" --build "$CAPOS_BUILD" "$@"; }
-short=$(run --image crash --seeds 4000)
+short=$(run --image crash --seeds 16000)
 echo "$short"
 half=$(mktemp)
 trap 'rm -f "$half"' EXIT

@@ -28,13 +28,18 @@ N ?= 200
 SIM_FLEET := $(firstword $(wildcard $(SIM_SRC)/fleets/$(FLEET).fleet) $(FLEET))
 sim_images = $(foreach p,$(shell sed -n 's/^node  *[^ ]*  *\([^ ]*\).*/\1/p' $(SIM_FLEET) 2>/dev/null),build/$p/$p.sim)
 SIM_RUN = build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS)) $(if $(TRANSPORT),--transport $(TRANSPORT))
-.PHONY: sim sim-swarm sim-shrink
+.PHONY: sim sim-swarm sim-shrink bench-sim
 sim: build/sim/sim $(sim_images)
 	@$(SIM_RUN) $(if $(TIMELINE),--timeline $(TIMELINE))
 sim-swarm: build/sim/sim $(sim_images)
 	@$(SIM_RUN) --swarm $(N)
 sim-shrink: build/sim/sim $(sim_images)
 	@$(SIM_RUN) --shrink
+
+# What an event and a crash state cost, on one CPU: eight sessions on a store, all faults; sequences of two operations.
+bench-sim: build/sim/sim build/sim/explore $(foreach p,store load crash crash-audit,build/$p/$p.sim)
+	@taskset -c 0 build/sim/sim --fleet $(SIM_SRC)/fleets/store.fleet --seed 1 --swarm 200
+	@taskset -c 0 build/sim/explore --seeds 60
 
 # build/sim/replay: the device models alone, asked what QEMU's devices were asked (traces/).
 REPLAY_MODELS := $(addprefix $(SRC)/platform/sim/,pci.c pci_msix.c $(addprefix models/,virtio/virtio_model.c virtio/virtio_queue.c \

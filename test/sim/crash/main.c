@@ -41,7 +41,8 @@ static struct {
     struct machine audit;             /* stands before its first look at the disk */
     uint64_t sequence[SEQUENCES_MAX]; /* hashes of those explored */
     unsigned sequence_count;
-    uint64_t *seen; /* hashes of states (2) */
+    uint64_t sequence_seed; /* whose was the last new one */
+    uint64_t *seen;         /* hashes of states (2) */
     uint64_t states, again, cuts;
     uint64_t states_end; /* when this cut, or all, has had its share */
     struct random random;
@@ -262,7 +263,7 @@ static uint64_t sequence_of(const struct journal *journal)
 }
 
 /* True when nobody has explored it, and it is this job's. */
-static bool sequence_is_new(uint64_t sequence)
+static bool sequence_is_new(uint64_t sequence, uint64_t seed)
 {
     for (unsigned i = 0; i < self.sequence_count; i++) {
         if (self.sequence[i] == sequence) {
@@ -273,6 +274,7 @@ static bool sequence_is_new(uint64_t sequence)
         sim_fail("more sequences than can be told apart");
     }
     self.sequence[self.sequence_count++] = sequence;
+    self.sequence_seed = seed;
     return sequence % self.wanted.jobs == self.wanted.job;
 }
 
@@ -301,7 +303,7 @@ static void explore_seed(struct image *image, uint64_t seed)
         found(&place, machine.why);
     }
     machine_end(&machine);
-    if (sequence_is_new(sequence_of(&journal))) {
+    if (sequence_is_new(sequence_of(&journal), seed)) {
         explore_cuts(place, &journal);
     }
     view_free(&disk);
@@ -493,5 +495,9 @@ int main(int argc, char **argv)
         "%lu crash states of %lu cuts in %u sequences, every promise kept; %lu were the same as before; %.3f ms each\n",
         (unsigned long)self.states, (unsigned long)self.cuts, self.sequence_count, (unsigned long)self.again,
         took * 1000 / (double)(self.states + 1));
+    if (self.wanted.log == NULL) {
+        printf("the last new sequence was that of seed %lu of %lu\n", (unsigned long)self.sequence_seed,
+               (unsigned long)(self.wanted.first_seed + self.wanted.seeds - 1));
+    }
     return 0;
 }

@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# crashes-three.sh: as test/sim/crashes.sh, for sequences of three operations: SEEDS of them are drawn, every different one is
+# explored. The line of the last new one says how near that came to all of them.
+# timeout: 3600
+# cost: serial
+set -eu
+work=$(mktemp -d "${TMPDIR:-/tmp}/capos-deep-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+cd "$work"
+mkdir build
+ln -s "$CAPOS_BUILD/deps" build/deps
+"$CAPOS_TOP/configure" "$CAPOS_TOP/test/profiles/crash.profile" --set app/store-load.ops=3 >said 2>&1 || { cat said; exit 1; }
+make build/crash/crash.sim build/crash-audit/crash-audit.sim >said 2>&1 || { tail -n 30 said; exit 1; }
+jobs=$(nproc)
+explore() {
+    "$CAPOS_BUILD/sim/explore" --build build --image crash --seeds "${SEEDS:-100000}" --states 2000000 --job "$1/$jobs" >"out.$1" 2>&1 || touch failed
+}
+job=0
+while [ "$job" -lt "$jobs" ]; do
+    explore "$job" &
+    job=$((job + 1))
+done
+wait
+cat out.*
+[ ! -e failed ]
