@@ -25,7 +25,6 @@ int machine_main(int argc, char **argv);
 #define main machine_main
 #include "main.c" /* of platform/sim: a process has one main, and that is libFuzzer's */
 #undef main
-#include "preempt.h" /* whose .c is not linked: its __sanitizer_cov_trace_pc is libFuzzer's too; the image has no THREADs */
 
 #define INPUT_MAX 4096u
 #define CUTS_MAX 2u
@@ -58,17 +57,6 @@ static struct server {
 } servers[STARTS] = {{-1, -1}, {-1, -1}, {-1, -1}};
 
 static unsigned mine; /* in a server: which */
-
-void preempt_begin(uint64_t random, uint64_t chance)
-{
-    (void)random;
-    (void)chance;
-}
-
-uint32_t preempt_count(void)
-{
-    return 0;
-}
 
 static size_t counter_bytes(void)
 {
