@@ -34,6 +34,7 @@ static struct {
     uint64_t turn_max_ns; /* the longest that it did not, since it last said so */
     struct sim_port *port[SIM_DEVICES_MAX];
     unsigned port_count;
+    struct sim_hazard *hazards;
 } self = {.link = {.fd = -1}, .slower = 1};
 
 bool lockstep_on(void)
@@ -133,6 +134,15 @@ static void start_asked(const struct sim_message *message)
     self.started = true;
 }
 
+static void fault_asked(const struct sim_message *message)
+{
+    for (struct sim_hazard *at = self.hazards; at != NULL; at = at->next) {
+        if (at->device == message->port) {
+            at->befalls(at, message->flags, message->a);
+        }
+    }
+}
+
 static void message_take(const struct sim_message *message, const char *body, int passed)
 {
     if (message->kind != SIM_FORK && message->time_ns > self.now_ns) {
@@ -154,6 +164,9 @@ static void message_take(const struct sim_message *message, const char *body, in
         return;
     case SIM_WALL:
         self.wall_ns = message->a - self.now_ns;
+        return;
+    case SIM_FAULT:
+        fault_asked(message);
         return;
     case SIM_PREEMPT:
         preempt_begin(message->a, message->b, message->flags);
@@ -231,9 +244,20 @@ void sim_port_send(const struct sim_port *port, struct sim_message message, cons
     say(message, body);
 }
 
+void sim_hazard_add(struct sim_hazard *hazard)
+{
+    hazard->next = self.hazards;
+    self.hazards = hazard;
+}
+
+void sim_hazard_struck(const struct sim_hazard *hazard, uint32_t fault)
+{
+    say((struct sim_message){.kind = SIM_FAULT, .port = hazard->device, .flags = fault}, NULL);
+}
+
 void lockstep_text(const char *text, size_t size)
 {
-    sim_cost(10 * size); /* a fast UART */
+    sim_cost(SIM_TEXT_NS * size);
     say((struct sim_message){.kind = SIM_TEXT, .size = (uint32_t)size}, text);
 }
 

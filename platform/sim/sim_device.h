@@ -94,6 +94,17 @@ struct sim_port {
 bool sim_port_add(struct sim_port *port);
 /* The message leaves with the image's batch, stamped with port and time. */
 void sim_port_send(const struct sim_port *port, struct sim_message message, const void *body);
+/* A device to which things happen that no specification has (sim_protocol.h: enum sim_fault). */
+struct sim_hazard {
+    void (*befalls)(struct sim_hazard *hazard, uint32_t fault,
+                    uint64_t argument); /* [I] where the poll loop's calls run */
+    uint16_t device;                    /* [I] enum sim_device */
+    struct sim_hazard *next;            /* [I] platform's */
+};
+/* From here on it can be struck. Kept. */
+void sim_hazard_add(struct sim_hazard *hazard);
+/* It was: the coordinator counts what happened, not what it wished for. */
+void sim_hazard_struck(const struct sim_hazard *hazard, uint32_t fault);
 /* Lets so much time pass for what the image asked for. Nothing in a run in real time. */
 void sim_cost(uint64_t ns);
 

@@ -38,7 +38,8 @@ enum sim_kind {
                   many bytes are wanted. To the image: a: tag; flags: enum sim_disk_status; body: what was read */
     SIM_STATE, /* to the image: what the other half is. A wire: a: 1 plugged in, 0 not; b: the card's MAC address, first byte
                   lowest. A disk: a: sectors; b: 1 read only. Before the first GO, and when it changes */
-    SIM_FAULT, /* to the image. flags: the model's own number of what goes wrong; a, b: its arguments */
+    SIM_FAULT, /* to the image: something befalls the device of this kind (port: enum sim_device). flags: enum sim_fault; a: its
+                  argument. To the coordinator: it did; once for each */
     /* to the coordinator */
     SIM_TEXT, /* console: body */
     SIM_IDLE, /* time: now; a: when its timer fires, UINT64_MAX never; b: the longest turn since it last said so, ns; flags:
@@ -50,7 +51,16 @@ enum sim_kind {
     SIM_FORKED,
 };
 
+enum sim_device { SIM_DEVICE_NET, SIM_DEVICE_DISK, SIM_DEVICE_RANDOM, SIM_DEVICES };
+enum sim_fault {
+    SIM_FAULT_OVER,  /* what it can get over by itself is over. a: 1: it is there again, too */
+    SIM_FAULT_LIE,   /* says once what is not so; a: chance, which says what */
+    SIM_FAULT_STALL, /* keeps what it has finished to itself. a: bit 0: until it is reset; bit 1 + i: in queue i */
+    SIM_FAULT_RESET, /* works no more until it is reset. a: 0: and says so; 1: it is already, and forgot to say so */
+    SIM_FAULT_GONE,  /* is not there: its registers read all ones */
+};
 enum sim_start { SIM_START_ENTROPY = 1u /* the CPU has random numbers */ };
+#define SIM_TEXT_NS 10u           /* a byte of console: a fast UART */
 #define SIM_START_SLOWER_SHIFT 16 /* of flags: how many times slower the machine is, less one */
 enum sim_disk { SIM_DISK_READ = 0, SIM_DISK_WRITE = 1, SIM_DISK_FLUSH = 2 };
 enum sim_disk_status { SIM_DISK_OK = 0, SIM_DISK_ERROR = 1 };

@@ -26,7 +26,7 @@ component  crypto/sha256
 component  crypto/entropy
 component  net/lwip
 component  store/blobs objects_max=16 names_max=16 uploads_max=2 sources_max=2 reads_max=2 writes_max=2 ops_max=2
-component  rpc/vat small_buffers=24 medium_buffers=2 large_buffers=1 answers=16 calls=4 calls_all=16 window=16K
+component  rpc/vat idle_seconds=60 small_buffers=24 medium_buffers=2 large_buffers=1 answers=16 calls=4 calls_all=16 window=16K
 component  svc/node
 
 wire       bus/virtio.pci          -> bus/pci.functions

@@ -100,12 +100,26 @@ static bool means_ill(const struct run *run, const struct node *node, const char
     return false;
 }
 
+/* The store may say that it cannot read what it has. */
+static bool may_be_unreadable(const struct run *run, uint64_t time_ns)
+{
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (time_ns < run->node[i].sick_until_ns) {
+            return true;
+        }
+    }
+    return faults_fired(run, FAULTS_DISHONEST) || (!run->calm && faults_fired(run, 1u << FAULT_IO_ERROR));
+}
+
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
 {
     const char *said = strstr(line, "@ ");
 
     if (strncmp(line, "PANIC", 5) == 0) {
         run_violation(run, "%s: %s", node->name, line);
+    }
+    if (strstr(line, "drv/virtio-blk at ") != NULL && strstr(line, "not used any more") != NULL) {
+        run_node_ill(run, node);
     }
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
         run_violation(run, "%s: %s", node->name, line);
@@ -132,7 +146,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
             run_violation(run, "%s: %s", node->name, said + 7);
         }
     } else if (strncmp(said, "@ lost ", 7) == 0) {
-        if (!faults_fired(run, FAULTS_DISHONEST) && (run->calm || !faults_fired(run, 1u << FAULT_IO_ERROR))) {
+        if (!may_be_unreadable(run, time_ns)) {
             run_violation(run, "%s: the store cannot read what it has: %s", node->name, said + 7);
         }
     } else if (strncmp(said, "@ cap ", 6) == 0) {

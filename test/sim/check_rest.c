@@ -58,7 +58,8 @@ static void boot_anew(struct run *run)
 void rest_begin(struct run *run)
 {
     bool vanish = peers_vanish(run);
-    uint64_t at = run->now_ns + (vanish ? VANISHED_NS : QUIET_NS);
+    bool lost = faults_fired(run, FAULTS_DEVICE); /* a card that was away has perhaps not sent a goodbye */
+    uint64_t at = run->now_ns + (vanish || lost ? VANISHED_NS : QUIET_NS);
 
     record_note(run, NULL, vanish ? "workloads done; they vanish" : "workloads done");
     for (unsigned i = 0; i < run->node_count && vanish; i++) {

@@ -104,7 +104,7 @@ static void returned(struct run *run, struct line *line, unsigned call)
 }
 
 /* (4) */
-static bool may_fail(const struct line *line, unsigned call, unsigned why)
+static bool may_fail(const struct run *run, const struct line *line, unsigned call, unsigned why)
 {
     if ((line->cancelled >> call & 1) != 0) {
         return true;
@@ -112,7 +112,7 @@ static bool may_fail(const struct line *line, unsigned call, unsigned why)
     switch (why) {
     case WHY_OVERLOADED:
     case WHY_DISCONNECTED:
-        return !line->audit;
+        return !line->audit || !run_settled(run);
     case WHY_FAILED:
         return line->broken;
     default:
@@ -126,14 +126,14 @@ static void failed(struct run *run, struct line *line, unsigned call, unsigned w
                                         "fails `unimplemented`"};
 
     has_ended(run, line, call);
-    if (!may_fail(line, call, why)) {
+    if (!may_fail(run, line, call, why)) {
         broken(run, line, call, why <= WHY_UNIMPLEMENTED ? words[why] : "fails, nobody knows why");
     }
 }
 
 static void impatient(struct run *run, struct line *line)
 {
-    if (line->audit) {
+    if (line->audit && run_settled(run)) {
         broken(run, line, line->sent, "or one before it did not end, though nothing went wrong any more");
     }
 }

@@ -28,6 +28,10 @@ const char *const fault_names[FAULTS] = {
     [FAULT_EDGE] = "edge",
     [FAULT_LOOP] = "loop",
     [FAULT_REBOOT] = "reboot",
+    [FAULT_DEVICE_LIE] = "device-lie",
+    [FAULT_DEVICE_STALL] = "device-stall",
+    [FAULT_DEVICE_RESET] = "device-reset",
+    [FAULT_DEVICE_GONE] = "device-gone",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -245,6 +249,65 @@ static void plan_walls(struct run *run, struct span span)
     }
 }
 
+/* The cable's and the disk's device as often, the generator of random numbers seldom. */
+static enum sim_device device_drawn(const struct node *node, struct random *random)
+{
+    uint64_t which = random_below(random, 8);
+
+    return which == 0 ? SIM_DEVICE_RANDOM : node->disk != NULL && which < 4 ? SIM_DEVICE_DISK : SIM_DEVICE_NET;
+}
+
+enum { NET_QUEUE_TX = 1, ALL_QUEUES = 0xf };
+
+/* Half of what stalls does so until it is reset, which the driver has to do. Of a card then only the sending: that nothing
+ * comes in looks like a network where nobody says anything. */
+static uint64_t argument_drawn(enum sim_fault strike, enum sim_device device, uint64_t chance)
+{
+    bool half = chance % 2 == 0;
+
+    if (strike == SIM_FAULT_LIE) {
+        return chance;
+    }
+    if (strike != SIM_FAULT_STALL) {
+        return half;
+    }
+    return half | (half && device == SIM_DEVICE_NET ? 1u << NET_QUEUE_TX : ALL_QUEUES) << 1;
+}
+
+static void plan_devices(struct run *run, struct span span, enum fault fault, enum sim_fault strike)
+{
+    struct random random = stream_of(run, fault);
+
+    for (uint64_t count = random_below(&random, 5); count > 0; count--) {
+        uint64_t node = random_below(&random, run->node_count);
+        enum sim_device device = device_drawn(&run->node[node], &random);
+        uint64_t last = moment(&random, span); /* rather early: a workload that nothing else disturbs is over soon */
+        uint64_t at = moment(&random, (struct span){span.from_ns, last + 1});
+        uint64_t until = at + random_below(&random, strike == SIM_FAULT_GONE ? 10 * NS_PER_S : 2 * NS_PER_S);
+        uint64_t chance = random_next(&random);
+        uint64_t argument = argument_drawn(strike, device, chance);
+        plan(run, &(struct trouble){at, until, ACT_DEVICE, ACT_DEVICE, node, act_device(device, strike, argument),
+                                    act_device(device, SIM_FAULT_OVER, 1)});
+    }
+}
+
+static void plan_all_devices(struct run *run, struct span span)
+{
+    static const struct {
+        enum fault fault;
+        enum sim_fault strike;
+    } kinds[] = {{FAULT_DEVICE_LIE, SIM_FAULT_LIE},
+                 {FAULT_DEVICE_STALL, SIM_FAULT_STALL},
+                 {FAULT_DEVICE_RESET, SIM_FAULT_RESET},
+                 {FAULT_DEVICE_GONE, SIM_FAULT_GONE}};
+
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (is_on(run, kinds[i].fault)) {
+            plan_devices(run, span, kinds[i].fault, kinds[i].strike);
+        }
+    }
+}
+
 /* A node is up to 16 times slower than another, from boot to boot. */
 uint32_t faults_slower(const struct run *run, struct random *random)
 {
@@ -280,9 +343,11 @@ static uint32_t drawn(const struct run *run)
 {
     struct random random = random_stream(run->seed, 'faul', FAULTS_DRAW);
     uint32_t on = run->faults.wanted & (uint32_t)(random_next(&random) | random_next(&random));
-    bool honest = run->faults.wanted == FAULTS_ALL && random_below(&random, 5) != 0;
+    bool all = run->faults.wanted == FAULTS_ALL;
+    bool honest = all && random_below(&random, 5) != 0;
+    bool sound = all && random_below(&random, 2) != 0;
 
-    return honest ? on & ~FAULTS_DISHONEST : on;
+    return on & ~(honest ? FAULTS_DISHONEST : 0) & ~(sound ? FAULTS_DEVICE : 0);
 }
 
 void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
@@ -315,6 +380,7 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
     if (is_on(run, FAULT_WALL)) {
         plan_walls(run, span);
     }
+    plan_all_devices(run, span);
 }
 
 void faults_end(struct run *run)

@@ -33,11 +33,17 @@ enum fault {
     FAULT_EDGE,       /* and at edges of the control flow, if the image has been built for it */
     FAULT_LOOP,       /* power is cut again and again while a node boots */
     FAULT_REBOOT,     /* somebody types `reboot`: the disk keeps its write cache */
+    FAULT_DEVICE_LIE, /* devices that do what none may (sim_protocol.h): in every other run at most, unless asked for by name */
+    FAULT_DEVICE_STALL,
+    FAULT_DEVICE_RESET,
+    FAULT_DEVICE_GONE,
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)
 #define FAULTS_DISHONEST (1u << FAULT_ROT | 1u << FAULT_MISDIRECT | 1u << FAULT_STALE | 1u << FAULT_LYING_FLUSH)
 #define FAULTS_DECEIVING (FAULTS_DISHONEST & ~(1u << FAULT_ROT))
+#define FAULTS_DEVICE                                                                                                  \
+    (1u << FAULT_DEVICE_LIE | 1u << FAULT_DEVICE_STALL | 1u << FAULT_DEVICE_RESET | 1u << FAULT_DEVICE_GONE)
 
 struct faults {
     uint32_t wanted;        /* bit by enum fault: may be drawn */

@@ -17,6 +17,7 @@
 #define TELL_MAX 64u                  /* messages of a batch */
 #define STOP_NS_MAX (300 * NS_PER_US) /* a write and its FLUSH take about as long */
 #define OFF_NS_MAX (5 * NS_PER_MS)
+#define ANSWERS_NS (1 * NS_PER_S) /* what a node said before it was cut may come as late as this */
 
 uint64_t node_next(const struct node *node)
 {
@@ -69,6 +70,7 @@ void node_boot(struct node *node, uint64_t now_ns)
     node->lines = 0;
     node->stopping = false;
     node->boots++;
+    node->sick_until_ns = node->sick_until_ns == NEVER ? now_ns + ANSWERS_NS : node->sick_until_ns;
     uint64_t seed = random_next(&stream);
     node->slower = faults_slower(run, &stream);
     run->faults.fired[FAULT_SLOW_CPU] += node->slower != 0;
@@ -147,6 +149,17 @@ void node_preempt(struct node *node, uint64_t now_ns)
     node_tell(node, event);
 }
 
+void node_strike(struct node *node, uint64_t what, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, 0);
+
+    event->message.kind = SIM_FAULT;
+    event->message.port = (uint16_t)(what >> 8 & 0xff);
+    event->message.flags = (uint32_t)(what & 0xff);
+    event->message.a = what >> 16;
+    node_tell(node, event);
+}
+
 void node_type(struct node *node, const char *text, uint64_t now_ns)
 {
     struct event *event = event_new(now_ns, ACT_NODE, strlen(text));
@@ -185,6 +198,9 @@ static void line_ended(struct node *node, uint64_t time_ns)
     node->line[node->line_size] = '\0';
     if (node->lines++ > 0) {
         run_hash_bytes(run, node->line, node->line_size);
+    }
+    if (strstr(node->line, "@ ") != NULL) {
+        node->said_ns += (node->line_size + 1) * SIM_TEXT_NS * (node->slower + 1);
     }
     node->line_size = 0;
     record_line(run, node, time_ns, node->line);
@@ -246,11 +262,14 @@ static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_mes
     stop_perhaps(node, time_ns, message->flags);
 }
 
-/* What a turn may take of its machine. Console output of what a checker asks for does not count. */
+/* What a turn may take of its machine. Console output for checkers does not count. */
 static void turn_took(struct node *node, uint64_t turn_ns)
 {
+    turn_ns -= turn_ns < node->said_ns ? turn_ns : node->said_ns;
+    node->said_ns = 0;
     node->turn_max_ns = turn_ns > node->turn_max_ns ? turn_ns : node->turn_max_ns;
-    if (turn_ns > TURN_BOUND_NS * (node->slower + 1) && node->run->check.rest_phase == REST_NOT_YET) {
+    if (turn_ns > TURN_BOUND_NS * (node->slower + 1) && node->run->check.rest_phase == REST_NOT_YET &&
+        node->run->now_ns < END_NS) {
         run_violation(node->run, "%s: a turn of its loop took %lu ns, more than %u", node->name, (unsigned long)turn_ns,
                       TURN_BOUND_NS);
     }
@@ -260,6 +279,29 @@ static void threads_stopped(struct run *run, uint32_t counts)
 {
     run->faults.fired[FAULT_PREEMPT] += counts & 0xffff;
     run->faults.fired[FAULT_EDGE] += counts >> 16;
+}
+
+/* A device did what none may, or stopped. */
+static void struck(struct node *node, const struct sim_message *message)
+{
+    static const enum fault kinds[] = {[SIM_FAULT_LIE] = FAULT_DEVICE_LIE,
+                                       [SIM_FAULT_STALL] = FAULT_DEVICE_STALL,
+                                       [SIM_FAULT_RESET] = FAULT_DEVICE_RESET,
+                                       [SIM_FAULT_GONE] = FAULT_DEVICE_GONE};
+    static const char *const devices[] = {"card", "disk", "random numbers"};
+    char what[64];
+
+    if (message->flags < SIM_FAULT_LIE || message->flags > SIM_FAULT_GONE || message->port >= SIM_DEVICES) {
+        run_violation(node->run, "%s: fault %u of device %u", node->name, message->flags, message->port);
+        return;
+    }
+    enum fault fault = kinds[message->flags];
+    node->run->faults.fired[fault]++;
+    if (message->port == SIM_DEVICE_DISK) {
+        node->sick_until_ns = NEVER;
+    }
+    snprintf(what, sizeof what, "%s: %s", devices[message->port], fault_names[fault]);
+    record_note(node->run, node, what);
 }
 
 /* One message. True when the batch is over. */
@@ -288,6 +330,9 @@ static bool take(struct node *node, const struct sim_message *message, const cha
         return false;
     case SIM_TEXT:
         text_came(node, time_ns, body, message->size);
+        return false;
+    case SIM_FAULT:
+        struck(node, message);
         return false;
     case SIM_IDLE:
         threads_stopped(run, message->flags);

@@ -38,7 +38,9 @@ struct node {
     uint64_t turn_max_ns; /* the longest that it ran at a time */
     char line[1024];      /* of its console, not yet ended */
     size_t line_size;
-    unsigned lines; /* since it was switched on */
+    uint64_t said_ns;       /* since it last ended a batch, for telling checkers what it does */
+    unsigned lines;         /* since it was switched on */
+    uint64_t sick_until_ns; /* its disk may not be read until then, which may be NEVER */
 };
 
 /* Others use it: it is no workload, and no peer that means ill. */
@@ -61,6 +63,8 @@ void node_plug(struct node *node, bool up, uint64_t now_ns);
 void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns);
 /* Its threads are stopped as the run's faults say now. */
 void node_preempt(struct node *node, uint64_t now_ns);
+/* Something befalls a device: act_device(). */
+void node_strike(struct node *node, uint64_t what, uint64_t now_ns);
 /* Keys on its console. */
 void node_type(struct node *node, const char *text, uint64_t now_ns);
 /* Gives all back. */

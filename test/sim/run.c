@@ -12,8 +12,10 @@
 #include "record.h"
 
 #define FAULTS_FROM_NS (300 * NS_PER_MS)
-#define CALM_NS (5 * NS_PER_S)  /* when faults end */
-#define END_NS (120 * NS_PER_S) /* by then every workload has ended */
+#define CALM_NS (5 * NS_PER_S)      /* when faults end */
+#define BACK_NS_MAX (40 * NS_PER_S) /* from then until a device that is away is back */
+#define NOTICED_NS_MAX                                                                                                 \
+    (40 * NS_PER_S) /* and its driver has it again: two looks, ten seconds apart, and the longest wait */
 
 void run_violation(struct run *run, const char *format, ...)
 {
@@ -58,12 +60,31 @@ static bool disks_anew(const struct run *run)
     return faults_fired(run, FAULTS_DISHONEST | 1u << FAULT_IO_ERROR) || random_below(&random, 2) == 0;
 }
 
+/* What is not there comes back later: so long that its driver has noticed. */
+static void devices_over(struct run *run, struct node *node)
+{
+    struct random random = random_stream(run->seed, 'back', node->number);
+
+    for (unsigned device = 0; device < SIM_DEVICES; device++) {
+        uint64_t back_ns = run->now_ns + random_below(&random, BACK_NS_MAX);
+        node_strike(node, act_device((enum sim_device)device, SIM_FAULT_OVER, 0), run->now_ns);
+        node_strike(node, act_device((enum sim_device)device, SIM_FAULT_OVER, 1), back_ns);
+    }
+}
+
+bool run_settled(const struct run *run)
+{
+    return run->calm &&
+           (!faults_fired(run, FAULTS_DEVICE) || run->now_ns >= run->calm_ns + BACK_NS_MAX + NOTICED_NS_MAX);
+}
+
 static void calm(struct run *run)
 {
     if (run->calm) {
         return;
     }
     run->calm = true;
+    run->calm_ns = run->now_ns;
     bool anew = disks_anew(run);
     faults_end(run);
     for (unsigned i = 0; i < run->node_count; i++) {
@@ -74,6 +95,9 @@ static void calm(struct run *run)
             node_boot(&run->node[i], run->now_ns);
         } else if ((run->faults.on & (1u << FAULT_PREEMPT | 1u << FAULT_EDGE)) != 0) {
             node_preempt(&run->node[i], run->now_ns);
+        }
+        if ((run->faults.on & FAULTS_DEVICE) != 0) {
+            devices_over(run, &run->node[i]);
         }
         if (!run->node[i].link_up) {
             node_plug(&run->node[i], true, run->now_ns);
@@ -115,6 +139,9 @@ static void disturb(struct run *run, const struct event *event)
         fault_fired(run, FAULT_WALL);
         node_wall(node, event->message.b, run->now_ns);
         return;
+    case ACT_DEVICE:
+        node_strike(node, event->message.b, run->now_ns);
+        return;
     case ACT_PARTITION:
         fault_fired(run, FAULT_PARTITION);
         run->wire.split = (uint32_t)event->message.a;
@@ -125,6 +152,20 @@ static void disturb(struct run *run, const struct event *event)
         record_note(run, NULL, "heal");
         return;
     }
+}
+
+/* What makes a node ill stays until it boots; a boot that came meanwhile has done it. */
+static void repair(struct run *run, struct node *node, uint64_t boot)
+{
+    if (node->on && node->boots == boot) {
+        node_cut(node);
+        world_act(run, run->now_ns + 100 * NS_PER_MS, ACT_BOOT, node->number, 0);
+    }
+}
+
+void run_node_ill(struct run *run, struct node *node)
+{
+    world_act(run, run->now_ns + 500 * NS_PER_MS, ACT_REPAIR, node->number, node->boots);
 }
 
 static void act(struct run *run, const struct event *event)
@@ -139,6 +180,8 @@ static void act(struct run *run, const struct event *event)
         }
     } else if (event->act == ACT_CALM) {
         calm(run);
+    } else if (event->act == ACT_REPAIR) {
+        repair(run, node, event->message.b);
     } else if (event->act == ACT_REST) {
         rest_act(run);
     } else if (event->act == ACT_END && run->check.rest == NULL) {

@@ -28,6 +28,7 @@
 #define LOOKAHEAD_NS 20000u  /* no frame is faster */
 #define TURN_BOUND_NS 20000u /* in the costs of platform/sim: 64 frames in, each with an answer; 50 exits to the host */
 #define NS_PER_S 1000000000ull
+#define END_NS (120 * NS_PER_S) /* by then every workload has ended */
 #define NS_PER_MS 1000000ull
 #define NS_PER_US 1000ull
 
@@ -43,10 +44,16 @@ enum act {
     ACT_PARTITION,
     ACT_HEAL,
     ACT_WALL,
+    ACT_DEVICE, /* b: act_device() */
     ACT_CALM,
+    ACT_REPAIR, /* b: which of its boots is meant */
     ACT_REST,
     ACT_END
 };
+static inline uint64_t act_device(enum sim_device device, enum sim_fault fault, uint64_t argument)
+{
+    return argument << 16 | (uint64_t)device << 8 | (uint64_t)fault;
+}
 
 struct run {
     uint64_t seed;
@@ -61,6 +68,7 @@ struct run {
     unsigned node_count;
     struct check check;
     struct record *record; /* or NULL: nobody wants to read it */
+    uint64_t calm_ns;      /* since when */
     bool calm;             /* faults are over: whoever was cut is back, and all must work again */
     bool over;
     char violation[512]; /* empty: every promise was kept */
@@ -72,6 +80,8 @@ bool run_all(struct run *run);
 void run_free(struct run *run);
 /* A promise was broken: the run ends with this text. Only the first counts. */
 void run_violation(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* It has been calm for so long that also what drivers have to notice and mend is mended. */
+bool run_settled(const struct run *run);
 /* For the fingerprint. */
 void run_hash(struct run *run, uint64_t word);
 void run_hash_bytes(struct run *run, const void *bytes, size_t size);
@@ -79,5 +89,7 @@ void run_hash_bytes(struct run *run, const void *bytes, size_t size);
 void run_node_audits(struct run *run, struct node *node);
 /* A node's workload says that it has done what it had to do. */
 void run_node_done(struct run *run, struct node *node);
+/* A node says that it cannot go on as it is: whoever looks after it boots it anew. */
+void run_node_ill(struct run *run, struct node *node);
 /* The world will do this at that time. */
 void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint64_t b);

@@ -72,6 +72,11 @@ void timer_set(struct timer *timer, uint64_t deadline_ns)
     timer->deadline_ns = deadline_ns;
 }
 
+void timer_set_boot(struct timer *timer, uint64_t deadline_ns)
+{
+    timer_set(timer, deadline_ns);
+}
+
 static inline void run_all(struct list *list)
 {
     struct list now;

@@ -5,6 +5,8 @@
  *  (2) What the device says is checked once. When it lies, or does not send, it is reset and counted; the client's frames
  *      come back by sent(), and link(false) tells it. When the device has been started again, link(true) does: that frames
  *      were lost is what a client expects of a network.
+ *  (3) Every watch_s the device is looked at. A frame that it has had since before the last look is overdue. One that no
+ *      frame came from is asked whether it runs: a server that only listens would never notice.
  */
 #define LOG_TAG "virtio-net"
 #include "virtio_net.h"
@@ -107,6 +109,31 @@ static void on_stopped(struct virtio_device *device)
     netdev->client->link(netdev->client, false);
 }
 
+/* (3) */
+static void on_watch(struct timer *timer)
+{
+    struct virtio_net *net = &virtio_net_self;
+
+    room_assert_loop();
+    ASSERT(timer == &net->watch);
+    if (net->netdev.dead) {
+        return; /* armed again when it is back */
+    }
+    if (virtio_net_tx_overdue()) {
+        net->netdev.count.overdue++;
+        virtio_net_die("a frame was not sent in time");
+        return;
+    }
+    if (net->netdev.count.rx_frames == net->watched_rx_frames && !virtio_alive(net->device)) {
+        net->netdev.count.overdue++;
+        virtio_net_die("it stopped");
+        return;
+    }
+    net->watches++;
+    net->watched_rx_frames = net->netdev.count.rx_frames;
+    timer_set(&net->watch, clock_ns() + VIRTIO_NET_WATCH_S * NS_PER_S);
+}
+
 /* What it is (address, MTU, offloads) is taken to be what it was: the features are the same. */
 static void on_restarted(struct virtio_device *device)
 {
@@ -121,6 +148,7 @@ static void on_restarted(struct virtio_device *device)
     note_write(&net->netdev);
     on_config(device);
     virtio_net_tx_restarted();
+    timer_set(&net->watch, clock_ns() + VIRTIO_NET_WATCH_S * NS_PER_S);
 }
 
 static void on_attached(struct netdev *netdev)
@@ -131,6 +159,8 @@ static void on_attached(struct netdev *netdev)
     virtio_go(virtio_net_self.device); /* (1) */
     virtio_notify(virtio_net_self.device, QUEUE_RX, &virtio_net_self.rx);
     note_write(netdev);
+    timer_init(&virtio_net_self.watch, on_watch);
+    timer_set_boot(&virtio_net_self.watch, clock_ns() + VIRTIO_NET_WATCH_S * NS_PER_S);
 }
 
 static const struct netdev_ops ops = {

@@ -51,7 +51,7 @@ struct tx_slot {
     struct virtio_net_header *header; /* [I] DMA memory */
     dma_t header_dma;                 /* [I] */
     void *token;                      /* [L] the client's; NULL: free */
-    uint32_t watch;                   /* [L] virtio_net.tx_watches when the device got it */
+    uint32_t watch;                   /* [L] virtio_net.watches when the device got it */
     uint16_t next;                    /* [L] of the free list */
 };
 
@@ -67,16 +67,18 @@ struct virtio_net {
     struct work rx_again;     /* [L] more may have come, and no interrupt will say so */
     struct work rx_bell;      /* [L] at turn end: buffers were given back */
 
-    struct virtq tx;       /* [L] */
-    struct tx_slot *slot;  /* [I] slots entries */
-    uint16_t slots;        /* [I] */
-    uint16_t slot_free;    /* [L] head of the free list; == slots: none */
-    bool room_wanted;      /* [L] somebody got ST_FULL */
-    struct work tx_bell;   /* [L] at turn end: frames were submitted */
-    struct work tx_again;  /* [L] more may have been sent, and no interrupt will say so */
-    struct timer tx_watch; /* [L] armed while the device has frames to send */
-    uint32_t tx_watches;   /* [L] how often it fired */
-    struct health health;  /* [L] */
+    struct virtq tx;      /* [L] */
+    struct tx_slot *slot; /* [I] slots entries */
+    uint16_t slots;       /* [I] */
+    uint16_t slot_free;   /* [L] head of the free list; == slots: none */
+    bool room_wanted;     /* [L] somebody got ST_FULL */
+    struct work tx_bell;  /* [L] at turn end: frames were submitted */
+    struct work tx_again; /* [L] more may have been sent, and no interrupt will say so */
+
+    struct timer watch;         /* [L] armed while the device runs */
+    uint32_t watches;           /* [L] how often it fired */
+    uint64_t watched_rx_frames; /* [L] netdev.count.rx_frames when it last did */
+    struct health health;       /* [L] */
 };
 extern struct virtio_net virtio_net_self;
 
@@ -94,5 +96,7 @@ void virtio_net_rx_release(struct netdev *netdev, struct netbuf *netbuf); /* LOO
 void virtio_net_tx_init(void) REQUIRES(BOOT);
 status_t virtio_net_tx_send(struct netdev *netdev, const struct netdev_frame *frame); /* LOOP */
 void virtio_net_tx_reap(void) REQUIRES(LOOP);
+/* Whether the device has had a frame since before the last watch. */
+bool virtio_net_tx_overdue(void);
 void virtio_net_tx_stopped(void) REQUIRES(LOOP);
 void virtio_net_tx_restarted(void) REQUIRES(LOOP);

@@ -3,7 +3,6 @@
  *
  *  (1) slot[i].token != NULL exactly while the frame is with the device; then slot i is the token of its chain.
  *  (2) sent() is called from the device's turn only, never from inside send.
- *  (3) While the device has frames a timer is armed; one that is still there when it fires for the second time is overdue.
  */
 #define LOG_TAG "virtio-net"
 #include "virtio_net.h"
@@ -24,32 +23,16 @@ static void on_tx_again(struct work *work)
     virtio_net_tx_reap();
 }
 
-/* (3) */
-static void watch(struct virtio_net *net) REQUIRES(LOOP)
-{
-    if (!timer_armed(&net->tx_watch)) {
-        timer_set(&net->tx_watch, clock_ns() + VIRTIO_NET_TX_DEADLINE_S * NS_PER_S);
-    }
-}
-
-static void on_tx_watch(struct timer *timer)
+bool virtio_net_tx_overdue(void)
 {
     struct virtio_net *net = &virtio_net_self;
-    bool any = false;
 
-    room_assert_loop();
-    ASSERT(timer == &net->tx_watch);
-    for (uint16_t i = 0; i < net->slots && !net->netdev.dead; i++) {
-        any |= net->slot[i].token != NULL;
-        if (net->slot[i].token != NULL && net->slot[i].watch != net->tx_watches) {
-            net->netdev.count.overdue++;
-            virtio_net_die("a frame was not sent in time");
+    for (uint16_t i = 0; i < net->slots; i++) {
+        if (net->slot[i].token != NULL && net->slot[i].watch != net->watches) {
+            return true;
         }
     }
-    net->tx_watches++;
-    if (any && !net->netdev.dead) {
-        watch(net);
-    }
+    return false;
 }
 
 void virtio_net_tx_init(void)
@@ -67,7 +50,6 @@ void virtio_net_tx_init(void)
     }
     work_init(&net->tx_bell, on_tx_bell);
     work_init(&net->tx_again, on_tx_again);
-    timer_init(&net->tx_watch, on_tx_watch);
 }
 
 /* Whether the frame is one that this device sends; adds up its bytes. */
@@ -105,7 +87,7 @@ static void header_fill(struct virtio_net_header *header, const struct netdev_fr
     }
 }
 
-static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *frame) REQUIRES(LOOP)
+static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *frame)
 {
     struct virtq_segment segment[NETDEV_SEGMENTS_MAX + 1];
 
@@ -123,9 +105,8 @@ static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *
     if (s == ST_OK) {
         ASSERT(slot->token == NULL); /* (1) */
         slot->token = frame->token;
-        slot->watch = net->tx_watches;
+        slot->watch = net->watches;
         net->slot_free = slot->next;
-        watch(net);
     }
     return s;
 }

@@ -67,7 +67,7 @@ struct netdev_counters {
     uint64_t rx_frames, rx_bytes, rx_dropped; /* dropped: too short, too long, or without a client */
     uint64_t tx_frames, tx_bytes, tx_full;
     uint64_t broken_rules; /* times that the device said something untrue */
-    uint64_t overdue;      /* times that it was reset because it did not send */
+    uint64_t overdue;      /* times that it was reset because it did not send, or had stopped */
 };
 
 /* Filled by the driver before it is provided. Keys: [I] fixed after init  [L] the owning loop only */

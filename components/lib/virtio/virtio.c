@@ -27,6 +27,8 @@
 #define STOP_RETRY_NS (10 * NS_PER_MS)
 #define STOP_TRIES_LOGGED 100u
 #define STATUS_GONE 0xffu /* no device has all of these */
+#define STATUS_RUNNING                                                                                                 \
+    (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK)
 #define RESTART_FIRST_NS (100 * NS_PER_MS)
 #define RESTART_LAST_NS (10 * NS_PER_S)
 #define RESTART_WELL_NS (60 * NS_PER_S) /* one that has run for so long is trusted as at first */
@@ -47,6 +49,7 @@ static void device_move(struct virtio_device *device, enum virtio_state to)
 }
 
 static void on_restart_timer(struct timer *timer);
+static void on_restart_work(struct work *work);
 
 static void note_set(struct virtio_device *device, const char *what)
 {
@@ -145,6 +148,7 @@ void virtio_device_init(struct virtio_device *device, const struct virtio_ops *o
     work_init(&device->stop_work, on_stop_work);
     timer_init(&device->stop_timer, on_stop_timer);
     timer_init(&device->restart_timer, on_restart_timer);
+    work_init(&device->restart_work, on_restart_work);
     list_init(&device->node);
     list_init(&device->note.node);
 }
@@ -307,14 +311,19 @@ static void set_running(struct virtio_device *device)
 {
     device_move(device, VIRTIO_RUNNING);
     device->running_ns = clock_ns();
-    device->ops->status_set(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
-                                        VIRTIO_STATUS_DRIVER_OK);
+    device->ops->status_set(device, STATUS_RUNNING);
     note_set(device, "running");
 }
 
 void virtio_go(struct virtio_device *device)
 {
     set_running(device);
+}
+
+bool virtio_alive(struct virtio_device *device)
+{
+    ASSERT(device->state == VIRTIO_RUNNING);
+    return device->ops->status_get(device) == STATUS_RUNNING;
 }
 
 void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q)
@@ -327,8 +336,8 @@ void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q
 
 /* --- starting again ------------------------------------------------------------------------------------------------- */
 
-/* As it was set up in BOOT. Anything but ST_OK: not yet, or not this device any more. */
-static status_t set_up_again(struct virtio_device *device)
+/* As it was opened in BOOT. Anything but ST_OK: not yet, or not this device any more. */
+static status_t open_again(struct virtio_device *device)
 {
     device->ops->status_set(device, 0);
     if (device->ops->status_get(device) != 0) {
@@ -338,19 +347,44 @@ static status_t set_up_again(struct virtio_device *device)
     if (s == ST_OK && device->ops->rewire != NULL) {
         s = device->ops->rewire(device);
     }
-    for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX && s == ST_OK; i++) {
-        s = device->queue[i] != NULL ? device->ops->queue_set(device, i, device->queue[i]) : ST_OK;
-    }
     return s;
 }
 
-/* Not before all is set up: a driver may go on submitting, and must not get rid of anything into a queue that nobody reads. */
-static void queues_empty(struct virtio_device *device)
+/* All is set up, so queues can be emptied: a driver may go on submitting, and must not get rid of anything into a queue that
+ * nobody reads. */
+static void run_again(struct virtio_device *device) REQUIRES(LOOP)
 {
     for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX; i++) {
         if (device->queue[i] != NULL) {
             virtq_empty(device->queue[i]);
         }
+    }
+    set_running(device);
+    log_info("%s at %s: started again", device->driver->name, device->where);
+    device->driver->restarted(device);
+}
+
+/* A step a turn, for each is a dozen exits: the device, then each queue, then it runs. */
+static void on_restart_work(struct work *work)
+{
+    room_assert_loop();
+    struct virtio_device *device = CONTAINER_OF(work, struct virtio_device, restart_work);
+    uint16_t step = device->restart_step++;
+    status_t s = ST_OK;
+
+    if (step > VIRTIO_QUEUES_MAX) {
+        run_again(device);
+        return;
+    }
+    if (step == 0) {
+        s = open_again(device);
+    } else if (device->queue[step - 1] != NULL) {
+        s = device->ops->queue_set(device, (uint16_t)(step - 1), device->queue[step - 1]);
+    }
+    if (s == ST_OK) {
+        loop_post(&device->restart_work);
+    } else {
+        restart_later(device);
     }
 }
 
@@ -359,12 +393,6 @@ static void on_restart_timer(struct timer *timer)
     room_assert_loop();
     struct virtio_device *device = CONTAINER_OF(timer, struct virtio_device, restart_timer);
 
-    if (set_up_again(device) != ST_OK) {
-        restart_later(device);
-        return;
-    }
-    queues_empty(device);
-    set_running(device);
-    log_info("%s at %s: started again", device->driver->name, device->where);
-    device->driver->restarted(device);
+    device->restart_step = 0;
+    loop_post(&device->restart_work);
 }

@@ -95,6 +95,8 @@ struct virtio_device {
     struct work stop_work;                  /* [L] */
     struct timer stop_timer;                /* [L] */
     struct timer restart_timer;             /* [L] armed in STOPPED only: (4) */
+    struct work restart_work;               /* [L] posted in STOPPED only */
+    uint16_t restart_step;                  /* [L] what it does next */
     uint64_t restart_wait_ns;               /* [L] before the next try; 0: it has not been restarted */
     uint64_t running_ns;                    /* [L] since when it runs */
     struct virtq *queue[VIRTIO_QUEUES_MAX]; /* [I] by index; NULL: not opened */
@@ -136,6 +138,8 @@ status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_
 void virtio_go(struct virtio_device *device) REQUIRES(BOOT);
 /* Rings the doorbell if the device wants it rung. */
 void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q);
+/* Whether a device that runs still says so: one that is gone, was reset by somebody else or asks to be, does not. One exit. */
+bool virtio_alive(struct virtio_device *device);
 /* (2). Harmless when it failed before. */
 void virtio_fail(struct virtio_device *device, const char *why) REQUIRES(LOOP);
 /* The same for a device that does not get as far as the loop: resets it and waits for that, bounded. */

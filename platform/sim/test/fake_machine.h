@@ -23,6 +23,8 @@ static struct {
     unsigned raised[64]; /* of an edge line */
     int pulls[64];       /* on a level line */
     unsigned messages;
+    struct sim_hazard *hazard; /* the last that was added */
+    unsigned struck[8];        /* by enum sim_fault */
     uint64_t message_address;
     uint32_t message_data;
     uint8_t memory[FAKE_MEMORY_BYTES] __attribute__((aligned(4096)));
@@ -39,6 +41,16 @@ void sim_die(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     panic("%s", text); /* (1) */
+}
+
+void sim_hazard_add(struct sim_hazard *hazard)
+{
+    fake.hazard = hazard;
+}
+
+void sim_hazard_struck(const struct sim_hazard *hazard, uint32_t fault)
+{
+    fake.struck[fault] += hazard == fake.hazard;
 }
 
 void sim_cost(uint64_t ns)

@@ -6,6 +6,7 @@
 #include "../models/virtio-mmio/virtio_mmio_model.c"
 #include "../models/virtio/virtio_model.c"
 #include "../models/virtio/virtio_queue.c"
+#include "../models/virtio/virtio_fault.c"
 #include "fake_driver.h"
 
 const struct vm_transport vm_pci;

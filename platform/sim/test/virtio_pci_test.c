@@ -6,6 +6,7 @@
 #include "../models/virtio-pci/virtio_pci_model.c"
 #include "../models/virtio/virtio_model.c"
 #include "../models/virtio/virtio_queue.c"
+#include "../models/virtio/virtio_fault.c"
 #include "../pci.c"
 #include "../pci_msix.c"
 #include "fake_driver.h"

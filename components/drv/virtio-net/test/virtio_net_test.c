@@ -368,10 +368,13 @@ static void test_lies(void)
     expect_death(1);
 }
 
+/* And as many turns as a restart takes. */
 static void after_ns(uint64_t ns)
 {
     test_clock_ns += ns;
-    fake_turn();
+    for (unsigned i = 0; i < VIRTIO_QUEUES_MAX + 3; i++) {
+        fake_turn();
+    }
 }
 
 /* After its reset the card is used again: its client hears of it, sends, receives; buffers that it gave back meanwhile are lent. */
@@ -430,20 +433,42 @@ static void test_overdue(void)
     begin(0);
     CHECK(send(1, 1, 100) == ST_OK);
     REQUIRE(fake_pop(QUEUE_TX, &chain));
-    after_ns(VIRTIO_NET_TX_DEADLINE_S * NS_PER_S - 1);
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S - 1);
     CHECK(send(2, 1, 100) == ST_OK);
     REQUIRE(fake_pop(QUEUE_TX, &chain));
     fake_push(QUEUE_TX, chain.head, 0);
     fake_interrupt(QUEUE_TX);
     after_ns(1);
     CHECK(tokens_back == 1 && fake.device.state == VIRTIO_RUNNING);
-    after_ns(VIRTIO_NET_TX_DEADLINE_S * NS_PER_S);
-    fake_turn();
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S);
     CHECK(tokens_back == 2 && virtio_net_self.netdev.count.overdue == 1);
     after_ns(NS_PER_S);
     CHECK(fake.device.state == VIRTIO_RUNNING && link_last);
-    after_ns(10 * VIRTIO_NET_TX_DEADLINE_S * NS_PER_S);
-    CHECK(virtio_net_self.netdev.count.overdue == 1 && !timer_armed(&virtio_net_self.tx_watch)); /* idle: no tick */
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S);
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S);
+    CHECK_EQ(virtio_net_self.netdev.count.overdue, 1);
+}
+
+/* A card that stopped without a word, while nothing is sent: asked when no frame came. */
+static void test_stopped(void)
+{
+    begin(0);
+    fake.status = 0;
+    keep = false;
+    card_receives(0, 1, 60);
+    fake_interrupt(QUEUE_RX);
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S);
+    CHECK_EQ(virtio_net_self.netdev.count.overdue, 0); /* it seems to be well */
+    test_clock_ns += VIRTIO_NET_WATCH_S * NS_PER_S;
+    fake_turn();
+    CHECK(virtio_net_self.netdev.count.overdue == 1 && virtio_net_self.health.why != NULL);
+    fake_turn();
+    CHECK(links == 1 && !link_last);
+    after_ns(NS_PER_S);
+    CHECK(links == 2 && link_last && fake.device.state == VIRTIO_RUNNING);
+    fake.gone = true;
+    after_ns(VIRTIO_NET_WATCH_S * NS_PER_S);
+    CHECK(virtio_net_self.netdev.count.overdue == 2 && !link_last);
 }
 
 int main(void)
@@ -464,5 +489,6 @@ int main(void)
     RUN(test_comes_back);
     RUN(test_comes_back_to_a_client_that_waits);
     RUN(test_overdue);
+    RUN(test_stopped);
     return test_end();
 }

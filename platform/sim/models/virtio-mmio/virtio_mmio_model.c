@@ -102,8 +102,8 @@ static void window_write(void *context, size_t offset, unsigned size, uint32_t v
 {
     struct vm_device *device = context;
 
-    if (offset >= CONFIG_SPACE) {
-        return; /* nothing here can be written */
+    if (device->fault.gone || offset >= CONFIG_SPACE) {
+        return; /* nobody is there, or nothing there can be written */
     }
     if (size != 4) {
         sim_die("%s: %u-byte write to register 0x%zx (4.2.2.2)", device->name, size, offset);
@@ -150,6 +150,9 @@ static uint32_t window_read(void *context, size_t offset, unsigned size)
 {
     struct vm_device *device = context;
 
+    if (device->fault.gone) {
+        return UINT32_MAX;
+    }
     if (offset >= CONFIG_SPACE) {
         return vm_config_read(device, offset - CONFIG_SPACE, size);
     }

@@ -265,6 +265,9 @@ static uint32_t window_read(void *context, size_t offset, unsigned size)
     struct pci *pci = context;
     size_t at = offset % PART;
 
+    if (pci->device->fault.gone) {
+        return UINT32_MAX;
+    }
     switch (offset - at) {
     case COMMON_AT:
         return at + size <= sizeof(struct common) ? common_read(pci, at, size) : 0;
@@ -291,6 +294,9 @@ static void window_write(void *context, size_t offset, unsigned size, uint32_t v
     struct pci *pci = context;
     size_t at = offset % PART;
 
+    if (pci->device->fault.gone) {
+        return;
+    }
     switch (offset - at) {
     case COMMON_AT:
         if (at + size <= sizeof(struct common)) {

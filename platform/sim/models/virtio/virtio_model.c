@@ -14,7 +14,7 @@ enum { STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8 };
 
 bool vm_running(const struct vm_device *device)
 {
-    return (device->status & STATUS_DRIVER_OK) != 0 &&
+    return (device->status & STATUS_DRIVER_OK) != 0 && !device->fault.ill && !device->fault.gone &&
            (device->transport->reaches == NULL || device->transport->reaches(device));
 }
 
@@ -36,7 +36,7 @@ void vm_config_changed(struct vm_device *device)
     }
 }
 
-static void reset(struct vm_device *device)
+void vm_reset(struct vm_device *device)
 {
     device->agreed = 0;
     device->status = 0;
@@ -55,7 +55,8 @@ void vm_device_add(struct vm_device *device)
 {
     device->transport = sim_transport.pci ? &vm_pci : &vm_mmio;
     device->transport->attach(device);
-    reset(device);
+    vm_reset(device);
+    vm_fault_add(device);
 }
 
 /* --- for transports --------------------------------------------------------------------------------------------------- */
@@ -63,7 +64,8 @@ void vm_device_add(struct vm_device *device)
 void vm_status_write(struct vm_device *device, uint32_t value)
 {
     if (value == 0) {
-        reset(device);
+        vm_reset(device);
+        vm_fault_reset(device);
         return;
     }
     if ((device->status & ~value) != 0) {
@@ -129,6 +131,9 @@ void vm_half_write(uint64_t *word, bool high, uint32_t value)
 
 void vm_notified(struct vm_device *device, uint32_t queue)
 {
+    if (device->fault.forgot) {
+        return; /* the driver cannot know */
+    }
     if ((device->status & STATUS_DRIVER_OK) == 0) {
         sim_die("%s: notified before DRIVER_OK (3.1.1)", device->name);
     }

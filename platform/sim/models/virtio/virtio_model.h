@@ -4,6 +4,7 @@
  * is the machine's choice (virtio_transport.h).
  *
  *  (1) A driver that breaks the specification ends the process with what it did: in a simulator that is a bug to be found.
+ *      That a device does what none may, when the coordinator wants it, is in virtio_fault.c; a model does not know.
  *  (2) A chain is popped, worked on, and pushed; in any order, each once, none across a reset (vm_chain.epoch).
  */
 #pragma once
@@ -38,6 +39,22 @@ struct vm_queue {
     uint16_t used_told;            /* free-running: used index at the last interrupt decision */
 };
 
+/* What is wrong with a device (virtio_fault.c). */
+#define VM_HELD_MAX 512u
+struct vm_fault {
+    struct sim_hazard hazard;
+    uint64_t lie;     /* told with the next chain that comes or goes; 0: none */
+    uint32_t stalled; /* bit i: what is finished in queue i is kept in `held` */
+    bool for_ever;
+    bool ill;    /* waits to be reset, and does nothing */
+    bool forgot; /* was reset behind the driver's back */
+    bool gone;
+    struct vm_held {
+        uint32_t queue, head, written;
+    } held[VM_HELD_MAX];
+    uint32_t held_count;
+};
+
 struct vm_device {
     const char *name;
     uint32_t type;
@@ -56,11 +73,12 @@ struct vm_device {
     uint32_t features_select, driver_features_select, queue_select;
     uint32_t status, generation, epoch;
     struct vm_queue queue[VM_QUEUES_MAX];
+    struct vm_fault fault;
 };
 
 /* The device appears in the machine. Kept. */
 void vm_device_add(struct vm_device *device);
-bool vm_running(const struct vm_device *device); /* DRIVER_OK, and memory is in reach */
+bool vm_running(const struct vm_device *device); /* DRIVER_OK, memory is in reach, and it is well enough */
 bool vm_has(const struct vm_device *device, uint64_t feature);
 /* The configuration was changed: the driver is told. */
 void vm_config_changed(struct vm_device *device);

@@ -94,6 +94,7 @@ bool vm_pop(struct vm_device *device, unsigned queue, struct vm_chain *chain)
     chain->epoch = device->epoch;
     chain_read(device, q, chain);
     q->avail_seen++;
+    vm_fault_popped(device, queue, chain);
     return true;
 }
 
@@ -107,6 +108,16 @@ void vm_unpop(struct vm_device *device, unsigned queue)
     device->queue[queue].avail_seen--;
 }
 
+void vm_used_write(struct vm_device *device, struct vm_queue *q, uint32_t head, uint32_t written)
+{
+    uint32_t *entry = guest(device, q->device + 4 + 8ull * (q->used_next & (q->size - 1)), 8);
+
+    entry[0] = head;
+    entry[1] = written;
+    q->used_next++;
+    __atomic_store_n(word(device, q->device, 1), q->used_next, __ATOMIC_RELEASE);
+}
+
 void vm_push(struct vm_device *device, unsigned queue, const struct vm_chain *chain, uint32_t written)
 {
     struct vm_queue *q = &device->queue[queue];
@@ -114,11 +125,9 @@ void vm_push(struct vm_device *device, unsigned queue, const struct vm_chain *ch
     if (!vm_chain_alive(device, chain) || !vm_running(device)) {
         return; /* of before a reset, or the memory is out of reach */
     }
-    uint32_t *entry = guest(device, q->device + 4 + 8ull * (q->used_next & (q->size - 1)), 8);
-    entry[0] = chain->head;
-    entry[1] = written;
-    q->used_next++;
-    __atomic_store_n(word(device, q->device, 1), q->used_next, __ATOMIC_RELEASE);
+    if (vm_fault_push(device, queue, chain, written)) {
+        vm_used_write(device, q, chain->head, written);
+    }
 }
 
 void vm_signal(struct vm_device *device, unsigned queue)

@@ -31,4 +31,17 @@ void vm_queue_ready(struct vm_device *device, struct vm_queue *q, bool ready);
 /* The driver rang. */
 void vm_notified(struct vm_device *device, uint32_t queue);
 uint32_t vm_config_read(const struct vm_device *device, size_t offset, unsigned size);
+/* Makes a used entry and the index that says so. `head` and `written` as the driver is told. */
+void vm_used_write(struct vm_device *device, struct vm_queue *q, uint32_t head, uint32_t written);
+
+/* virtio_fault.c. Whether a finished chain goes back now, as it should. */
+bool vm_fault_push(struct vm_device *device, unsigned queue, const struct vm_chain *chain, uint32_t written);
+/* A chain was popped. */
+void vm_fault_popped(struct vm_device *device, unsigned queue, const struct vm_chain *chain);
+/* The driver reset the device: all is well again, but that it is not there. */
+void vm_fault_reset(struct vm_device *device);
+void vm_fault_add(struct vm_device *device);
+/* As the driver does by writing 0. */
+void vm_reset(struct vm_device *device);
+
 void vm_half_write(uint64_t *word, bool high, uint32_t value);
