@@ -6,6 +6,7 @@
  *  (2) Large copies use the string instructions, which every 64-bit CPU moves in blocks; small ones would lose more on their
  *      start than they win.
  */
+#define STRING_IS_DEFINED_HERE
 #include <string.h>
 #include <stdint.h>
 

@@ -13,6 +13,7 @@ static void *(*volatile host_memset)(void *, int, size_t) = memset;
 static long (*volatile host_strtol)(const char *, char **, int) = strtol;
 static unsigned long (*volatile host_strtoul)(const char *, char **, int) = strtoul;
 
+#define STRING_IS_DEFINED_HERE
 #define memcpy our_memcpy
 #define memmove our_memmove
 #define memset our_memset

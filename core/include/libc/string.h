@@ -17,3 +17,14 @@ char *strchr(const char *text, int c);
 char *strrchr(const char *text, int c);
 char *strstr(const char *text, const char *wanted);
 char *strncpy(char *restrict target, const char *restrict source, size_t size);
+
+/* What the compiler knows these to mean. Without a C library (-ffreestanding) it does not assume so on its own, and would call a
+ * function to copy four bytes. Not for the file that defines them. */
+#ifndef STRING_IS_DEFINED_HERE
+#define memcpy(...) __builtin_memcpy(__VA_ARGS__)
+#define memmove(...) __builtin_memmove(__VA_ARGS__)
+#define memset(...) __builtin_memset(__VA_ARGS__)
+#define memcmp(...) __builtin_memcmp(__VA_ARGS__)
+#define strlen(...) __builtin_strlen(__VA_ARGS__)
+#define strcmp(...) __builtin_strcmp(__VA_ARGS__)
+#endif
