@@ -68,7 +68,8 @@ static void on_write(struct object *object, struct call *call, struct byte_sink_
         return;
     }
     w->call = call;
-    w->write = (struct blobs_write){.bytes = chunk.bytes, .size = chunk.size, .done = written};
+    /* Readers see a message as constant, but its memory is the server's until the return (object.h). */
+    w->write = (struct blobs_write){.bytes = (uint8_t *)(uintptr_t)chunk.bytes, .size = chunk.size, .done = written};
     list_init(&w->write.node);
     blobs_upload_write(&u->upload, &w->write);
 }

@@ -150,18 +150,27 @@ static void write_done(struct blobs_io *io, status_t status)
     upload_advance(u);
 }
 
+/* What is left of a chunk when the carry has taken some from its front, moved down to where a disk takes it (blkdev.h): what was
+ * taken is room enough. */
+static uint8_t *aligned(uint8_t *bytes, uint32_t left)
+{
+    uint8_t *down = bytes - ((uintptr_t)bytes & 3);
+
+    return down == bytes ? bytes : memmove(down, bytes, left);
+}
+
 REQUIRES(LOOP)
 static void write_begin(struct blobs_upload *u, struct blobs_write *w)
 {
-    const uint8_t *bytes = w->bytes;
+    uint8_t *bytes = w->bytes;
     uint32_t left = w->size;
     sha256_update(&u->hash, bytes, left);
     u->received += left;
     u->io_out++; /* the write itself, so that nothing below ends the upload */
     if (u->carry_used > 0) {
         uint32_t taken = take_head(u, bytes, left);
-        bytes += taken;
         left -= taken;
+        bytes = aligned(bytes + taken, left);
     }
     uint32_t whole = left / BLOBS_BLOCK * BLOBS_BLOCK;
     uint64_t at = u->next_block;
@@ -176,7 +185,7 @@ static void write_begin(struct blobs_upload *u, struct blobs_write *w)
         write_done(&w->io, ST_OK);
         return;
     }
-    blobs_io_add(&w->io, (void *)(uintptr_t)bytes, whole); /* a write request only reads */
+    blobs_io_add(&w->io, bytes, whole);
     blobs_io_start(&w->io);
 }
 
@@ -207,7 +216,7 @@ static void begin_waiting(struct blobs_upload *u)
 
 void blobs_upload_write(struct blobs_upload *u, struct blobs_write *w)
 {
-    ASSERT(w->size <= BLOBS_CHUNK_MAX);
+    ASSERT(w->size <= BLOBS_CHUNK_MAX && ((uintptr_t)w->bytes & 3) == 0);
     w->upload = u;
     uint64_t expected = u->received;
     for (struct list *n = u->waiting.next; n != &u->waiting; n = n->next) {

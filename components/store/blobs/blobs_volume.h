@@ -115,8 +115,8 @@ void blobs_state_set(struct blobs_volume *volume, enum blobs_state state) REQUIR
 
 /* --- a blob on its way in --- */
 struct blobs_write {
-    const uint8_t *bytes;
-    uint32_t size; /* at most BLOBS_CHUNK_MAX */
+    uint8_t *bytes; /* 4-aligned, lent until done(), and may be moved a little: blobs_upload.c, aligned() */
+    uint32_t size;  /* at most BLOBS_CHUNK_MAX */
     void (*done)(struct blobs_write *write, status_t status);
     struct blobs_upload *upload;
     struct blobs_io io;

@@ -117,7 +117,7 @@ static struct worker {
     enum work_kind kind;
     struct blobs_upload upload;
     struct blobs_write write;
-    uint8_t chunk[BLOBS_CHUNK_MAX];
+    _Alignas(8) uint8_t chunk[BLOBS_CHUNK_MAX]; /* as in a message */
     struct blobs_op op;
     unsigned content, name;
     uint32_t sent;
