@@ -152,11 +152,8 @@ static const char *class_of(const struct mark *mark)
     static const struct {
         enum mark_kind kind;
         const char *word, *class;
-    } known[] = {{MARK_NOTE, "on, ", "on"},
-                 {MARK_NOTE, "power cut", "cut"},
-                 {MARK_NOTE, "cable", "cable"},
-                 {MARK_LINE, "ready ", "ready"},
-                 {MARK_LINE, "*** panic", "panic"}};
+    } known[] = {{MARK_NOTE, "on, ", "on"},     {MARK_NOTE, "power cut", "cut"}, {MARK_NOTE, "reset", "cut"},
+                 {MARK_NOTE, "cable", "cable"}, {MARK_LINE, "ready ", "ready"},  {MARK_LINE, "*** panic", "panic"}};
 
     for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (mark->kind == known[i].kind && mark->text != NULL && strstr(mark->text, known[i].word) != NULL) {

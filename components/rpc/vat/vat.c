@@ -424,6 +424,19 @@ void vat_stall_watch(struct vat *vat)
     }
 }
 
+/* True: it is ended, for results that it keeps while others wait for their buffer. */
+REQUIRES(LOOP)
+static bool keeps_too_long(struct vat_connection *c)
+{
+    uint64_t stall_ns = c->vat->options.stall_seconds * NS_PER_S;
+
+    if (list_empty(&c->vat->hungry) || clock_ns() < stall_ns || !vat_answers_keep(c, clock_ns() - stall_ns)) {
+        return false;
+    }
+    vat_abort(c, EXCEPTION_OVERLOADED, "results that others need the room of wait for a Finish");
+    return true;
+}
+
 /* True while there is something to watch. */
 REQUIRES(LOOP)
 static bool stall_check(struct vat_connection *c)
@@ -431,6 +444,9 @@ static bool stall_check(struct vat_connection *c)
     struct stream *stream = c->stream;
     struct due due = due_of(c);
 
+    if (c->state == VAT_OPEN && keeps_too_long(c)) {
+        return true;
+    }
     if (stream == NULL || !due.any) {
         return false;
     }
@@ -461,7 +477,7 @@ static void stall(struct timer *timer)
 
     bool open = stall_check_all(&vat->open);
     bool closing = stall_check_all(&vat->closing);
-    if (open || closing) {
+    if (open || closing || !list_empty(&vat->hungry)) {
         vat_stall_watch(vat);
     }
 }

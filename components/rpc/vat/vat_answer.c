@@ -222,6 +222,7 @@ static void mark_returned(struct vat_answer *a)
 {
     ASSERT(!a->returned);
     a->returned = true;
+    a->returned_ns = clock_ns();
     if (a->c != NULL) {
         a->c->running--;
     }
@@ -660,6 +661,18 @@ void vat_answer_take(struct vat_answer *a, struct vat_question *q)
         give_to_taker(a);
         answer_done_maybe(a);
     }
+}
+
+bool vat_answers_keep(const struct vat_connection *c, uint64_t since_ns)
+{
+    for (struct list *node = c->live.next; node != &c->live; node = node->next) {
+        const struct vat_answer *a = CONTAINER_OF(node, struct vat_answer, node);
+        if (a->returned && a->results != NULL && a->returned_ns <= since_ns &&
+            vat_buffers_scarce(c->vat, (enum vat_size)a->results->size)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The connection goes. Cancelling may return the call here and now, and end the answer with that. */

@@ -32,7 +32,7 @@ static bool calls_left(const struct vat_connection *c)
 
 static bool window_open(const struct vat_connection *c)
 {
-    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes && c->vat->buffers[VAT_MEDIUM].free_count > 0;
+    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes && vat_buffer_due(c, VAT_MEDIUM, 0);
 }
 
 static bool moves(const struct vat_connection *c)
@@ -51,11 +51,13 @@ static bool somebody_moves(const struct vat *vat)
     return false;
 }
 
-/* Room will come without the peer's doing: a call of it runs, a Return of it is on its way, or others hold the room. */
+/* Room will come without the peer's doing: a call of it runs, a Return of it is on its way, or others hold the room. Who keeps
+ * scarce buffers is ended by the stall timer. */
 static bool room_will_come(const struct vat_connection *c)
 {
-    bool within = c->held_bytes < c->vat->options.window_bytes && c->live_count < c->vat->options.live;
-    return moves(c) || (within && (c->live_count == 0 || somebody_moves(c->vat)));
+    const struct vat *vat = c->vat;
+    bool within = c->held_bytes < vat->options.window_bytes && c->live_count < vat->options.live;
+    return moves(c) || (within && (c->live_count == 0 || vat_buffers_scarce(vat, VAT_MEDIUM) || somebody_moves(vat)));
 }
 
 /* Whether the message makes another go back, that is no Return of a call which was admitted. */

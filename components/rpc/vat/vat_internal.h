@@ -118,6 +118,11 @@ void vat_message_reuse(struct vat_message *m) REQUIRES(LOOP);
 /* Room for `count` capabilities. False: more than MESSAGE_CAPS_MAX, or no buffer. */
 bool vat_message_caps(struct vat_message *m, uint32_t count) REQUIRES(LOOP);
 void vat_message_charge(struct vat_message *m, struct vat_connection *c) REQUIRES(LOOP);
+/* Of the larger ones half are taken: the others are for connections that hold none, and who keeps one without need while
+ * somebody waits is ended. */
+bool vat_buffers_scarce(const struct vat *vat, enum vat_size size);
+/* Whether one of that size may go to this connection, if at least `left` others stay free. */
+bool vat_buffer_due(const struct vat_connection *c, enum vat_size size, uint32_t left);
 static inline struct vat_message *vat_message_get(struct vat_message *m)
 {
     m->references++;
@@ -145,6 +150,7 @@ struct vat_answer {
     struct vat_out elsewhere;           /* [L] */
     const char *reason;                 /* [L] `yourself` and failed: in params' buffer */
     uint32_t id;                        /* [I] */
+    uint64_t returned_ns;               /* [L] when */
     uint8_t exception;                  /* [L] enum exception, when reason is there */
     bool returned;                      /* [L] */
     bool finished;                      /* [L] the peer sent Finish */
@@ -281,6 +287,7 @@ struct vat_connection {
     uint32_t live_count;            /* [L] */
     uint32_t running;               /* [L] of them not returned */
     uint32_t held_bytes;            /* [L] of charged messages */
+    uint32_t held[VAT_SIZES];       /* [L] and how many of them, by size */
     uint32_t reap_next;             /* [L] CLOSING: how far questions are emptied */
     uint32_t replies;               /* [L] of VAT_REPLIES_MAX */
     bool pushing;                   /* [L] vat_push() runs: what is queued meanwhile is its own to send */
@@ -367,6 +374,8 @@ void vat_answer_sent(struct vat_answer *a) REQUIRES(LOOP); /* its Return (ELSEWH
 /* NULL: not an answer of `yourself` that nobody has taken. */
 struct vat_answer *vat_answer_yourself(struct vat_connection *c, uint32_t id) REQUIRES(LOOP);
 void vat_answer_take(struct vat_answer *a, struct vat_question *q) REQUIRES(LOOP);
+/* Somebody waits, and one of its Returns has for that long kept what there is little of. */
+bool vat_answers_keep(const struct vat_connection *c, uint64_t since_ns);
 /* The connection goes. */
 void vat_answer_orphan(struct vat_answer *a) REQUIRES(LOOP);
 /* Where a promised answer leads: an object (borrowed), NULL the null capability, or a typed failure. */

@@ -245,11 +245,25 @@ void vat_message_charge(struct vat_message *m, struct vat_connection *c)
     }
     if (m->charged != NULL) {
         m->charged->held_bytes -= bytes;
+        m->charged->held[m->size]--;
     }
     m->charged = c;
     if (c != NULL) {
         c->held_bytes += bytes;
+        c->held[m->size]++;
     }
+}
+
+bool vat_buffers_scarce(const struct vat *vat, enum vat_size size)
+{
+    const struct vat_buffers *b = &vat->buffers[size];
+
+    return size != VAT_SMALL && b->free_count <= b->count / 2;
+}
+
+bool vat_buffer_due(const struct vat_connection *c, enum vat_size size, uint32_t left)
+{
+    return c->vat->buffers[size].free_count > left && (c->held[size] == 0 || !vat_buffers_scarce(c->vat, size));
 }
 
 void vat_message_put(struct vat_message *m)

@@ -71,13 +71,14 @@ static size_t take_head(struct vat_connection *c, const uint8_t *data, size_t le
 
 /* Some buffers are not for what comes. Of the small ones an eighth: while calls of ours wait for the peer, what it sends may be
  * what frees the others. Of the medium ones the last: a call runs only when there is one for its results, and calls that had
- * taken all of them for themselves would wait for each other. */
+ * taken all of them for themselves would wait for each other. Of the larger ones half, if the peer has one. */
 static bool may_take(const struct vat_connection *c)
 {
-    const struct vat_buffers *b = c->vat->buffers;
+    const struct vat_buffers *small = &c->vat->buffers[VAT_SMALL];
+    enum vat_size size = vat_frame_size(c->vat, &c->frame);
 
-    return c->question_count > 0 || (b[VAT_SMALL].free_count > b[VAT_SMALL].count / 8 &&
-                                     (vat_frame_size(c->vat, &c->frame) != VAT_MEDIUM || b[VAT_MEDIUM].free_count > 1));
+    return c->question_count > 0 ||
+           (small->free_count > small->count / 8 && (size == VAT_SMALL || vat_buffer_due(c, size, size == VAT_MEDIUM)));
 }
 
 /* True when a buffer is there. */

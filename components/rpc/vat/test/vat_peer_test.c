@@ -728,19 +728,106 @@ static void both_settle(struct stream_pair *pair)
     }
 }
 
+static struct stream_client second = {
+    .ops = &(const struct stream_client_ops){.received = second_received, .closed = second_closed}};
+static struct stream_pair second_pair;
+static struct vat_connection *second_c;
+
+static void second_begin(void)
+{
+    second_heard = 0;
+    second_c = vat_open(raw_vat);
+    stream_pair_init(&second_pair, vat_client(second_c), &second);
+    vat_attach(second_c, &second_pair.a.stream);
+}
+
+static void second_end(void)
+{
+    stream_pair_abort(&second_pair.b.stream);
+    vat_close(second_c);
+    both_settle(&second_pair);
+}
+
+static void second_bootstrap(void)
+{
+    uint64_t header;
+
+    rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(raw_new()), 1);
+    capnp_frame_header(&out_message, &header, 8);
+    REQUIRE(stream_send(&second_pair.b.stream, &header, 8) == ST_OK);
+    both_settle(&second_pair);
+    REQUIRE(stream_send(&second_pair.b.stream, out_words, out_segment.used * 8) == ST_OK);
+    both_settle(&second_pair);
+}
+
+/* A call whose Return holds a capability in a medium buffer, until its Finish. */
+static void raw_call_many(uint32_t id)
+{
+    struct capnp_slot slot = rpc_payload_slot_content(raw_call(id, 0, 12));
+    struct payload content = {&out_message, slot.segment,
+                              (uint32_t)(slot.at - out_message.segment[slot.segment].words)};
+
+    thing_many_params_set_count(thing_many_params_init(content), 1);
+}
+
+/* One peer finishes nothing. Half of the buffers are left to others, however often it asks. */
+static void test_larger_buffers_are_shared(void)
+{
+    raw_begin();
+    second_begin();
+    for (uint32_t id = 1; id <= 8; id++) {
+        raw_call_many(id);
+        raw_send();
+    }
+    CHECK(raw_c->state == VAT_OPEN); /* it waits: others may finish theirs */
+    CHECK_EQ(raw_vat->buffers[VAT_MEDIUM].free_count, small_options.medium / 2);
+    second_bootstrap();
+    CHECK(second_heard > 0);
+    second_end();
+    raw_part();
+}
+
+/* A Return may be kept for as long as one likes, until somebody waits for its buffer. */
+static void test_results_that_are_kept_while_others_wait(void)
+{
+    struct vat_message *hog[5];
+
+    raw_begin();
+    raw_call_many(1);
+    raw_send();
+    for (unsigned i = 0; i < 60; i++) {
+        time_passes(NS_PER_S);
+        raw_settle();
+    }
+    CHECK(raw_c->state == VAT_OPEN);
+    second_begin();
+    for (unsigned i = 0; i < 5; i++) {
+        hog[i] = vat_message_new(raw_vat, 5000);
+        REQUIRE(hog[i] != NULL && hog[i]->size == VAT_MEDIUM);
+    }
+    second_bootstrap();
+    CHECK_EQ(second_heard, 0); /* a call is begun only when there is a buffer for its results */
+    for (unsigned i = 0; i < 12; i++) {
+        time_passes(NS_PER_S);
+        both_settle(&second_pair);
+    }
+    CHECK(raw_aborted(OVERLOADED));
+    CHECK(second_heard > 0);
+    for (unsigned i = 0; i < 5; i++) {
+        vat_message_put(hog[i]);
+    }
+    second_end();
+    raw_part();
+}
+
 /* Each has half of a call that needs a medium buffer here. If both had one, neither would be run: the results need the next. */
 static void test_two_halves_do_not_hold_each_other_up(void)
 {
-    static const struct stream_client_ops second_ops = {.received = second_received, .closed = second_closed};
-    static struct stream_client second = {&second_ops};
-    static struct stream_pair pair;
     static uint64_t bytes[3000];
     struct vat_message *hog[4];
 
     raw_begin();
-    struct vat_connection *c = vat_open(raw_vat);
-    stream_pair_init(&pair, vat_client(c), &second);
-    vat_attach(c, &pair.a.stream);
+    second_begin();
     for (unsigned i = 0; i < 4; i++) {
         hog[i] = vat_message_new(raw_vat, 5000);
         REQUIRE(hog[i] != NULL && hog[i]->size == VAT_MEDIUM);
@@ -753,13 +840,13 @@ static void test_two_halves_do_not_hold_each_other_up(void)
     size_t size = (size_t)out_segment.used * 8;
     uint64_t header;
     capnp_frame_header(&out_message, &header, 8);
-    struct stream *streams[] = {&raw_pair.b.stream, &pair.b.stream};
+    struct stream *streams[] = {&raw_pair.b.stream, &second_pair.b.stream};
     for (unsigned half = 0; half < 2; half++) {
         for (unsigned i = 0; i < 2; i++) {
             REQUIRE(half != 0 || stream_send(streams[i], &header, 8) == ST_OK);
             const uint64_t *from = out_words + (half != 0 ? size / 16 : 0);
             REQUIRE(stream_send(streams[i], from, half != 0 ? size - size / 16 * 8 : size / 16 * 8) == ST_OK);
-            both_settle(&pair);
+            both_settle(&second_pair);
         }
     }
     raw_returned(7);
@@ -767,9 +854,7 @@ static void test_two_halves_do_not_hold_each_other_up(void)
     for (unsigned i = 0; i < 4; i++) {
         vat_message_put(hog[i]);
     }
-    stream_pair_abort(&pair.b.stream);
-    vat_close(c);
-    both_settle(&pair);
+    second_end();
     raw_part();
 }
 
@@ -823,5 +908,7 @@ int main(void)
     RUN(test_abort_of_the_peer);
     RUN(test_finish_and_release_coalesce);
     RUN(test_two_halves_do_not_hold_each_other_up);
+    RUN(test_larger_buffers_are_shared);
+    RUN(test_results_that_are_kept_while_others_wait);
     return test_end();
 }
