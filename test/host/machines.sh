@@ -17,7 +17,7 @@ disk      ide-hd
 exit      isa-debug-exit iobase=0x501
 END
 table 0
-out '{"new", "", "isapc", "486", {"-global", "a.b=c", "-d", "int"}, "ne2k_isa,irq=9", "ide-hd", "", "isa-debug-exit,iobase=0x501"},'
+out '{"new", "", "isapc", "486", {"-global", "a.b=c", "-d", "int"}, "ne2k_isa,irq=9", "ide-hd", "", "", "isa-debug-exit,iobase=0x501"},'
 sed -i '/^exit/d' platform.conf
 table 1
 err "no 'exit' line"
@@ -40,6 +40,11 @@ line microvm
 err '-machine microvm,accel=tcg -global virtio-mmio.force-legacy=false -cpu max -m 16384K'
 err '-device virtio-net-device,netdev=net0'
 err '-device virtio-blk-device,drive=disk0 -device virtio-rng-device'
+fake_image build fast 0 'capos fast\r\n' 'components = [(name = "drv/nvme")]'
+QEMU=$work/qemu expect 1 "$capos" fleet up fast --detach --disk-size 2M --machine q35
+err '-device nvme,serial=disk0,drive=disk0'
+QEMU=$work/qemu expect 2 "$capos" fleet up fast --detach --disk-size 2M --machine microvm
+err "this image's disk is NVMe, which microvm has not"
 line pc
 err '-device virtio-net-pci,romfile=,netdev=net0'
 err '-device isa-debug-exit,iobase=0xf4,iosize=0x04'

@@ -104,7 +104,7 @@ static void add_net(Command &command, const Launch &launch)
 static void add_disk(Command &command, const Launch &launch)
 {
     add(command, "-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + escaped(launch.disk));
-    add(command, "-device", launch.machine.disk + ",drive=disk0");
+    add(command, "-device", (launch.nvme ? launch.machine.nvme : launch.machine.disk) + ",drive=disk0");
 }
 
 std::vector<std::string> qemu_command(const Launch &launch)

@@ -25,6 +25,7 @@ struct Machine {
     std::vector<std::string> arguments;
     std::string nic; /* devices with their options, "virtio-net-pci,romfile=" */
     std::string disk;
+    std::string nvme; /* "": it has none */
     std::string rng;
     std::string exit;
 };
@@ -47,6 +48,7 @@ struct Launch {
     bool net;
     bool rng;
     std::string disk; /* file; empty for none */
+    bool nvme;        /* it is an NVMe disk */
     std::vector<Port_map> ports;
     std::string console; /* path of the UNIX socket */
     std::string log;

@@ -126,7 +126,8 @@ static std::string choose_disk(const Args &args, BootPackage::Reader package, co
     if (size < 1024 * 1024) {
         misuse("--disk-size is less than 1M");
     }
-    if (!has_component(package, "drv/virtio-blk") || args.has("--no-disk")) {
+    bool wanted = has_component(package, "drv/virtio-blk") || has_component(package, "drv/nvme");
+    if (!wanted || args.has("--no-disk")) {
         return "";
     }
     std::string path = args.get("--disk", default_path);
@@ -170,6 +171,10 @@ static Launch plan_launch(const Args &args, const State &state, const Image &ima
     launch.net = has_component(package, "drv/virtio-net") && !args.has("--no-net");
     launch.rng = has_component(package, "drv/virtio-rng") && !args.has("--no-rng");
     launch.disk = disk;
+    launch.nvme = !has_component(package, "drv/virtio-blk");
+    if (launch.nvme && !disk.empty() && launch.platform == "qemu" && launch.machine.nvme.empty()) {
+        misuse("this image's disk is NVMe, which " + launch.machine.type + " has not");
+    }
     if (launch.net) {
         launch.ports = choose_ports(args, package);
     }
