@@ -8,6 +8,7 @@ set -eu
 run() { "$CAPOS_BUILD/sim/explore" --build "$CAPOS_BUILD" "$@"; }
 short=$(run --image crash --seeds 16000)
 echo "$short"
+run --image crash-nvme --nvme --seeds 200
 half=$(mktemp)
 trap 'rm -f "$half"' EXIT
 run --image crash-long --seeds 1100 --job 0/2 >"$half" 2>&1 &

@@ -15,12 +15,12 @@ struct place {
 
 /* What makes an image of a node. */
 struct asked {
-    const char *build, *transport;
+    const char *build, *transport, *disk;
 };
 
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE] [load|hostile] [transport=T]\n",
+    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile] [transport=T]\n",
             place->path, place->line, what, which);
     exit(2);
 }
@@ -45,7 +45,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
         node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
         asked->transport = image_transport(word + 10);
-    } else if (strncmp(word, "disk=", 5) == 0 && parse_size(word + 5) != 0) {
+    } else if ((strncmp(word, "disk=", 5) == 0 || strncmp(word, "nvme=", 5) == 0) && parse_size(word + 5) != 0) {
+        asked->disk = word[0] == 'n' ? IMAGE_NVME : IMAGE_VIRTIO_BLK;
         node->disk = disk_new(parse_size(word + 5) / SECTOR, random_stream(run->seed, 'disk', node->number));
     } else {
         wrong(place, "cannot use", word);
@@ -77,7 +78,7 @@ static void node_add(struct run *run, struct asked asked, char **rest, const str
     for (char *word = strtok_r(NULL, " \t\n", rest); word != NULL; word = strtok_r(NULL, " \t\n", rest)) {
         node_word(run, node, word, &asked, place);
     }
-    node->image = image_get(asked.build, profile, node->disk != NULL,
+    node->image = image_get(asked.build, profile, asked.disk,
                             asked.transport != NULL ? asked.transport : transport_draw(run, node));
 }
 
@@ -98,7 +99,7 @@ void fleet_read(struct run *run, const char *build, const char *path, const char
         if (word != NULL && strcmp(word, "node") != 0) {
             wrong(&place, "unknown", word);
         } else if (word != NULL) {
-            node_add(run, (struct asked){build, transport}, &rest, &place);
+            node_add(run, (struct asked){.build = build, .transport = transport}, &rest, &place);
         }
     }
     fclose(file);

@@ -46,6 +46,7 @@ const char *image_transport(const char *name)
 static _Noreturn void become(const char *path, int fd, const struct image *image)
 {
     char number[16];
+    char disk[32];
     const char *argv[10];
     unsigned n = 0;
 
@@ -62,9 +63,10 @@ static _Noreturn void become(const char *path, int fd, const struct image *image
     argv[n++] = image->transport;
     argv[n++] = "--net";
     argv[n++] = "sim";
-    if (image->disk) {
-        argv[n++] = "--disk";
-        argv[n++] = "sim";
+    if (image->disk != NULL) {
+        snprintf(disk, sizeof disk, "%s:sim", image->disk);
+        argv[n++] = "--device";
+        argv[n++] = disk;
     }
     argv[n] = NULL;
     execv(path, (char *const *)(uintptr_t)argv);
@@ -72,7 +74,7 @@ static _Noreturn void become(const char *path, int fd, const struct image *image
     _exit(3);
 }
 
-struct image *image_get(const char *build, const char *profile, bool disk, const char *transport)
+struct image *image_get(const char *build, const char *profile, const char *disk, const char *transport)
 {
     char path[4096];
     int ends[2];

@@ -9,7 +9,7 @@
 struct image {
     char profile[64];
     const char *transport; /* of its devices */
-    bool disk;             /* has one, as port 1; port 0 is its network card */
+    const char *disk;      /* the model of its disk, which is port 1; NULL: it has none. Port 0 is its network card */
     pid_t pid;
     struct sim_link link;
 };
@@ -20,8 +20,12 @@ extern const char *const image_transports[IMAGE_TRANSPORTS];
 /* The one of that name; NULL: there is none. */
 const char *image_transport(const char *name);
 
-/* The process of build/PROFILE/PROFILE.sim, started when first asked for. `transport` is one of the above. */
-struct image *image_get(const char *build, const char *profile, bool disk, const char *transport);
+/* The models that a disk can have. */
+#define IMAGE_VIRTIO_BLK "virtio-blk"
+#define IMAGE_NVME "nvme"
+
+/* The process of build/PROFILE/PROFILE.sim, started when first asked for. `transport` is one of the above, `disk` a literal. */
+struct image *image_get(const char *build, const char *profile, const char *disk, const char *transport);
 /* A new machine, switched off: its end of the socket. */
 int image_fork(struct image *image);
 /* The same from any process that waits for its next batch: a machine in the middle of its life. -1: it is gone. */

@@ -51,13 +51,25 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
     queue_add(&run->world, event);
 }
 
+/* What makes a disk fail. A driver that resets its controller for a stall says so of the next FLUSH (drv/nvme). */
+static uint32_t disk_failures(const struct run *run)
+{
+    uint32_t faults = FAULTS_DISHONEST | 1u << FAULT_IO_ERROR;
+
+    for (unsigned i = 0; i < run->node_count; i++) {
+        const char *disk = run->node[i].image->disk;
+        faults |= disk != NULL && strcmp(disk, IMAGE_NVME) == 0 ? 1u << FAULT_STALL : 0;
+    }
+    return faults;
+}
+
 /* Nodes with disks start anew: what is seen from here on is what lasted. Always when a disk failed, else in every other run: what
  * a node did not give back is seen only where it goes on. */
 static bool disks_anew(const struct run *run)
 {
     struct random random = random_stream(run->seed, 'anew', 0);
 
-    return faults_fired(run, FAULTS_DISHONEST | 1u << FAULT_IO_ERROR) || random_below(&random, 2) == 0;
+    return faults_fired(run, disk_failures(run)) || random_below(&random, 2) == 0;
 }
 
 /* What is not there comes back later: so long that its driver has noticed. */

@@ -21,12 +21,14 @@ seed=1
 while [ "$seed" -le 20 ]; do
     repeats "$fleets/store.fleet" "$seed"
     repeats "$fleets/caps.fleet" "$seed"
+    repeats "$fleets/nvme.fleet" "$seed"
     seed=$((seed + 1))
 done
 $sim --fleet "$fleets/store.fleet" --seed 1000 --swarm 500
 $sim --fleet "$fleets/tight.fleet" --seed 1000 --swarm 200
 $sim --fleet "$fleets/reboot.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/huge.fleet" --seed 1000 --swarm 15
+$sim --fleet "$fleets/nvme.fleet" --seed 1000 --swarm 100
 $sim --fleet "$fleets/rpc.fleet" --seed 1000 --swarm 100
 $sim --fleet "$fleets/hostile.fleet" --seed 1000 --swarm 20
 $sim --fleet "$fleets/caps.fleet" --seed 1000 --swarm 1000

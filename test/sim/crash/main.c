@@ -31,8 +31,8 @@
 #define SEEN_SIZE (1u << 22)
 
 struct wanted {
-    const char *build, *image;
-    const char *log, *lines, *disk; /* of a real machine, instead of an image's sequences */
+    const char *build, *image, *model; /* of its disk */
+    const char *log, *lines, *disk;    /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
 };
 
@@ -74,7 +74,8 @@ static _Noreturn void found(const struct place *place, const char *why)
     if (self.wanted.log != NULL) {
         printf("--log %s --lines %s --disk %s", self.wanted.log, self.wanted.lines, self.wanted.disk);
     } else {
-        printf("--image %s --first-seed %lu --seeds 1", self.wanted.image, (unsigned long)place->seed);
+        printf("--image %s%s --first-seed %lu --seeds 1", self.wanted.image,
+               strcmp(self.wanted.model, IMAGE_NVME) == 0 ? " --nvme" : "", (unsigned long)place->seed);
     }
     printf(": cut after step %zu, depth %u, state %lu\n", place->cut, place->depth, (unsigned long)self.states);
     exit(1);
@@ -361,6 +362,7 @@ static const char usage[] =
     "usage: explore [OPTION...]   cuts the power in short sequences of a store's operations, everywhere, in every way\n"
     "  --build DIR       where the images were built (default: build)\n"
     "  --image NAME      whose sequences: crash (two operations, the default) or crash-long (twelve)\n"
+    "  --nvme            the image's disk is NVMe\n"
     "  --first-seed N    of the sequences (default 1)\n"
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
     "  --states N        stop after so many crash states (default 50000)\n"
@@ -396,6 +398,9 @@ static void option(struct wanted *wanted, int letter)
     case 'i':
         wanted->image = optarg;
         return;
+    case 'N':
+        wanted->model = IMAGE_NVME;
+        return;
     case 'f':
         wanted->first_seed = number(optarg);
         return;
@@ -427,14 +432,18 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'}, {"image", 1, NULL, 'i'},  {"first-seed", 1, NULL, 'f'},
-        {"seeds", 1, NULL, 's'}, {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},
-        {"help", 0, NULL, 'h'},  {"log", 1, NULL, 'l'},    {"lines", 1, NULL, 'L'},
-        {"disk", 1, NULL, 'd'},  {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'},  {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
+        {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
+        {"lines", 1, NULL, 'L'},  {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {NULL, 0, NULL, 0}};
     int letter;
 
-    *wanted =
-        (struct wanted){.build = "build", .image = "crash", .first_seed = 1, .seeds = 400, .states = 50000, .jobs = 1};
+    *wanted = (struct wanted){.build = "build",
+                              .image = "crash",
+                              .model = IMAGE_VIRTIO_BLK,
+                              .first_seed = 1,
+                              .seeds = 400,
+                              .states = 50000,
+                              .jobs = 1};
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
         option(wanted, letter);
     }
@@ -471,14 +480,14 @@ static void explore(void)
     blank_make(size);
     self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
     self.states_end = self.wanted.states;
-    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", true, image_transports[0]), 1,
+    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", IMAGE_VIRTIO_BLK, image_transports[0]), 1,
                   view_bytes(&self.blank));
     if (left != NULL) {
         explore_log(left);
         free(left);
         return;
     }
-    struct image *image = image_get(self.wanted.build, self.wanted.image, true, image_transports[0]);
+    struct image *image = image_get(self.wanted.build, self.wanted.image, self.wanted.model, image_transports[0]);
     for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
         explore_seed(image, self.wanted.first_seed + i);
     }

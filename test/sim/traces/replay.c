@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 #include "fake_machine.h"
+#include "models/disk/disk_medium.h"
 #include "models/virtio-blk/virtio_blk_model.h"
 #include "models/virtio-net/virtio_net_model.h"
 #include "models/virtio-rng/virtio_rng_model.h"
@@ -37,7 +38,7 @@ static struct {
 
 static void disk_begin(struct disk_medium *medium, struct disk_request *request)
 {
-    disk_done(medium, request, false);
+    medium->done(medium, request, false);
 }
 
 struct disk_medium *disk_file_open(const char *path, char *why, size_t why_size)

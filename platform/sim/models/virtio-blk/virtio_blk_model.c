@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "models/disk/disk_medium.h"
 #include "models/virtio/virtio_model.h"
 
 #define QUEUE_SIZE 256u
@@ -67,7 +68,7 @@ static void work_end(struct disk *disk, struct work *work, uint8_t status)
     }
 }
 
-void disk_done(struct disk_medium *medium, struct disk_request *request, bool ok)
+static void medium_done(struct disk_medium *medium, struct disk_request *request, bool ok)
 {
     struct disk *disk = medium->model;
     struct work *work = &disk->work[request->tag];
@@ -171,19 +172,13 @@ static void notify(struct vm_device *device, unsigned queue)
     vm_signal(device, queue);
 }
 
-void disk_changed(struct disk_medium *medium)
+static void medium_changed(struct disk_medium *medium)
 {
     struct disk *disk = medium->model;
 
     disk->config.capacity = medium->sectors;
     disk->device.features = (disk->device.features & ~F_RO) | (medium->read_only ? F_RO : 0);
     vm_config_changed(&disk->device);
-}
-
-static struct disk_medium *medium_open(const char *argument, char *why, size_t why_size)
-{
-    snprintf(why, why_size, "'sim' is for a lock-step run: --coordinator");
-    return strcmp(argument, "sim") == 0 ? disk_port_open() : disk_file_open(argument, why, why_size);
 }
 
 static bool start(const char *argument, char *why, size_t why_size)
@@ -194,12 +189,14 @@ static bool start(const char *argument, char *why, size_t why_size)
     if (disk == NULL) {
         sim_die("virtio-blk: no memory");
     }
-    disk->medium = medium_open(argument, why, why_size);
+    disk->medium = disk_medium_open(argument, why, why_size);
     if (disk->medium == NULL) {
         free(disk);
         return false;
     }
     disk->medium->model = disk;
+    disk->medium->done = medium_done;
+    disk->medium->changed = medium_changed;
     disk->device = (struct vm_device){
         .name = "virtio-blk", .type = 2, .queue_count = 1, .queue_size = QUEUE_SIZE, .notify = notify};
     disk->device.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
@@ -209,7 +206,7 @@ static bool start(const char *argument, char *why, size_t why_size)
     disk->config.blk_size = DISK_SECTOR;
     disk->config.physical_block_exp = 3; /* 4 KiB, as file systems write */
     snprintf(disk->id, sizeof disk->id, "sim-disk-%u", count++);
-    disk_changed(disk->medium);
+    medium_changed(disk->medium);
     vm_device_add(&disk->device);
     return true;
 }

@@ -1,39 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_blk_model.h: for models.c, and what the files of this model share: a medium that keeps sectors. It is a file of the
- * host (disk_file.c) or the coordinator's (disk_port.c).
+ * virtio_blk_model.h: for models.c.
  */
 #pragma once
 #include "sim_device.h"
 
-#define DISK_SECTOR 512u
-
 extern const struct sim_model virtio_blk_model;
-
-enum disk_work { DISK_READ, DISK_WRITE, DISK_FLUSH };
-
-/* Keys: [I] fixed before disk_medium_ops.begin  [m] the medium's until disk_done */
-struct disk_request {
-    uint32_t tag;        /* [I] which of the model's requests */
-    enum disk_work work; /* [I] */
-    uint64_t sector;     /* [I] within the medium */
-    uint8_t *bytes;      /* [m] what is written, room for what is read; NULL for a FLUSH */
-    uint32_t size;       /* [I] a multiple of the sector */
-};
-
-struct disk_medium {
-    /* Begins it; disk_done() comes exactly once, perhaps before this returns. */
-    void (*begin)(struct disk_medium *medium, struct disk_request *request);
-    uint64_t sectors; /* [m] */
-    bool read_only;   /* [m] */
-    void *model;      /* [I] the model's */
-};
-
-/* The medium says that a request is done. */
-void disk_done(struct disk_medium *medium, struct disk_request *request, bool ok);
-/* The medium says that it is another size, or read only, before the image looks at it. */
-void disk_changed(struct disk_medium *medium);
-
-/* NULL: `why` says what is wrong. */
-struct disk_medium *disk_file_open(const char *path, char *why, size_t why_size);
-/* NULL: this is no lock-step run. */
-struct disk_medium *disk_port_open(void);

@@ -3,7 +3,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "models/virtio-blk/virtio_blk_model.h"
+#include "models/disk/disk_medium.h"
+#include "sim_device.h"
 #include "sim_protocol.h"
 
 #define REQUESTS_MAX 256u
@@ -24,7 +25,7 @@ static void begin(struct disk_medium *medium, struct disk_request *request)
     uint32_t wanted = request->size;
 
     if (request->tag >= REQUESTS_MAX || disk->out[request->tag] != NULL) {
-        sim_die("virtio-blk: request tag %u twice", request->tag);
+        sim_die("disk: request tag %u twice", request->tag);
     }
     disk->out[request->tag] = request;
     if (request->work == DISK_WRITE) {
@@ -41,13 +42,13 @@ static void request_ended(struct disk_port *disk, const struct sim_message *mess
     struct disk_request *request = message->a < REQUESTS_MAX ? disk->out[message->a] : NULL;
 
     if (request == NULL) {
-        sim_die("virtio-blk: the coordinator ends request %lu, which is not out", (unsigned long)message->a);
+        sim_die("disk: the coordinator ends request %lu, which is not out", (unsigned long)message->a);
     }
     disk->out[message->a] = NULL;
     if (request->work == DISK_READ && message->size == request->size) {
         memcpy(request->bytes, body, request->size);
     }
-    disk_done(&disk->medium, request, message->flags == SIM_DISK_OK);
+    disk->medium.done(&disk->medium, request, message->flags == SIM_DISK_OK);
 }
 
 static void arrived(struct sim_port *port, const struct sim_message *message, const char *body)
@@ -59,7 +60,7 @@ static void arrived(struct sim_port *port, const struct sim_message *message, co
     } else if (message->kind == SIM_STATE) {
         disk->medium.sectors = message->a;
         disk->medium.read_only = message->b == 1;
-        disk_changed(&disk->medium);
+        disk->medium.changed(&disk->medium);
     }
 }
 
@@ -68,7 +69,7 @@ struct disk_medium *disk_port_open(void)
     struct disk_port *disk = calloc(1, sizeof *disk);
 
     if (disk == NULL) {
-        sim_die("virtio-blk: no memory");
+        sim_die("disk: no memory");
     }
     disk->medium.begin = begin;
     disk->port.arrived = arrived;

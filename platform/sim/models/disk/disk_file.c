@@ -12,7 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "models/virtio-blk/virtio_blk_model.h"
+#include "models/disk/disk_medium.h"
 
 struct disk_file {
     struct disk_medium medium;
@@ -26,13 +26,13 @@ static void begin(struct disk_medium *medium, struct disk_request *request)
 
     switch (request->work) {
     case DISK_READ:
-        disk_done(medium, request, pread(fd, request->bytes, request->size, at) == (ssize_t)request->size);
+        medium->done(medium, request, pread(fd, request->bytes, request->size, at) == (ssize_t)request->size);
         return;
     case DISK_WRITE:
-        disk_done(medium, request, pwrite(fd, request->bytes, request->size, at) == (ssize_t)request->size);
+        medium->done(medium, request, pwrite(fd, request->bytes, request->size, at) == (ssize_t)request->size);
         return;
     case DISK_FLUSH:
-        disk_done(medium, request, fdatasync(fd) == 0);
+        medium->done(medium, request, fdatasync(fd) == 0);
         return;
     }
 }

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# crash.profile on NVMe: for the crash explorer (test/sim).
+profile    crash-nvme
+summary    "Test: crash, on an NVMe disk"
+platform   kvm-q35
+memory     4M
+status     experiment
+
+component  lib/pci
+component  lib/virtio
+component  lib/netdev
+component  lib/blkdev
+component  lib/entropy
+component  lib/inet
+component  lib/stream
+component  lib/tcp
+component  lib/capnp
+component  lib/store
+component  lib/crc32c
+component  bus/pci
+component  bus/virtio
+component  drv/nvme
+component  drv/virtio-rng
+component  crypto/sha256
+component  crypto/entropy
+component  store/blobs objects_max=64 names_max=32 uploads_max=2 sources_max=2 reads_max=4 writes_max=8
+component  rpc/vat connections=1 calls_all=16 promises=16 small_buffers=16 medium_buffers=2 large_buffers=1 exports=16 imports=16 questions=4 answers=16
+component  svc/node
+component  app/store-load sessions=1 ops=2 keys=2 blobs=3 think_ms=0
+
+wire       bus/virtio.pci          -> bus/pci.functions
+wire       drv/nvme.bus            -> bus/pci.functions
+wire       drv/virtio-rng.bus      -> bus/virtio.devices
+wire       crypto/entropy.device   -> drv/virtio-rng.source
+wire       store/blobs.disk        -> drv/nvme.disk
+wire       store/blobs.random      -> crypto/entropy.random
+wire       svc/node.vat            -> rpc/vat.vat
+wire       app/store-load.random   -> crypto/entropy.random
+wire       app/store-load.store    -> store/blobs.store
+wire       app/store-load.names    -> store/blobs.names
+
+insecure   rpc/vat
