@@ -8,6 +8,7 @@
  */
 #define STRING_IS_DEFINED_HERE
 #include <string.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define STRING_MIN 64u /* bytes from where `rep movs` pays */
@@ -173,6 +174,31 @@ char *strrchr(const char *text, int c)
         }
     }
     return NULL;
+}
+
+static bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+size_t strspn(const char *text, const char *accepted)
+{
+    size_t length = 0;
+
+    while (is_one_of(text[length], accepted)) {
+        length++;
+    }
+    return length;
+}
+
+size_t strcspn(const char *text, const char *rejected)
+{
+    size_t length = 0;
+
+    while (text[length] != '\0' && !is_one_of(text[length], rejected)) {
+        length++;
+    }
+    return length;
 }
 
 char *strstr(const char *text, const char *wanted)

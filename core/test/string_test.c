@@ -25,6 +25,8 @@ static unsigned long (*volatile host_strtoul)(const char *, char **, int) = strt
 #define strncmp our_strncmp
 #define strchr our_strchr
 #define strrchr our_strrchr
+#define strspn our_strspn
+#define strcspn our_strcspn
 #define strstr our_strstr
 #define strncpy our_strncpy
 #define abs our_abs
@@ -111,6 +113,13 @@ static void test_text(void)
     CHECK(our_strrchr(s, 'l') == s + 3 && our_strrchr(s, 'z') == NULL);
     CHECK(our_strstr(s, "lo") == s + 3 && our_strstr(s, "lx") == NULL && our_strstr(s, "") == s);
     CHECK(our_strstr(s, "hello!") == NULL);
+    CHECK_EQ(our_strspn("aabbc", "ab"), 4);
+    CHECK_EQ(our_strspn("abc", ""), 0);
+    CHECK_EQ(our_strspn("ab", "abc"), 2); /* the end of the text is in no set */
+    CHECK_EQ(our_strcspn("hello", "xl"), 2);
+    CHECK_EQ(our_strcspn("hello", "x"), 5);
+    CHECK_EQ(our_strcspn("hello", ""), 5);
+    CHECK_EQ(our_strcspn("", "a"), 0);
     our_memset(text, 'x', sizeof text);
     our_strncpy(text, "ab", 4);
     CHECK(host_memcmp(text, "ab\0\0xxxx", 8) == 0);

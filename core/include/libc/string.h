@@ -15,6 +15,8 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t most);
 char *strchr(const char *text, int c);
 char *strrchr(const char *text, int c);
+size_t strspn(const char *text, const char *accepted);
+size_t strcspn(const char *text, const char *rejected);
 char *strstr(const char *text, const char *wanted);
 char *strncpy(char *restrict target, const char *restrict source, size_t size);
 
