@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * volume.c: the superblock: what it may say, format, mount, commit, growth.
+ *
+ *  (1) The two copies stand in blocks SUPER_A and SUPER_B. A commit writes A, FLUSHes, and writes B, which is durable with the
+ *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both.
+ *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs. Each begins where the one before it ends, or later.
+ */
+#include "lib/volume/volume.h"
+#include <string.h>
+#include "core/assert.h"
+#include "lib/crc32c/crc32c.h"
+#include "volume_private.h"
+#define LOG_TAG "volume"
+#include "core/log.h"
+
+#define MAGIC 0x656d756c6f762173ull /* "s!volume" */
+#define VERSION 1u
+#define SUPER_A 0u
+#define SUPER_B 16u
+#define FIRST_BLOCK 17u
+#define RUN_UNIT (VOLUME_LEAF_PAGES + 2u) /* blocks of a leaf's pages and its two homes */
+#define HEALTHY_BYTES (DISK_BLOCK_BYTES - sizeof(uint32_t))
+
+status_t volume_fail(struct volume *volume, status_t status)
+{
+    if (status != ST_OK && volume->failed == ST_OK) {
+        volume->failed = status;
+        log_err("%s: no more is written to this volume before it is mounted again", status_name(status));
+    }
+    return status;
+}
+
+/* --- what a superblock may say --------------------------------------------------------------------------------------- */
+
+static uint32_t super_crc(const struct volume_super *super)
+{
+    return crc32c_update(0, super, HEALTHY_BYTES);
+}
+
+/* Whether [start, start + count) lies behind `*end` and within the volume; moves `*end` behind it. */
+static bool part_ok(const struct volume_super *super, uint64_t start, uint64_t count, uint64_t *end)
+{
+    if (start < *end || start > super->blocks || count > super->blocks - start) {
+        return false;
+    }
+    *end = start + count;
+    return true;
+}
+
+static bool runs_ok(const struct volume_super *super, uint64_t *end)
+{
+    uint64_t pages = 0;
+
+    if (super->run_count > VOLUME_RUNS_MAX) {
+        return false;
+    }
+    for (uint64_t i = 0; i < super->run_count; i++) {
+        uint64_t units = super->run[i].pages / VOLUME_LEAF_PAGES;
+        if (super->run[i].pages % VOLUME_LEAF_PAGES != 0 || units == 0 || units > LEAVES_MAX ||
+            !part_ok(super, super->run[i].start, units * RUN_UNIT, end)) {
+            return false;
+        }
+        pages += super->run[i].pages;
+    }
+    return super->page_count <= pages && pages <= super->index_count * VOLUME_INDEX_LEAVES * VOLUME_LEAF_PAGES;
+}
+
+/* All that the rest of the code relies on. The CRC was right: what is wrong here was written so. */
+static bool super_ok(const struct volume_super *super, uint64_t disk_blocks)
+{
+    uint64_t end = FIRST_BLOCK;
+
+    if (super->block_bytes != DISK_BLOCK_BYTES || super->blocks > disk_blocks || super->generation == 0 ||
+        super->log_blocks < VOLUME_LOG_BLOCKS_MIN || super->index_count == 0 || super->index_count > VOLUME_INDEX_MAX) {
+        return false;
+    }
+    if (!part_ok(super, super->log_start, super->log_blocks, &end) ||
+        !part_ok(super, super->index_start, 2 * super->index_count, &end) || !runs_ok(super, &end) ||
+        super->free_start < end || super->free_start > super->blocks) {
+        return false;
+    }
+    for (uint64_t i = 0; i < super->index_count; i++) {
+        if (super->index[i].home > 2) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+
+    for (size_t i = 0; i < size; i++) {
+        if (at[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ST_OK: a superblock that may be believed. ST_STALE, ST_UNSUPPORTED, ST_PROTO: as volume_mount says. */
+static status_t super_check(const struct volume_super *super, uint64_t disk_blocks)
+{
+    if (super->magic != MAGIC) {
+        return all_zero(super, sizeof *super) ? ST_STALE : ST_UNSUPPORTED;
+    }
+    if (super->crc != super_crc(super)) {
+        return ST_PROTO;
+    }
+    if (super->version != VERSION) {
+        return ST_UNSUPPORTED;
+    }
+    return super_ok(super, disk_blocks) ? ST_OK : ST_PROTO;
+}
+
+/* --- mount ----------------------------------------------------------------------------------------------------------- */
+
+/* Of two answers that are no success, the one that says more: the disk failed, damaged, foreign, blank. */
+static status_t worse(status_t a, status_t b)
+{
+    static const status_t order[] = {ST_STALE, ST_UNSUPPORTED, ST_PROTO};
+    unsigned rank_a = 0;
+    unsigned rank_b = 0;
+
+    while (rank_a < 3 && order[rank_a] != a) {
+        rank_a++;
+    }
+    while (rank_b < 3 && order[rank_b] != b) {
+        rank_b++;
+    }
+    return rank_a >= rank_b ? a : b;
+}
+
+static status_t super_read(struct volume *volume, uint64_t block, struct volume_super *super) REQUIRES(THREAD)
+{
+    status_t s = disk_read(volume->io, block, 1, super);
+
+    return s == ST_OK ? super_check(super, volume->io->blocks) : s;
+}
+
+/* The better copy into volume->super. */
+static status_t super_choose(struct volume *volume) REQUIRES(THREAD)
+{
+    struct volume_super *other = (struct volume_super *)(void *)volume->log_window; /* room that is free now */
+    status_t a = super_read(volume, SUPER_A, &volume->super);
+    status_t b = super_read(volume, SUPER_B, other);
+
+    if (a != ST_OK && b != ST_OK) {
+        return worse(a, b);
+    }
+    if (a != ST_OK || b != ST_OK) {
+        log_warn("superblock %c: %s; the other one is used", a != ST_OK ? 'A' : 'B', status_name(a != ST_OK ? a : b));
+    }
+    if (a != ST_OK || (b == ST_OK && other->generation > volume->super.generation)) {
+        volume->super = *other;
+        return ST_OK;
+    }
+    /* The next commit writes A: B has to be whole before that, and is by the FLUSH that comes first there. */
+    bool same = b == ST_OK && other->generation == volume->super.generation;
+    return same ? ST_OK : disk_write(volume->io, SUPER_B, &volume->super);
+}
+
+status_t volume_mount(struct volume *volume)
+{
+    volume_map_forget(volume);
+    volume_log_forget(volume);
+    volume->changed = false;
+    volume->failed = ST_OK;
+    status_t s = super_choose(volume);
+    if (s == ST_OK && volume->super.log_blocks > volume->log_room) {
+        s = ST_NOMEM;
+    }
+    if (s != ST_OK) {
+        memset(&volume->super, 0, sizeof volume->super);
+        volume->failed = s;
+        log_err("no volume is mounted: %s", s == ST_STALE         ? "the disk is blank"
+                                            : s == ST_UNSUPPORTED ? "the disk holds something else"
+                                            : s == ST_PROTO       ? "both superblocks are damaged"
+                                                                  : status_name(s));
+    }
+    return s;
+}
+
+/* --- commit ---------------------------------------------------------------------------------------------------------- */
+
+static status_t super_write(struct volume *volume) REQUIRES(THREAD)
+{
+    struct volume_super *super = &volume->super;
+
+    super->generation++;
+    super->crc = super_crc(super);
+    status_t s = disk_write(volume->io, SUPER_A, super);
+    if (s == ST_OK) {
+        s = disk_flush(volume->io);
+    }
+    return s == ST_OK ? disk_write(volume->io, SUPER_B, super) : s; /* (1) */
+}
+
+status_t volume_commit(struct volume *volume)
+{
+    if (volume->failed != ST_OK) {
+        return volume->failed;
+    }
+    if (!volume->changed) {
+        return volume_fail(volume, disk_flush(volume->io));
+    }
+    status_t s = volume_map_write(volume);
+    if (s == ST_OK) {
+        s = disk_flush(volume->io); /* pages and map, and the last commit's B */
+    }
+    if (s == ST_OK) {
+        s = super_write(volume);
+    }
+    if (s == ST_OK) {
+        volume_map_committed(volume);
+        volume->changed = false;
+        volume->count.commits++;
+    }
+    return volume_fail(volume, s);
+}
+
+/* --- format ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t index_count_for(uint64_t blocks)
+{
+    uint64_t count = blocks / ((uint64_t)VOLUME_LEAF_PAGES * VOLUME_INDEX_LEAVES) + 1;
+
+    return count < VOLUME_INDEX_MAX ? count : VOLUME_INDEX_MAX;
+}
+
+static void super_lay_out(struct volume_super *super, uint64_t blocks, const uint8_t uuid[16], uint64_t log_blocks)
+{
+    *super = (struct volume_super){.magic = MAGIC,
+                                   .version = VERSION,
+                                   .block_bytes = DISK_BLOCK_BYTES,
+                                   .blocks = blocks,
+                                   .log_start = FIRST_BLOCK,
+                                   .log_blocks = log_blocks,
+                                   .index_start = FIRST_BLOCK + log_blocks,
+                                   .index_count = index_count_for(blocks)};
+    super->free_start = super->index_start + 2 * super->index_count;
+    memcpy(super->uuid, uuid, sizeof super->uuid);
+}
+
+/* Neither superblock nor log of whatever was there before may be found: an older log would be replayed into the new volume. */
+static status_t wipe(struct volume *volume) REQUIRES(THREAD)
+{
+    const uint64_t blocks[] = {SUPER_A, SUPER_B, volume->super.log_start};
+    status_t s = ST_OK;
+
+    memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+    for (unsigned i = 0; i < 3 && s == ST_OK; i++) {
+        s = disk_write(volume->io, blocks[i], volume->log_tail);
+    }
+    return s == ST_OK ? disk_flush(volume->io) : s;
+}
+
+status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks)
+{
+    uint64_t least = FIRST_BLOCK + log_blocks + 2 * index_count_for(volume->io->blocks) + RUN_UNIT;
+
+    if (log_blocks > volume->log_room) {
+        return ST_NOMEM;
+    }
+    if (log_blocks < VOLUME_LOG_BLOCKS_MIN || volume->io->blocks < least) {
+        return ST_FULL;
+    }
+    volume_map_forget(volume);
+    volume_log_forget(volume);
+    volume->failed = ST_OK;
+    super_lay_out(&volume->super, volume->io->blocks, uuid, log_blocks);
+    status_t s = wipe(volume);
+    if (s == ST_OK) {
+        s = super_write(volume);
+    }
+    if (s == ST_OK) {
+        s = disk_flush(volume->io);
+    }
+    volume->changed = false;
+    return volume_fail(volume, s);
+}
+
+/* --- growth ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t pages_of(const struct volume_super *super)
+{
+    uint64_t pages = 0;
+
+    for (uint64_t i = 0; i < super->run_count; i++) {
+        pages += super->run[i].pages;
+    }
+    return pages;
+}
+
+/* As much as there is, in units, so that the database doubles; 0: nothing goes. */
+static uint64_t next_run_units(const struct volume_super *super, uint64_t pages, uint64_t free_start)
+{
+    uint64_t units = pages == 0 ? 1 : pages / VOLUME_LEAF_PAGES;
+    uint64_t room = (super->blocks - free_start) / RUN_UNIT;
+    uint64_t left = super->index_count * VOLUME_INDEX_LEAVES - pages / VOLUME_LEAF_PAGES;
+
+    units = units < room ? units : room;
+    return units < left ? units : left;
+}
+
+status_t volume_grow(struct volume *volume)
+{
+    struct volume_super *super = &volume->super;
+    uint64_t units = super->run_count < VOLUME_RUNS_MAX ? next_run_units(super, pages_of(super), super->free_start) : 0;
+
+    if (units == 0) {
+        return ST_FULL;
+    }
+    super->run[super->run_count++] = (struct volume_run){super->free_start, units * VOLUME_LEAF_PAGES};
+    super->free_start += units * RUN_UNIT;
+    volume->changed = true;
+    return ST_OK;
+}
+
+uint64_t volume_pages_max(const struct volume *volume)
+{
+    const struct volume_super *super = &volume->super;
+    uint64_t pages = pages_of(super);
+    uint64_t free_start = super->free_start;
+
+    for (uint64_t runs = super->run_count; runs < VOLUME_RUNS_MAX; runs++) {
+        uint64_t units = next_run_units(super, pages, free_start);
+        pages += units * VOLUME_LEAF_PAGES;
+        free_start += units * RUN_UNIT;
+    }
+    return pages;
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------------- */
+
+/* The next `size` bytes, 8-aligned; NULL: there are not so many. */
+static void *carve(struct volume_memory *memory, uint64_t size)
+{
+    uint64_t whole = (size + 7) / 8 * 8;
+
+    if (whole > memory->size) {
+        return NULL;
+    }
+    void *bytes = memory->bytes;
+    memory->bytes = (unsigned char *)bytes + whole;
+    memory->size -= whole;
+    return bytes;
+}
+
+static bool cache_init(struct volume_cache *cache, struct volume_memory *memory, uint32_t count)
+{
+    cache->count = count;
+    cache->node = carve(memory, count * sizeof *cache->node);
+    if (cache->node == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        cache->node[i] = (struct volume_node){.data = carve(memory, DISK_BLOCK_BYTES)};
+        if (cache->node[i].data == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+status_t volume_init(struct volume *volume, struct disk_io *io, const struct volume_memory *memory, uint32_t leaves)
+{
+    struct volume_memory left = *memory;
+
+    crc32c_init();
+    *volume = (struct volume){.io = io, .failed = ST_STALE};
+    if (leaves == 0 || !cache_init(&volume->leaves, &left, leaves) ||
+        !cache_init(&volume->indexes, &left, VOLUME_INDEX_CACHE)) {
+        return ST_NOMEM;
+    }
+    volume->log_window = carve(&left, VOLUME_LOG_READ_MAX * DISK_BLOCK_BYTES);
+    volume->log_tail = carve(&left, DISK_BLOCK_BYTES);
+    volume->log_room = left.size / 5 / 8 * 8;
+    if (volume->log_window == NULL || volume->log_tail == NULL || volume->log_room < VOLUME_LOG_BLOCKS_MIN) {
+        return ST_NOMEM;
+    }
+    volume->log_crc = carve(&left, volume->log_room * sizeof *volume->log_crc);
+    volume->log_known = carve(&left, volume->log_room);
+    return ST_OK;
+}
