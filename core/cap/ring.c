@@ -164,7 +164,7 @@ static struct payload call_results_place(struct call *call, uint32_t words)
     uint64_t *target = (uint64_t *)(void *)(slot->ring->area + slot->results_offset);
 
     (void)words;
-    memset(target, 0, slot->results_words_max * sizeof *target);
+    target[0] = 0; /* the content pointer; builders zero what they take after it (capnp.h) */
     slot->results_segment = (struct message_segment){.words = target, .used = 1, .size = slot->results_words_max};
     slot->results = (struct message){.segment = &slot->results_segment,
                                      .segment_count = 1,
@@ -195,7 +195,7 @@ static void call_returned(struct call *call)
 
     ASSERT(words >= 1 && words <= slot->results_words_max);
     status_t s = slot->results_words_max - words >= caps ? ST_OK : ST_RANGE;
-    if (s == ST_OK && !slot->ring->closed) {
+    if (s == ST_OK && caps > 0 && !slot->ring->closed) {
         s = ring_caps_store(slot->ring, slot->results_offset + words * 8, slot->results_caps, caps);
     }
     if (s != ST_OK) {

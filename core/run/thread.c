@@ -191,10 +191,10 @@ struct thread *thread_next(struct cpu *cpu)
 }
 
 /* When the hardware timer has to stop the thread: a slice ends only when there is somebody to have the next. */
-static uint64_t stop_at(const struct cpu *cpu, const struct thread *thread, uint64_t now_ns)
+static uint64_t stop_at(const struct cpu *cpu, const struct thread *thread)
 {
     uint64_t timer = timers_next(&cpu->timers);
-    uint64_t slice = list_empty(&cpu->threads_ready) ? UINT64_MAX : now_ns + thread->slice_ns;
+    uint64_t slice = list_empty(&cpu->threads_ready) ? UINT64_MAX : plat_clock_ns() + thread->slice_ns;
 
     return timer < slice ? timer : slice;
 }
@@ -235,7 +235,7 @@ static void thread_stopped(struct cpu *cpu, struct thread *thread) REQUIRES(LOOP
 void thread_run(struct cpu *cpu, struct thread *thread, bool held, uint64_t deadline_ns)
 {
     ASSERT(thread->state == THREAD_READY);
-    cpu_timer_arm(cpu, held ? deadline_ns : stop_at(cpu, thread, plat_clock_ns()));
+    cpu_timer_arm(cpu, held ? deadline_ns : stop_at(cpu, thread));
     uint64_t start = plat_clock_ns(); /* to program a timer may take longer than what the thread gets */
     cpu->counts.held += held ? 1 : 0;
     __atomic_store_n(&cpu->held, held, __ATOMIC_RELAXED);

@@ -75,6 +75,8 @@ static void server_called(struct object *object, struct call *call)
     (void)object;
     if (call->method_id == 9) {
         call_fail_status(call, ST_DENIED, "nine");
+    } else if (call->method_id == 8) {
+        call_return(call); /* no results: an empty struct */
     } else if (server.keep) {
         server.kept = call;
         call->cancelled = server_cancelled;
@@ -147,6 +149,26 @@ static void test_calls_and_wraps(void)
     }
     CHECK_EQ(server.object.references, 2);
     CHECK_EQ(side.completed, 0); /* served inline */
+}
+
+/* A thread may offer a large room for small results: to write all of it would cost it each time. */
+static void test_only_results_are_written(void)
+{
+    static struct side side;
+    cap_t cap = start(&side);
+    struct ring_sqe sqe = call_sqe(&side, cap, 1);
+
+    memset(side.area + RESULTS, 0xaa, 64);
+    CHECK_EQ(one(&side, &sqe).results_words, 2);
+    CHECK_EQ(word(&side, RESULTS + 8), 2);
+    for (uint32_t i = 2; i < 8; i++) {
+        CHECK_EQ(word(&side, RESULTS + i * 8), 0xaaaaaaaaaaaaaaaaull);
+    }
+    memset(side.area + RESULTS, 0xaa, 64);
+    sqe.method_id = 8;
+    struct ring_cqe cqe = one(&side, &sqe);
+    CHECK(cqe.status == ST_OK && cqe.results_words == 1);
+    CHECK_EQ(word(&side, RESULTS), 0);
 }
 
 static void test_failures(void)
@@ -469,6 +491,7 @@ static void test_root_moves(void)
 int main(void)
 {
     RUN(test_calls_and_wraps);
+    RUN(test_only_results_are_written);
     RUN(test_failures);
     RUN(test_malformed);
     RUN(test_lying_indices);

@@ -18,6 +18,7 @@
 #include "virtio_blk.h"
 #include "core/assert.h"
 #include "core/log.h"
+#include "core/stack.h"
 
 struct virtio_blk virtio_blk_self;
 
@@ -67,7 +68,7 @@ static uint32_t type_of(const struct blk_request *request)
 /* Header, data, status: virtio 1.2, 5.2.6. GET_ID has no request and reads into the wrap itself. */
 status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const struct blk_request *request)
 {
-    struct virtq_segment segment[BLKDEV_SEGMENTS_MAX + 2];
+    UNINITIALIZED struct virtq_segment segment[BLKDEV_SEGMENTS_MAX + 2]; /* the first n are written, and passed on */
     uint16_t data = request != NULL && type != TYPE_FLUSH ? request->segment_count : 0;
     uint64_t base = slot->wrap_dma.value;
     uint16_t n = 0;

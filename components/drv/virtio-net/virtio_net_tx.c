@@ -8,6 +8,7 @@
 #include "virtio_net.h"
 #include "core/assert.h"
 #include "core/mem.h"
+#include "core/stack.h"
 
 static void on_tx_bell(struct work *work)
 {
@@ -89,7 +90,7 @@ static void header_fill(struct virtio_net_header *header, const struct netdev_fr
 
 static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *frame)
 {
-    struct virtq_segment segment[NETDEV_SEGMENTS_MAX + 1];
+    UNINITIALIZED struct virtq_segment segment[NETDEV_SEGMENTS_MAX + 1]; /* as many are written as are passed on */
 
     if (net->slot_free == net->slots) {
         return ST_FULL;

@@ -9,6 +9,7 @@
  *      elements that are a pointer each.
  */
 #include "capnp_internal.h"
+#include "core/stack.h"
 
 #define FRAMES_MAX (CAPNP_DEPTH_MAX + 1u)
 
@@ -31,9 +32,7 @@ struct walk {
     struct frame frame[FRAMES_MAX];
 };
 
-/* The frames are not initialised, not even by the compiler's hardening: they are 7 KiB, and push() writes each before it
- * is used. */
-#define UNINITIALIZED __attribute__((uninitialized))
+/* The frames are UNINITIALIZED: they are 7 KiB, and push() writes each before it is used. */
 static void walk_init(struct walk *walk, struct message *from, struct message *to)
 {
     walk->from = from;
