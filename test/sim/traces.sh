@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# traces.sh: the simulator's virtio models answer as QEMU's devices did when they were asked by our drivers (traces/*.trace), and
+# traces.sh: the simulator's models answer as QEMU's devices did when they were asked by our drivers, or by us (traces/*.trace), and
 # an answer that is another is seen. test/deep/virtio-traces.sh asks QEMU anew.
 set -eu
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-sim-XXXXXX")
@@ -15,7 +15,7 @@ for trace in "$CAPOS_TOP"/test/sim/traces/*.trace; do
     "$CAPOS_BUILD/sim/replay" "$trace" || fail "$trace"
     count=$((count + 1))
 done
-[ "$count" = 12 ] || fail "$count traces, not 12"
+[ "$count" = 13 ] || fail "$count traces, not 13"
 
 # refused WHAT TRACE SED: with this change to the trace it must not pass.
 refused() {
@@ -31,5 +31,9 @@ refused "a capability that the model has not" virtio-net-pin 's/^header r 34.*/&
 refused "a mask" virtio-net-pci 's/^cap-11 r 02 2 c.*/cap-11 r 02 2 8002/'
 refused "a vector that there is not" virtio-net-edges 's/^common w 10 2 1234/common w 10 2 2/'
 refused "a reset that is none" virtio-blk-edges 's/^common w 14 1 0/common w 14 1 8f/'
+refused "another status of a command" nvme-edges 's/^ram r 30\(.\)c 4 8\([01]\)01004/ram r 30\1c 4 8\203004/'
+refused "a queue head that QEMU has not" nvme-edges 's/^ram r 1018 4 2/ram r 1018 4 3/'
+refused "bytes that were not read" nvme-edges 's/^ram r a1fc 4 .*/ram r a1fc 4 12345678/'
+refused "a register that a reset keeps" nvme-edges 's/^nvme r 24 4 70007/nvme r 24 4 0/'
 refused "a trace of nothing" virtio-rng-mmio '/^mmio/d'
 refused "no trace" virtio-rng-mmio 's/^mmio r/mmio x/'

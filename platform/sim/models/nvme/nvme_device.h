@@ -37,7 +37,7 @@ struct nvme_completion { /* 4.6 */
 };
 _Static_assert(sizeof(struct nvme_completion) == 16, "4.6");
 
-enum { /* status type and code: 4.6.1 */
+enum { /* status type and code, 4.6.1; nvme_complete() adds "do not retry" to those that will be the same again */
        STATUS_OK = 0x000,
        STATUS_INVALID_OPCODE = 0x001,
        STATUS_INVALID_FIELD = 0x002,
@@ -53,6 +53,7 @@ enum { /* status type and code: 4.6.1 */
        STATUS_READ_ONLY = 0x020,
        STATUS_WRITE_FAULT = 0x280,
        STATUS_READ_ERROR = 0x281,
+       STATUS_DO_NOT_RETRY = 0x4000,
 };
 
 struct nvme_sq {

@@ -65,7 +65,7 @@ static void enable(struct nvme_device *nvme)
     nvme->cq[0] = (struct nvme_cq){.address = nvme->acq, .size = cq_last + 1, .interrupts = true, .phase = true};
 }
 
-/* Controller reset: 7.3.2. AQA, ASQ and ACQ stay. */
+/* Controller reset: 3.1.5, 7.3.2. AQA, ASQ and ACQ stay; CC does not. */
 static void disable(struct nvme_device *nvme)
 {
     memset(nvme->sq, 0, sizeof nvme->sq);
@@ -74,6 +74,7 @@ static void disable(struct nvme_device *nvme)
     nvme->queue_count = 0;
     nvme->events = 0;
     nvme->masked = 0;
+    nvme->cc = 0;
     nvme_pin(nvme);
 }
 

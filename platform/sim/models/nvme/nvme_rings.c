@@ -35,11 +35,17 @@ static void post(struct nvme_cq *cq, struct nvme_completion completion)
     cq->told = true;
 }
 
+static bool passes(uint16_t status)
+{
+    return status == STATUS_OK || status == STATUS_QUEUE_DELETION || status >= STATUS_WRITE_FAULT;
+}
+
 void nvme_complete(struct nvme_device *nvme, uint16_t sq, uint16_t id, uint16_t status, uint32_t result)
 {
     struct nvme_cq *cq = &nvme->cq[nvme->sq[sq].cq];
-    struct nvme_completion completion = {
-        .result = result, .sq_head = (uint16_t)nvme->sq[sq].head, .sq = sq, .id = id, .status = status};
+    struct nvme_completion completion = {.result = result, .sq_head = (uint16_t)nvme->sq[sq].head, .sq = sq, .id = id};
+
+    completion.status = passes(status) ? status : status | STATUS_DO_NOT_RETRY;
 
     if (cq->held_count == 0 && !is_full(cq)) {
         post(cq, completion);
