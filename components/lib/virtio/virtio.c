@@ -223,7 +223,8 @@ status_t virtio_open(struct virtio_device *device, const struct virtio_driver *d
     status_t s =
         negotiate(device, wanted | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, required | VIRTIO_F_VERSION_1);
     if (s != ST_OK) {
-        device->ops->status_set(device, VIRTIO_STATUS_FAILED);
+        /* 2.1.1: a driver never clears a bit. */
+        device->ops->status_set(device, device->ops->status_get(device) | VIRTIO_STATUS_FAILED);
         note_set(device, "refused");
         return s;
     }
