@@ -23,7 +23,8 @@ sim.CC := $(CC)
 sim.FLAGS := $(C_ALL) -O1 -D_GNU_SOURCE -DCONFIG_POINTS=1 -fpie -fstack-protector-strong -ftrivial-auto-var-init=zero $(CC_AUTO_VAR_INIT) $(SIM_SANITIZE) $(SIM_EDGES)
 # The machine is stopped at no edge of its own.
 sim.MACHINE_FLAGS := $(if $(SIM_EDGES),-fno-sanitize-coverage=trace-pc)
-sim.LINK := -pie -Wl,--build-id=sha1 $(SIM_SANITIZE) -pthread
+# What the machine puts in the place of core's: platform/sim/scarce.c.
+sim.LINK := -pie -Wl,--build-id=sha1 -Wl,--wrap=pool_get -Wl,--wrap=arena_alloc $(SIM_SANITIZE) -pthread
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 test.CC := $(CC)

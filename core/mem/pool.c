@@ -69,6 +69,14 @@ void *pool_get(struct pool *pool)
     return memset(item, 0, pool->item_size);
 }
 
+void *pool_take(struct pool *pool)
+{
+    void *item = pool_get(pool);
+
+    ASSERT(item != NULL);
+    return item;
+}
+
 void pool_put(struct pool *pool, void *item)
 {
     uintptr_t offset = (uintptr_t)item - (uintptr_t)pool->items;

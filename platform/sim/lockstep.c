@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "preempt.h"
+#include "scarce.h"
 #include "sim_private.h"
 #include "sim_link.h"
 #include "splitmix.h"
@@ -168,6 +169,9 @@ static void message_take(const struct sim_message *message, const char *body, in
     case SIM_FAULT:
         fault_asked(message);
         return;
+    case SIM_SCARCE:
+        scarce_begin(message->a, message->b);
+        return;
     case SIM_PREEMPT:
         preempt_begin(message->a, message->b, message->flags);
         return;
@@ -242,6 +246,11 @@ void sim_port_send(const struct sim_port *port, struct sim_message message, cons
 {
     message.port = port->number;
     say(message, body);
+}
+
+void lockstep_refused(void)
+{
+    say((struct sim_message){.kind = SIM_SCARCE}, NULL);
 }
 
 void sim_hazard_add(struct sim_hazard *hazard)

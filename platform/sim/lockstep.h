@@ -19,6 +19,8 @@ void lockstep_random(void *bytes, size_t size);
 void lockstep_thread(bool thread);
 /* As sim_poll. */
 void lockstep_poll(uint64_t deadline_ns);
+/* Memory was refused. */
+void lockstep_refused(void);
 void lockstep_text(const char *text, size_t size);
 /* Says so and ends the process. `kind` is SIM_EXIT, SIM_REBOOT or SIM_BROKEN. */
 _Noreturn void lockstep_end(uint16_t kind, uint64_t code, const char *text);

@@ -32,6 +32,7 @@ enum sim_kind {
     SIM_WALL,  /* a: the wall clock from here on */
     SIM_PREEMPT, /* from here on THREADs are stopped at points. a: the stream that says at which; b: chances in a million at
                     points; flags: at edges */
+    SIM_SCARCE, /* from here on pools refuse. a: the stream that says when; b: chances in a million. To the coordinator: one did */
     /* both ways, for a port */
     SIM_FRAME, /* body: an Ethernet frame */
     SIM_DISK, /* to the coordinator: flags: enum sim_disk; a: tag; b: first sector; body: what is written, or one word: how

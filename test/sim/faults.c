@@ -32,6 +32,8 @@ const char *const fault_names[FAULTS] = {
     [FAULT_DEVICE_STALL] = "device-stall",
     [FAULT_DEVICE_RESET] = "device-reset",
     [FAULT_DEVICE_GONE] = "device-gone",
+    [FAULT_MEMORY] = "memory",
+    [FAULT_DRIFT] = "drift",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -249,6 +251,16 @@ static void plan_walls(struct run *run, struct span span)
     }
 }
 
+static void plan_drifts(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_DRIFT);
+
+    for (uint64_t count = random_below(&random, 10); count > 0; count--) {
+        uint64_t node = random_below(&random, run->node_count);
+        world_act(run, moment(&random, span), ACT_DRIFT, node, random_below(&random, 2 * DRIFT_PPM_MAX + 1));
+    }
+}
+
 /* The cable's and the disk's device as often, the generator of random numbers seldom. */
 static enum sim_device device_drawn(const struct node *node, struct random *random)
 {
@@ -319,6 +331,11 @@ bool faults_no_entropy(const struct run *run, struct random *random)
     return is_on(run, FAULT_NO_ENTROPY) && !run->calm && random_below(random, 2) == 0;
 }
 
+uint32_t faults_memory(const struct run *run)
+{
+    return run->calm ? 0 : strength(run, FAULT_MEMORY, 200000);
+}
+
 uint32_t faults_preempt(const struct run *run)
 {
     return run->calm ? 0 : strength(run, FAULT_PREEMPT, 500000);
@@ -381,6 +398,9 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
         plan_walls(run, span);
     }
     plan_all_devices(run, span);
+    if (is_on(run, FAULT_DRIFT)) {
+        plan_drifts(run, span);
+    }
 }
 
 void faults_end(struct run *run)

@@ -37,6 +37,8 @@ enum fault {
     FAULT_DEVICE_STALL,
     FAULT_DEVICE_RESET,
     FAULT_DEVICE_GONE,
+    FAULT_MEMORY, /* a pool that has an item says that it has none */
+    FAULT_DRIFT,  /* a node's clock gains or loses up to a twentieth */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)
@@ -65,6 +67,8 @@ bool faults_no_entropy(const struct run *run, struct random *random);
 /* At how many of a million points, and of as many edges, threads are stopped now. */
 uint32_t faults_preempt(const struct run *run);
 uint32_t faults_edge(const struct run *run);
+/* How many of a million requests for memory fail, now. */
+uint32_t faults_memory(const struct run *run);
 /* Whether one of these has happened. */
 bool faults_fired(const struct run *run, uint32_t bits);
 /* From here on nothing goes wrong. */

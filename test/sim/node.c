@@ -32,7 +32,7 @@ uint64_t node_next(const struct node *node)
 
 static void say(struct node *node, struct sim_message message, const void *body, uint64_t now_ns)
 {
-    message.time_ns = now_ns - node->boot_ns;
+    message.time_ns = clock_own(&node->clock, now_ns);
     if (!sim_link_say(&node->link, &message, body)) {
         sim_fail("no memory for a batch");
     }
@@ -57,6 +57,14 @@ static struct sim_message preemption(const struct node *node)
         .kind = SIM_PREEMPT, .flags = faults_edge(node->run), .a = stream.state, .b = faults_preempt(node->run)};
 }
 
+/* Of memory; likewise. */
+static struct sim_message scarcity(const struct node *node)
+{
+    struct random stream = random_stream(node->run->seed, 'scar', node->number * 65536u + node->boots);
+
+    return (struct sim_message){.kind = SIM_SCARCE, .a = stream.state, .b = faults_memory(node->run)};
+}
+
 void node_boot(struct node *node, uint64_t now_ns)
 {
     struct run *run = node->run;
@@ -65,7 +73,8 @@ void node_boot(struct node *node, uint64_t now_ns)
 
     node->link = (struct sim_link){.fd = image_fork(node->image)};
     node->on = node->busy = true;
-    node->boot_ns = node->free_ns = now_ns;
+    node->clock = (struct node_clock){.run_ns = now_ns, .drift_ppm = node->clock.drift_ppm};
+    node->free_ns = now_ns;
     node->timer_ns = NEVER;
     node->lines = 0;
     node->stopping = false;
@@ -83,6 +92,7 @@ void node_boot(struct node *node, uint64_t now_ns)
                              .b = 1700000000ull * NS_PER_S + now_ns},
         NULL, now_ns);
     say(node, preemption(node), NULL, now_ns);
+    say(node, scarcity(node), NULL, now_ns);
     say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_NET, .a = node->link_up, .b = mac_word(node->mac)},
         NULL, now_ns);
     if (node->disk != NULL) {
@@ -147,6 +157,27 @@ void node_preempt(struct node *node, uint64_t now_ns)
 
     event->message = preemption(node);
     node_tell(node, event);
+}
+
+void node_scarce(struct node *node, uint64_t now_ns)
+{
+    struct event *event = event_new(now_ns, ACT_NODE, 0);
+
+    event->message = scarcity(node);
+    node_tell(node, event);
+}
+
+/* Not before what it has lived already. */
+void node_drift(struct node *node, int32_t drift_ppm, uint64_t now_ns)
+{
+    char what[48];
+
+    clock_drift(&node->clock, now_ns > node->free_ns ? now_ns : node->free_ns, drift_ppm);
+    if (node->timer_ns != NEVER) {
+        node->timer_ns = clock_run(&node->clock, node->timer_own_ns);
+    }
+    snprintf(what, sizeof what, "its clock gains %d in a million", drift_ppm);
+    record_note(node->run, node, what);
 }
 
 void node_strike(struct node *node, uint64_t what, uint64_t now_ns)
@@ -308,12 +339,15 @@ static void struck(struct node *node, const struct sim_message *message)
 static bool take(struct node *node, const struct sim_message *message, const char *body)
 {
     struct run *run = node->run;
-    uint64_t time_ns = node->boot_ns + message->time_ns;
+    uint64_t told_ns = clock_own(&node->clock, run->now_ns);
 
-    if (time_ns < run->now_ns) { /* (1) */
-        run_violation(run, "%s: its clock went back by %lu ns", node->name, (unsigned long)(run->now_ns - time_ns));
+    if (message->time_ns < told_ns) { /* (1) */
+        run_violation(run, "%s: its clock went back by %lu ns", node->name,
+                      (unsigned long)(told_ns - message->time_ns));
         return true;
     }
+    uint64_t time_ns = clock_run(&node->clock, message->time_ns);
+    time_ns = time_ns > run->now_ns ? time_ns : run->now_ns; /* what rounding took */
     run_hash(run, time_ns);
     run_hash(run, message->kind | (uint64_t)message->flags << 16);
     node->free_ns = time_ns;
@@ -331,6 +365,9 @@ static bool take(struct node *node, const struct sim_message *message, const cha
     case SIM_TEXT:
         text_came(node, time_ns, body, message->size);
         return false;
+    case SIM_SCARCE:
+        run->faults.fired[FAULT_MEMORY]++;
+        return false;
     case SIM_FAULT:
         struck(node, message);
         return false;
@@ -338,7 +375,8 @@ static bool take(struct node *node, const struct sim_message *message, const cha
         threads_stopped(run, message->flags);
         turn_took(node, message->b);
         node->busy = false;
-        node->timer_ns = message->a == UINT64_MAX ? NEVER : node->boot_ns + message->a;
+        node->timer_own_ns = message->a;
+        node->timer_ns = message->a == UINT64_MAX ? NEVER : clock_run(&node->clock, message->a);
         return true;
     case SIM_BUSY:
         threads_stopped(run, message->flags);
@@ -383,7 +421,7 @@ void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns)
     tell_due(node, now_ns);
     uint64_t next = queue_time(&node->queue);
     next = next < until_ns ? next : until_ns;
-    say(node, (struct sim_message){.kind = SIM_GO, .a = next - node->boot_ns}, NULL, now_ns);
+    say(node, (struct sim_message){.kind = SIM_GO, .a = clock_own(&node->clock, next)}, NULL, now_ns);
     if (!sim_link_send(&node->link, -1)) {
         run_violation(run, "%s: its process is gone", node->name);
         node_cut(node);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "disk.h"
 #include "image.h"
+#include "node_clock.h"
 #include "queue.h"
 
 struct run;
@@ -31,12 +32,13 @@ struct node {
     bool stopping;   /* it is known when */
     uint32_t slower; /* this many times, and once, the cost of everything */
     struct sim_link link;
-    struct queue queue;   /* what will reach it */
-    uint64_t boot_ns;     /* when its clock was 0 */
-    uint64_t free_ns;     /* it has run up to here */
-    uint64_t timer_ns;    /* when its timer fires; NEVER */
-    uint64_t turn_max_ns; /* the longest that it ran at a time */
-    char line[1024];      /* of its console, not yet ended */
+    struct queue queue; /* what will reach it */
+    struct node_clock clock;
+    uint64_t free_ns;      /* it has run up to here */
+    uint64_t timer_ns;     /* when its timer fires; NEVER */
+    uint64_t timer_own_ns; /* the same by its own clock */
+    uint64_t turn_max_ns;  /* the longest that it ran at a time */
+    char line[1024];       /* of its console, not yet ended */
     size_t line_size;
     uint64_t said_ns;       /* since it last ended a batch, for telling checkers what it does */
     unsigned lines;         /* since it was switched on */
@@ -65,6 +67,10 @@ void node_wall(struct node *node, uint64_t wall_ns, uint64_t now_ns);
 void node_preempt(struct node *node, uint64_t now_ns);
 /* Something befalls a device: act_device(). */
 void node_strike(struct node *node, uint64_t what, uint64_t now_ns);
+/* From now on its clock gains so many parts in a million. */
+void node_drift(struct node *node, int32_t drift_ppm, uint64_t now_ns);
+/* Pools refuse, or do no more, as faults_memory() says. */
+void node_scarce(struct node *node, uint64_t now_ns);
 /* Keys on its console. */
 void node_type(struct node *node, const char *text, uint64_t now_ns);
 /* Gives all back. */

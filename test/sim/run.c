@@ -90,6 +90,17 @@ bool run_settled(const struct run *run)
            (!faults_fired(run, FAULTS_DEVICE) || run->now_ns >= run->calm_ns + BACK_NS_MAX + NOTICED_NS_MAX);
 }
 
+/* What it was told at its boot is over. */
+static void node_spare(struct run *run, struct node *node)
+{
+    if ((run->faults.on & (1u << FAULT_PREEMPT | 1u << FAULT_EDGE)) != 0) {
+        node_preempt(node, run->now_ns);
+    }
+    if ((run->faults.on & 1u << FAULT_MEMORY) != 0) {
+        node_scarce(node, run->now_ns);
+    }
+}
+
 static void calm(struct run *run)
 {
     if (run->calm) {
@@ -103,10 +114,13 @@ static void calm(struct run *run)
         if (run->node[i].disk != NULL && anew) {
             node_cut(&run->node[i]);
         }
+        if (run->node[i].clock.drift_ppm != 0) {
+            node_drift(&run->node[i], 0, run->now_ns);
+        }
         if (!run->node[i].on) {
             node_boot(&run->node[i], run->now_ns);
-        } else if ((run->faults.on & (1u << FAULT_PREEMPT | 1u << FAULT_EDGE)) != 0) {
-            node_preempt(&run->node[i], run->now_ns);
+        } else {
+            node_spare(run, &run->node[i]);
         }
         if ((run->faults.on & FAULTS_DEVICE) != 0) {
             devices_over(run, &run->node[i]);
@@ -150,6 +164,10 @@ static void disturb(struct run *run, const struct event *event)
     case ACT_WALL:
         fault_fired(run, FAULT_WALL);
         node_wall(node, event->message.b, run->now_ns);
+        return;
+    case ACT_DRIFT:
+        fault_fired(run, FAULT_DRIFT);
+        node_drift(node, (int32_t)event->message.b - DRIFT_PPM_MAX, run->now_ns);
         return;
     case ACT_DEVICE:
         node_strike(node, event->message.b, run->now_ns);

@@ -27,6 +27,7 @@
 #define NODES_MAX 16u
 #define LOOKAHEAD_NS 20000u  /* no frame is faster */
 #define TURN_BOUND_NS 20000u /* in the costs of platform/sim: 64 frames in, each with an answer; 50 exits to the host */
+#define DRIFT_PPM_MAX 50000
 #define NS_PER_S 1000000000ull
 #define END_NS (120 * NS_PER_S) /* by then every workload has ended */
 #define NS_PER_MS 1000000ull
@@ -45,6 +46,7 @@ enum act {
     ACT_HEAL,
     ACT_WALL,
     ACT_DEVICE, /* b: act_device() */
+    ACT_DRIFT,  /* b: parts in a million, and DRIFT_PPM_MAX */
     ACT_CALM,
     ACT_REPAIR, /* b: which of its boots is meant */
     ACT_REST,

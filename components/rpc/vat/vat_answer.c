@@ -56,9 +56,8 @@ static void entry_set(struct vat_answer *a, void *value)
 REQUIRES(LOOP)
 static struct vat_answer *answer_new(struct vat_connection *c, struct vat_message *m, uint32_t id)
 {
-    struct vat_answer *a = pool_get(&c->vat->answer_pool);
+    struct vat_answer *a = pool_take(&c->vat->answer_pool); /* vat_admit has looked */
 
-    ASSERT(a != NULL); /* vat_admit has looked */
     if (!vat_map_add(&c->answers, vat_key(id), a)) {
         UNREACHABLE(); /* vat_dispatch has looked */
     }

@@ -25,8 +25,7 @@ struct vat_question *vat_question_new(struct vat_connection *c)
     if (id == c->vat->options.questions) {
         return NULL;
     }
-    struct vat_question *q = pool_get(&c->vat->question_pool);
-    ASSERT(q != NULL); /* there are as many as all connections have ids */
+    struct vat_question *q = pool_take(&c->vat->question_pool); /* there are as many as all connections have ids */
     q->c = c;
     q->id = id;
     q->finish.kind = VAT_OUT_FINISH;

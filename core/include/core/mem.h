@@ -57,6 +57,8 @@ struct pool {
 void pool_init(struct pool *pool, const char *name, size_t item_size, size_t count) REQUIRES(BOOT);
 /* A zeroed item or NULL. */
 void *pool_get(struct pool *pool) REQUIRES(LOOP);
+/* The same for one who has seen to it that there is an item (asserted): by counting, or because no more can be wanted. */
+void *pool_take(struct pool *pool) REQUIRES(LOOP);
 /* The item must be of this pool (asserted). */
 void pool_put(struct pool *pool, void *item) REQUIRES(LOOP);
 
