@@ -5,7 +5,7 @@
  *   run.c       the order of events                  node.c      one machine: powered, stepped, cut
  *   queue.c     what will happen                     image.c     processes that wait to become a machine
  *   wire.c      the switch between the nodes         disk.c      sectors, and what a cut leaves of them
- *   dhcp.c      their addresses                      faults.c    what goes wrong, drawn from the seed
+ *   hostile.c   a peer that means ill                faults.c    what goes wrong, drawn from the seed
  *   record.c    what happened, for people            check_*.c   what must never happen
  *
  *  (1) The run's clock never goes back. A node is stepped at the earliest time at which anything concerns it; what it does
