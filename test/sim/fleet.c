@@ -45,7 +45,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
         node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
         asked->transport = image_transport(word + 10);
-    } else if ((strncmp(word, "disk=", 5) == 0 || strncmp(word, "nvme=", 5) == 0) && parse_size(word + 5) != 0) {
+    } else if ((strncmp(word, "disk=", 5) == 0 || strncmp(word, "nvme=", 5) == 0) && node->disk == NULL &&
+               parse_size(word + 5) != 0) {
         asked->disk = word[0] == 'n' ? IMAGE_NVME : IMAGE_VIRTIO_BLK;
         node->disk = disk_new(parse_size(word + 5) / SECTOR, random_stream(run->seed, 'disk', node->number));
     } else {
@@ -67,6 +68,11 @@ static void node_add(struct run *run, struct asked asked, char **rest, const str
 
     if (name == NULL || profile == NULL || run->node_count == NODES_MAX) {
         wrong(place, run->node_count == NODES_MAX ? "too many nodes:" : "incomplete", name != NULL ? name : "");
+    }
+    for (unsigned i = 0; i < run->node_count; i++) {
+        if (strcmp(run->node[i].name, name) == 0) {
+            wrong(place, "two nodes", name);
+        }
     }
     struct node *node = &run->node[run->node_count];
     node->run = run;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * main.c: the simulator's command line.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static const char usage[] =
     "  --jobs N         processes of the swarm (default: one for each CPU)\n"
     "  --shrink         leaves out of a failing run what it does not need, and shows what is left\n"
     "  --corpus FILE    runs every line `FLEET SEED FAULTS [TRANSPORT]` of it, which failed once\n"
-    "exit: 0 every promise was kept, 1 one was broken, 2 wrong usage, 3 the simulator could not go on\n"
+    "exit: 0 every promise was kept, 1 one was broken or could not be decided, 2 wrong usage, 3 the simulator could "
+    "not go on\n"
     "faults:";
 
 static _Noreturn void refuse(const char *what, const char *which)
@@ -51,9 +53,10 @@ struct command {
 static uint64_t number(const char *text)
 {
     char *end;
-    unsigned long long value = strtoull(text, &end, 0);
 
-    if (*text == '\0' || *end != '\0') {
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 0);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0) {
         refuse("not a number: ", text);
     }
     return value;
@@ -161,7 +164,7 @@ static bool run_one(struct command *command)
         printf("undecided: too much was under way at a time to search all orders\n");
     }
     printf("hash %016lX seed %lu\n", (unsigned long)result.hash, (unsigned long)result.seed);
-    return result.kept;
+    return result.kept && !result.undecided;
 }
 
 int main(int argc, char **argv)

@@ -56,34 +56,46 @@ bool shrink(const struct wanted *wanted)
     return true;
 }
 
+/* One line of the corpus: what it asks for, in `old`; its fleet stands beside the corpus. False: it is empty. */
+static bool corpus_line(const char *path, unsigned number, char *line, struct wanted *old, char fleet_path[4096])
+{
+    const char *slash = strrchr(path, '/');
+    char fleet[256], faults[256], transport[32] = "", more[2];
+    const char *unknown;
+
+    line[strcspn(line, "#\n")] = '\0';
+    int words = sscanf(line, "%255s %lu %255s %31s %1s", fleet, &old->seed, faults, transport, more);
+    if (words == EOF) {
+        return false;
+    }
+    if (words < 3 || words > 4) {
+        sim_fail("%s:%u: a line is: FLEET SEED FAULTS [TRANSPORT]", path, number);
+    }
+    if (!faults_parse(faults, &old->faults, &unknown)) {
+        sim_fail("%s:%u: no such fault: %s", path, number, unknown);
+    }
+    old->transport = image_transport(transport);
+    if (transport[0] != '\0' && old->transport == NULL) {
+        sim_fail("%s:%u: no such transport: %s", path, number, transport);
+    }
+    snprintf(fleet_path, 4096, "%.*s%s", slash != NULL ? (int)(slash - path + 1) : 0, path, fleet);
+    old->fleet = fleet_path;
+    return true;
+}
+
 bool corpus(const struct wanted *wanted, const char *path)
 {
     FILE *file = fopen(path, "r");
-    char line[1024];
+    char line[1024], fleet_path[4096];
     unsigned count = 0;
 
     if (file == NULL) {
         sim_fail("%s: %s", path, strerror(errno));
     }
-    while (fgets(line, sizeof line, file) != NULL) {
-        char fleet[256];
-        char faults[256];
-        char transport[32] = "";
+    for (unsigned number = 1; fgets(line, sizeof line, file) != NULL; number++) {
         struct wanted old = *wanted;
-        const char *unknown;
-        line[strcspn(line, "#\n")] = '\0';
-        if (sscanf(line, "%255s %lu %255s %31s", fleet, &old.seed, faults, transport) < 3) {
+        if (!corpus_line(path, number, line, &old, fleet_path)) {
             continue;
-        }
-        char fleet_path[4096];
-        snprintf(fleet_path, sizeof fleet_path, "%.*s%s", (int)(strrchr(path, '/') - path + 1), path, fleet);
-        old.fleet = fleet_path;
-        if (!faults_parse(faults, &old.faults, &unknown)) {
-            sim_fail("%s: no such fault: %s", path, unknown);
-        }
-        old.transport = image_transport(transport);
-        if (transport[0] != '\0' && old.transport == NULL) {
-            sim_fail("%s: no such transport: %s", path, transport);
         }
         struct result result = simulate(&old);
         count++;
@@ -95,6 +107,9 @@ bool corpus(const struct wanted *wanted, const char *path)
         }
     }
     fclose(file);
+    if (count == 0) {
+        sim_fail("%s: no seed in it", path);
+    }
     printf("%u old failures stay mended\n", count);
     return true;
 }
