@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * scarce.c: pools and arenas that refuse what they have: as a stream of the coordinator's says, a request is answered as when nothing
- * is left.
+ * scarce.c: pools and arenas that refuse what they have: as a stream of the coordinator's says, a request is answered as
+ * when nothing is left.
  *
  *  (1) The image does not know: the linker puts these in the place of core's functions (--wrap, build-scripts/flags.mk). Where it
  *      was not asked to, in a fuzz target of the same sources, core's own are called and these are not.

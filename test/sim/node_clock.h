@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * node_clock.h: a machine's own clock against the run's: it began at its boot, and may run fast or slow.
  *
- *  (1) Rounding never lets a machine be early: the own time of a run's time is rounded down, the run's time of an own time up. So who
- *      is woken when its timer is due finds that it is.
+ *  (1) Rounding never lets a machine be early: the own time of a run's time is rounded down, the run's time of an own time
+ *      up. So who is woken when its timer is due finds that it is.
  */
 #pragma once
 #include <stdint.h>
