@@ -21,9 +21,8 @@ def said(*command):
 
 
 def spread(side):
-    if side["least"] == side["most"]:
-        return number(side["median"])
-    return "%s (%s to %s)" % (number(side["median"]), number(side["least"]), number(side["most"]))
+    median, least, most = (number(side[key]) for key in ("median", "least", "most"))
+    return median if least == most else "%s (%s to %s)" % (median, least, most)
 
 
 class Report:
