@@ -5,13 +5,23 @@
 # timeout: 400
 # cost: serial
 set -eu
-run() { "$CAPOS_BUILD/sim/explore" --build "$CAPOS_BUILD" "$@"; }
-short=$(run --image crash --seeds 16000)
-echo "$short"
-run --image crash-nvme --nvme --seeds 200
-half=$(mktemp)
-trap 'rm -f "$half"' EXIT
-run --image crash-long --seeds 1100 --job 0/2 >"$half" 2>&1 &
-run --image crash-long --seeds 1100 --job 1/2
-wait $! || { cat "$half"; exit 1; }
-cat "$half"
+wanted=100000
+work=$(mktemp -d "${TMPDIR:-/tmp}/capos-sim-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+# run NAME ARGUMENT...
+run() {
+    name=$1
+    shift
+    "$CAPOS_BUILD/sim/explore" --build "$CAPOS_BUILD" "$@" >"$work/$name" 2>&1
+}
+run short --image crash --seeds 16000 || { cat "$work/short"; exit 1; }
+run nvme --image crash-nvme --nvme --seeds 200 || { cat "$work/nvme"; exit 1; }
+run long-0 --image crash-long --seeds 1100 --job 0/2 &
+failed=
+run long-1 --image crash-long --seeds 1100 --job 1/2 || failed=1
+wait $! || failed=1
+cat "$work"/*
+[ -z "$failed" ] || exit 1
+states=$(sed -n 's/^\([0-9]*\) crash states .*/\1/p' "$work"/* | awk '{ sum += $1 } END { print sum + 0 }')
+echo "$states crash states"
+[ "$states" -ge "$wanted" ] || { echo "fewer than $wanted"; exit 1; }
