@@ -14,7 +14,7 @@ plant() {
     case $1 in
     lwip) sed -i 's/pcb->rcv_nxt = seqno + tcplen;/pcb->rcv_nxt = seqno + tcplen + 1;/' "$2/src/core/tcp_in.c" ;;
     mbedtls) sed -i 's/0x428A2F98/0x428A2F99/' "$2/library/sha256.c" ;;
-    sqlite3) sed -i 's/define SLOT_2_0     0x001fc07f/define SLOT_2_0     0x001fc07e/' "$2/amalgamation/sqlite3.c" ;;
+    sqlite3) sed -i 's/\*v = ((p\[0\]\&0x7f)<<7) | p\[1\]/*v = ((p[0]\&0x7f)<<6) | p[1]/' "$2/amalgamation/sqlite3.c" ;;
     *) fail "no mistake is planned for $1" ;;
     esac
 }

@@ -26,6 +26,7 @@ expect_line '@ open 100' "the same disk"
 for count in 1 2 3; do
     before=$(done_last "$log")
     rm -f "$work/pid"
+    : >"$work/killed"
     # shellcheck disable=SC2046,SC2086
     timeout -s KILL 60 qemu-system-x86_64 -accel tcg -machine q35 -m 24 -cpu max -nodefaults -display none -serial stdio \
         -pidfile "$work/pid" -kernel "$image" $DEBUG_EXIT $(disk) </dev/null >"$work/killed" 2>&1 &

@@ -105,7 +105,9 @@ static bool verified(unsigned n) REQUIRES(THREAD)
 
 static bool go_on(unsigned *n) REQUIRES(THREAD)
 {
-    for (unsigned i = 0; i < APP_SQLITE_TEST_TRANSACTIONS; i++) {
+    const unsigned wanted = APP_SQLITE_TEST_TRANSACTIONS;
+
+    for (unsigned i = 0; i < wanted; i++) {
         MARK_BEGIN();
         int r = trial_transaction(self.db, *n + 1);
         MARK_END();
@@ -139,9 +141,24 @@ static bool rows(void) REQUIRES(THREAD)
     return held(r == SQLITE_OK, "rows", r);
 }
 
+/* Of one block each, one after the other, through the ring. */
+static bool reads(void) REQUIRES(THREAD)
+{
+    static unsigned char block[DISK_BLOCK_BYTES];
+    const unsigned wanted = APP_SQLITE_TEST_READS;
+    status_t s = ST_OK;
+
+    for (unsigned i = 0; i < wanted && s == ST_OK; i++) {
+        MARK_BEGIN();
+        s = disk_read(&self.client.io, i * 31 % LOG_BLOCKS, 1, block);
+        MARK_END();
+    }
+    return held(s == ST_OK, "read", s);
+}
+
 static bool test(struct ring_shared *ring) REQUIRES(THREAD)
 {
-    if (!mount(ring)) {
+    if (!mount(ring) || !reads()) {
         return false;
     }
     int r = sqlite_open(&self.volume, self.seed, sizeof self.seed, &self.db);
