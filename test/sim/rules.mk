@@ -42,7 +42,7 @@ bench-sim: build/sim/sim build/sim/explore $(foreach p,store load crash crash-au
 	@taskset -c 0 build/sim/explore --seeds 60
 
 # build/sim/replay: the device models alone, asked what QEMU's devices were asked (traces/).
-REPLAY_MODELS := $(addprefix $(SRC)/platform/sim/,pci.c pci_msix.c $(addprefix models/,disk/disk_medium.c $(addprefix nvme/nvme_,model.c rings.c admin.c data.c) virtio/virtio_model.c virtio/virtio_queue.c virtio/virtio_fault.c \
+REPLAY_MODELS := $(addprefix $(SRC)/platform/sim/,pci.c pci_msix.c $(addprefix models/,disk/disk_medium.c $(addprefix nvme/nvme_,model.c rings.c admin.c data.c fault.c) virtio/virtio_model.c virtio/virtio_queue.c virtio/virtio_fault.c \
 	$(foreach m,mmio pci net blk rng,virtio-$m/virtio_$m_model.c)))
 build/sim/replay: $(SIM_SRC)/traces/replay.c $(REPLAY_MODELS) build/test/support.o build/test/lib/core.a $(CONFIGURED)
 	$(call link_test,test,$(CORE_INCLUDE) -I$(SRC)/platform/sim -I$(SRC)/platform/sim/test -Ibuild/test/inc/core -I$(SRC)/test/unit,$(filter %.c,$^),)

@@ -43,7 +43,7 @@ void nvme_note(struct nvme *nvme, const char *what)
 static void give_up(struct nvme *nvme, const char *why)
 {
     if (!nvme->blkdev.dead) {
-        log_err("%s at %s is not used any more: %s", nvme->blkdev.name, nvme->where, why);
+        log_err("drv/nvme at %s: %s; not used any more", nvme->where, why);
         nvme_note(nvme, "dead");
         nvme->blkdev.dead = true;
     }
@@ -67,7 +67,7 @@ void nvme_fail(struct nvme *nvme, const char *why, bool resend)
     if (nvme->state != NVME_RUNNING && nvme->state != NVME_STARTING) {
         return;
     }
-    log_err("%s at %s: %s; reset", nvme->blkdev.name, nvme->where, why);
+    log_err("drv/nvme at %s: %s; reset", nvme->where, why);
     nvme->blkdev.count.broken_rules += !resend;
     nvme->resend = resend;
     if (!resets_left(nvme)) {

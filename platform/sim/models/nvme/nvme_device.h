@@ -3,6 +3,7 @@
  * cited; it knows nothing of the image's driver.
  *
  *   nvme_model.c  registers, reset, the PCI function      nvme_rings.c  submission and completion queues, interrupts
+ *   nvme_fault.c  what no controller may do
  *   nvme_admin.c  admin commands                          nvme_data.c   reads, writes, FLUSH on the medium; PRP lists
  */
 #pragma once
@@ -16,6 +17,8 @@
 #define NVME_PAGE 4096u
 #define NVME_TRANSFER_MAX (NVME_PAGE << NVME_MDTS)
 #define NVME_MDTS 5u
+
+enum { CSTS_RDY = 1, CSTS_CFS = 2 }; /* 3.1.6 */
 
 struct nvme_command { /* 4.2 */
     uint8_t opcode;
@@ -86,8 +89,22 @@ struct nvme_work {
     bool flushes; /* the second half of a write with FUA */
 };
 
+/* What befell it: nvme_fault.c. */
+struct nvme_fault {
+    struct sim_hazard hazard;
+    uint64_t lie;  /* the chance that says what is said; 0: nothing untrue */
+    bool silent;   /* it lied, and says nothing more until it is reset */
+    bool stalled;  /* it keeps its answers to itself */
+    bool for_ever; /* until it is reset */
+    bool gone;     /* its registers read all ones */
+    bool forgot;   /* it was reset behind the driver's back */
+    struct nvme_completion held[NVME_WORKS];
+    unsigned held_count;
+};
+
 struct nvme_device {
     struct sim_pci_function function;
+    struct nvme_fault fault;
     struct disk_medium *medium;
     uint32_t cc, csts, aqa, masked;
     uint64_t asq, acq;
@@ -107,7 +124,19 @@ struct nvme_device {
 void nvme_fatal(struct nvme_device *nvme);
 bool nvme_enabled(const struct nvme_device *nvme);
 
+/* As a controller reset does it (7.3.2), whoever asked for it. */
+void nvme_reset(struct nvme_device *nvme);
+
+/* nvme_fault.c */
+void nvme_fault_add(struct nvme_device *nvme);
+/* A reset heals. */
+void nvme_fault_reset(struct nvme_device *nvme);
+/* False: the completion is kept, falsified, or not said at all. */
+bool nvme_fault_complete(struct nvme_device *nvme, const struct nvme_completion *completion);
+
 /* nvme_rings.c */
+/* Past every fault. */
+void nvme_post(struct nvme_device *nvme, unsigned cq, struct nvme_completion completion);
 void nvme_doorbell(struct nvme_device *nvme, size_t index, uint32_t value);
 void nvme_complete(struct nvme_device *nvme, uint16_t sq, uint16_t id, uint16_t status, uint32_t result);
 /* Interrupts for what was completed since, and fetches what there is room for now. */

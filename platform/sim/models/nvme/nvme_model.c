@@ -8,7 +8,7 @@
  *    \-- the medium has nothing of ours any more ----/
  *
  *  (1) EN is changed only when RDY says the same as it (3.1.5); anything else ends the process.
- *  (2) RDY goes only when the medium has ended all that it was given: what was written before a reset is never written after it.
+ *  (2) RDY changes only when the medium has ended all that it was given: what was written before a reset is never written after it.
  *  (3) Doorbells lie 8 bytes apart (CAP.DSTRD 1), so that a driver that does not ask is found out.
  */
 #include "models/nvme/nvme_model.h"
@@ -31,7 +31,7 @@ enum {
 };
 enum { STRIDE = 8, BAR_BYTES = 0x4000, BAR_MSIX = 4 };
 enum { CC_EN = 1, CC_NOT_ZERO = 0x3ff0 /* command set, page size, arbitration */, CC_SHN = 0xc000 };
-enum { CC_WRITABLE = 0x00fffff1, CSTS_RDY = 1, CSTS_CFS = 2, CSTS_SHST_DONE = 8 };
+enum { CC_WRITABLE = 0x00fffff1, CSTS_SHST_DONE = 8 };
 #define START_NS 200000u /* as long as it takes to be ready, and to stop at least */
 #define TIMEOUT_HALVES 40u
 static const uint64_t capabilities = (uint64_t)1 << 37 /* NVM */ | (uint64_t)1 << 32 /* DSTRD: (3) */ |
@@ -65,8 +65,8 @@ static void enable(struct nvme_device *nvme)
     nvme->cq[0] = (struct nvme_cq){.address = nvme->acq, .size = cq_last + 1, .interrupts = true, .phase = true};
 }
 
-/* Controller reset: 3.1.5, 7.3.2. AQA, ASQ and ACQ stay; CC does not. */
-static void disable(struct nvme_device *nvme)
+/* 3.1.5, 7.3.2. AQA, ASQ and ACQ stay; CC does not. */
+void nvme_reset(struct nvme_device *nvme)
 {
     memset(nvme->sq, 0, sizeof nvme->sq);
     memset(nvme->cq, 0, sizeof nvme->cq);
@@ -75,6 +75,7 @@ static void disable(struct nvme_device *nvme)
     nvme->events = 0;
     nvme->masked = 0;
     nvme->cc = 0;
+    nvme_fault_reset(nvme);
     nvme_pin(nvme);
 }
 
@@ -83,7 +84,7 @@ static void ready_update(struct nvme_device *nvme)
 {
     bool on = (nvme->cc & CC_EN) != 0;
 
-    if (sim_clock_ns() < nvme->change_ns || (!on && nvme->works_out != 0)) { /* (2) */
+    if (sim_clock_ns() < nvme->change_ns || nvme->works_out != 0) { /* (2) */
         return;
     }
     nvme->csts = on ? nvme->csts | CSTS_RDY : 0;
@@ -107,9 +108,10 @@ static void cc_write(struct nvme_device *nvme, uint32_t value)
     }
     nvme->change_ns = sim_clock_ns() + START_NS;
     if (on) {
+        nvme->fault.forgot = false;
         enable(nvme);
     } else {
-        disable(nvme);
+        nvme_reset(nvme);
     }
 }
 
@@ -137,6 +139,9 @@ static uint32_t window_read(void *device, size_t offset, unsigned size)
     struct nvme_device *nvme = device;
 
     width_check(offset, size);
+    if (nvme->fault.gone) {
+        return UINT32_MAX;
+    }
     ready_update(nvme);
     switch (offset) {
     case REG_CAP:
@@ -192,6 +197,9 @@ static void window_write(void *device, size_t offset, unsigned size, uint32_t va
     struct nvme_device *nvme = device;
 
     width_check(offset, size);
+    if (nvme->fault.gone) {
+        return;
+    }
     if (offset >= REG_DOORBELLS) {
         if (offset % STRIDE == 0) {
             nvme_doorbell(nvme, (offset - REG_DOORBELLS) / STRIDE, value);
@@ -259,6 +267,7 @@ static bool start(const char *argument, char *why, size_t why_size)
     nvme->function.bar[0] = (struct sim_pci_bar){
         .wide = true, .window = {.size = BAR_BYTES, .read = window_read, .write = window_write, .device = nvme}};
     sim_pci_add(&nvme->function);
+    nvme_fault_add(nvme);
     return true;
 }
 

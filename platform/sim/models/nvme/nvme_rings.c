@@ -42,10 +42,17 @@ static bool passes(uint16_t status)
 
 void nvme_complete(struct nvme_device *nvme, uint16_t sq, uint16_t id, uint16_t status, uint32_t result)
 {
-    struct nvme_cq *cq = &nvme->cq[nvme->sq[sq].cq];
     struct nvme_completion completion = {.result = result, .sq_head = (uint16_t)nvme->sq[sq].head, .sq = sq, .id = id};
 
     completion.status = passes(status) ? status : status | STATUS_DO_NOT_RETRY;
+    if (nvme_fault_complete(nvme, &completion)) {
+        nvme_post(nvme, nvme->sq[sq].cq, completion);
+    }
+}
+
+void nvme_post(struct nvme_device *nvme, unsigned number, struct nvme_completion completion)
+{
+    struct nvme_cq *cq = &nvme->cq[number];
 
     if (cq->held_count == 0 && !is_full(cq)) {
         post(cq, completion);
@@ -157,6 +164,9 @@ void nvme_doorbell(struct nvme_device *nvme, size_t index, uint32_t value)
     bool completions = index % 2 == 1;
     uint32_t size = queue > NVME_IO_QUEUES ? 0 : completions ? nvme->cq[queue].size : nvme->sq[queue].size;
 
+    if ((nvme->csts & CSTS_CFS) != 0 || nvme->fault.forgot) {
+        return; /* its driver cannot know yet */
+    }
     if (!nvme_enabled(nvme) || size == 0) {
         sim_die("nvme: a doorbell of queue %zu, which is not there (3.1.24)", queue);
     }
