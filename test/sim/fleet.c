@@ -20,7 +20,8 @@ struct asked {
 
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(stderr, "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile] [transport=T]\n",
+    fprintf(stderr,
+            "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile|rude] [transport=T]\n",
             place->path, place->line, what, which);
     exit(2);
 }
@@ -42,6 +43,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
     if (strcmp(word, "load") == 0) {
         node->load = true;
     } else if (strcmp(word, "hostile") == 0) {
+        node->hostile = node->spoils = true;
+    } else if (strcmp(word, "rude") == 0) {
         node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
         asked->transport = image_transport(word + 10);

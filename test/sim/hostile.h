@@ -2,8 +2,9 @@
  * hostile.h: a peer that means ill, made of one that means well: what it sends is spoiled on its way out, with sums that
  * are right, so that TCP takes it.
  *
- *  A node with the word `hostile` in the fleet's file. Nobody waits for it and nothing that it says is judged, but it must not
- *  bring anybody down, itself included, nor be noticed by those who mean well.
+ *  A node with the word `hostile` in the fleet's file; with `rude` nothing is spoiled: its image is bad enough (app/storm).
+ *  Nobody waits for it and nothing that it says is judged, but it must not bring anybody down, itself included, nor be noticed
+ *  by those who mean well.
  */
 #pragma once
 #include <stdbool.h>

@@ -20,7 +20,8 @@ struct node {
     struct image *image;
     struct disk *disk; /* NULL: none */
     uint8_t mac[6];
-    bool hostile;    /* what it sends is spoiled (hostile.h) */
+    bool hostile;    /* it means ill: nobody waits for it (hostile.h) */
+    bool spoils;     /* what it sends is spoiled on its way */
     bool load;       /* a workload runs on it, and says when it is done */
     bool audits;     /* it has changed all that it will change */
     bool done;       /* it said so */

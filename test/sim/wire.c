@@ -108,7 +108,7 @@ void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char 
 {
     if (size < WIRE_FRAME_MIN || size > WIRE_FRAME_MAX) {
         run_violation(run, "%s: sends a frame of %zu bytes", from->name, size);
-    } else if (from->hostile) {
+    } else if (from->spoils) {
         forward_spoiled(run, from, time_ns, frame, size);
     } else {
         forward(run, from, time_ns, frame, size);

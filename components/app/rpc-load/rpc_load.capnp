@@ -20,4 +20,6 @@ interface LoadHome {
   # `broken`: they may fail, the way to it is a promise that will be broken.
   held @4 (tag :UInt32, line :UInt32) -> (count :UInt32);
   # What fresh made for that line and somebody still holds.
+  heavy @5 () -> (target :LoadTarget, data :Data);
+  # A new one, and so many bytes that the results need one of the larger message buffers until they are finished.
 }

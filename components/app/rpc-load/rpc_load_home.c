@@ -7,6 +7,7 @@
 
 #define DRIVE_MAX 4u
 #define DRIVES 32u
+#define HEAVY_BYTES 20000u
 
 struct drive;
 
@@ -71,6 +72,23 @@ static void fresh(struct object *object, struct call *call, struct load_home_fre
         return;
     }
     rpc_load_wait_begin(w, load_home_fresh_params_get_wait(params));
+}
+
+static void heavy(struct object *object, struct call *call, struct load_home_heavy_params_reader params)
+{
+    (void)object;
+    (void)params;
+    room_assert_loop();
+    struct object *target = rpc_load_target_new(0, 0);
+    if (target == NULL) {
+        call_fail(call, EXCEPTION_OVERLOADED, "%u objects are held already", RPC_LOAD_TARGETS);
+        return;
+    }
+    struct load_home_heavy_results_builder results = load_home_heavy_results(call, HEAVY_BYTES / 8 + 8);
+    load_home_heavy_results_set_target(results, target);
+    (void)load_home_heavy_results_init_data(results, HEAVY_BYTES);
+    object_put(target);
+    call_return(call);
 }
 
 static struct object *reference(struct object *object)
@@ -229,7 +247,7 @@ static void drive(struct object *object, struct call *call, struct load_home_dri
 static void dispatch(struct object *object, struct call *call)
 {
     static const struct load_home_server_ops ops = {
-        .fresh = fresh, .echo = echo, .late = late, .drive = drive, .held = held};
+        .fresh = fresh, .echo = echo, .late = late, .drive = drive, .held = held, .heavy = heavy};
 
     room_assert_loop();
     load_home_dispatch(&ops, object, call);

@@ -89,9 +89,9 @@ static void later(struct vat_connection *c)
  *  not, and calls of ours wait for it    -> now, to be refused: what stands behind may be what they wait for
  *  not, and room will come               -> later
  *  not, and it holds everything itself   -> the connection ends: its Finishes may stand behind this message, unread */
-bool vat_admit(struct vat_connection *c, struct vat_message *m)
+REQUIRES(LOOP)
+static bool admit(struct vat_connection *c, struct rpc_message_reader message)
 {
-    struct rpc_message_reader message = message_of(m);
     bool call = begins_call(message);
 
     if (!makes_reply(message) || (call && window_open(c))) {
@@ -110,6 +110,16 @@ bool vat_admit(struct vat_connection *c, struct vat_message *m)
     }
     later(c);
     return false;
+}
+
+/* Who waits is asked as often as something becomes free: that must not use up what may be read of the message. */
+bool vat_admit(struct vat_connection *c, struct vat_message *m)
+{
+    uint64_t limit = m->message.read_limit_words;
+    bool now = admit(c, message_of(m));
+
+    m->message.read_limit_words = limit;
+    return now;
 }
 
 /* ---- messages that begin an answer ---- */

@@ -547,6 +547,28 @@ static void test_window_of_running_calls(void)
     raw_part();
 }
 
+/* A call that waits is looked at whenever something becomes free, thousands of times beside busy peers: it stays what it was. */
+static void test_a_call_that_waits_for_long(void)
+{
+    raw_begin();
+    for (uint32_t id = 1; id <= small_options.live + 1; id++) {
+        raw_call(id, 0, 1);
+        raw_send();
+    }
+    for (unsigned i = 0; i < 10000; i++) {
+        vat_stream_feed(raw_c);
+    }
+    CHECK_EQ(raw_c->running, small_options.live);
+    uint32_t returned = 0;
+    for (; !list_empty(&raw_thing->held); returned++) {
+        thing_let_go(raw_thing);
+        raw_settle();
+    }
+    CHECK_EQ(returned, small_options.live + 1);
+    CHECK(raw_c->state == VAT_OPEN);
+    raw_part();
+}
+
 /* It reads nothing of what it asked for: memory is bounded, and after a while it is cut off. */
 static void test_window_that_is_never_credited(void)
 {
@@ -899,6 +921,7 @@ int main(void)
     RUN(test_never_finishes);
     RUN(test_never_finishes_results_with_capabilities);
     RUN(test_window_of_running_calls);
+    RUN(test_a_call_that_waits_for_long);
     RUN(test_window_that_is_never_credited);
     RUN(test_half_a_message_and_silence);
     RUN(test_silence_between_messages_is_fine);
