@@ -26,7 +26,7 @@ component  crypto/entropy
 component  store/blobs objects_max=64 names_max=32 uploads_max=2 sources_max=2 reads_max=4 writes_max=8
 component  rpc/vat connections=1 calls_all=16 promises=16 small_buffers=16 medium_buffers=2 large_buffers=1 exports=16 imports=16 questions=4 answers=16
 component  svc/node
-component  app/store-load sessions=1 ops=2 keys=2 blobs=3 think_ms=0
+component  app/store-load sessions=1 ops=2 keys=2 blobs=3 think_ms=0 chosen=yes
 
 wire       bus/virtio.pci          -> bus/pci.functions
 wire       drv/virtio-blk.bus      -> bus/virtio.devices

@@ -36,10 +36,10 @@ sim-swarm: build/sim/sim $(sim_images)
 sim-shrink: build/sim/sim $(sim_images)
 	@$(SIM_RUN) --shrink
 
-# What an event and a crash state cost, on one CPU: eight sessions on a store, all faults; sequences of two operations.
+# What an event and a crash state cost, on one CPU: eight sessions on a store, all faults; every sequence of two operations.
 bench-sim: build/sim/sim build/sim/explore $(foreach p,store load crash crash-audit,build/$p/$p.sim)
 	@taskset -c 0 build/sim/sim --fleet $(SIM_SRC)/fleets/store.fleet --seed 1 --swarm 200
-	@taskset -c 0 build/sim/explore --seeds 60
+	@taskset -c 0 build/sim/explore --all
 
 # build/sim/replay: the device models alone, asked what QEMU's devices were asked (traces/).
 REPLAY_MODELS := $(addprefix $(SRC)/platform/sim/,pci.c pci_msix.c $(addprefix models/,disk/disk_medium.c $(addprefix nvme/nvme_,model.c rings.c admin.c data.c fault.c) virtio/virtio_model.c virtio/virtio_queue.c virtio/virtio_fault.c \

@@ -130,6 +130,7 @@ static void audit_begin(struct session *s) REQUIRES(LOOP)
     s->audit = true;
     s->key = 0;
     s->old_key = NO_KEY;
+    load_choices_say();
     log_info("@ audit");
     later(s, audit_start, AUDIT_NS);
 }
@@ -286,13 +287,18 @@ void store_load_hold_connect(struct tcp_connect_authority *connect_authority)
     self.connect = connect_authority;
 }
 
-static void begin(struct work *work)
+static void begin_now(void)
 {
-    (void)work;
     room_assert_loop();
     for (unsigned i = 0; i < STORE_LOAD_SESSIONS; i++) {
         connect(&self.session[i]);
     }
+}
+
+static void begin(struct work *work)
+{
+    (void)work;
+    begin_now();
 }
 
 status_t store_load_start(void) REQUIRES(BOOT);
@@ -315,7 +321,9 @@ status_t store_load_start(void)
         s->ops = STORE_LOAD_OPS;
         timer_init(&s->timer, fire);
     }
-    work_init(&self.begin, begin);
-    loop_post_boot(&self.begin);
+    if (!load_choices_awaited(begin_now)) {
+        work_init(&self.begin, begin);
+        loop_post_boot(&self.begin);
+    }
     return ST_OK;
 }

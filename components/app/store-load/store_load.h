@@ -87,6 +87,17 @@ void load_op_look(struct session *s) REQUIRES(LOOP);
 /* Reads blob s->blob, if the store has it. */
 void load_op_read(struct session *s) REQUIRES(LOOP);
 
+/* store_load_choice.c */
+/* A number below n. */
+unsigned load_choice(struct session *s, unsigned n) REQUIRES(LOOP);
+/* One of `kinds` kinds, as often as it stands among the `count` of `weighted`. */
+unsigned load_choice_weighted(struct session *s, const uint8_t *weighted, unsigned count, unsigned kinds)
+    REQUIRES(LOOP);
+/* With `chosen`: `begin` runs when the console has said what to choose. False: it does not have to. */
+bool load_choices_awaited(void (*begin)(void)) REQUIRES(BOOT);
+/* With `chosen`: a line for each choice that was made. */
+void load_choices_say(void) REQUIRES(LOOP);
+
 /* store_load.c */
 uint64_t load_session_random(struct session *s);
 void load_session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -205,7 +205,7 @@ static void write_ahead(struct session *s) REQUIRES(LOOP)
 
 static void put(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
 {
-    s->blob = (int)(load_session_random(s) % STORE_LOAD_BLOBS);
+    s->blob = (int)load_choice(s, STORE_LOAD_BLOBS);
     s->at = 0;
     load_session_say(s, "? bind %d %d", s->key, s->blob);
     struct store_put_params_builder p =
@@ -319,7 +319,7 @@ void load_op_read(struct session *s)
 /* What was found gets another name; then the old one goes. In between others see both. */
 static void rename_to(struct session *s) REQUIRES(LOOP)
 {
-    part_begin(s, (int)(load_session_random(s) % STORE_LOAD_KEYS));
+    part_begin(s, (int)load_choice(s, STORE_LOAD_KEYS));
     load_session_say(s, "? bind %d %d", s->key, s->blob);
     bind(s);
 }
@@ -400,33 +400,41 @@ static void remove_name(struct session *s) REQUIRES(LOOP)
     load_ask_send(&s->ask, s->names, removed);
 }
 
+enum op { OP_PUT, OP_PUT_IN_VAIN, OP_REMOVE, OP_PUT_AHEAD, OP_LOOK_IN_VAIN, OP_RENAME, OP_LOOK, OPS };
+
+static enum op op_choose(struct session *s) REQUIRES(LOOP)
+{
+    static const uint8_t weighted[10] = {OP_PUT,       OP_PUT,          OP_PUT,    OP_PUT_IN_VAIN, OP_REMOVE,
+                                         OP_PUT_AHEAD, OP_LOOK_IN_VAIN, OP_RENAME, OP_LOOK,        OP_LOOK};
+
+    return (enum op)load_choice_weighted(s, weighted, sizeof weighted, OPS);
+}
+
 void load_op_begin(struct session *s)
 {
     s->failed = false;
-    s->key = (int)(load_session_random(s) % STORE_LOAD_KEYS);
+    s->key = (int)load_choice(s, STORE_LOAD_KEYS);
     s->under_way = 1;
     s->one_failed = false;
     s->old_key = NO_KEY;
-    switch (load_session_random(s) % 10) {
-    case 0:
-    case 1:
-    case 2:
+    switch (op_choose(s)) {
+    case OP_PUT:
         put(s, put_begun);
         return;
-    case 3:
+    case OP_PUT_IN_VAIN:
         put(s, put_begun_in_vain);
         return;
-    case 4:
+    case OP_REMOVE:
         remove_name(s);
         return;
-    case 5:
+    case OP_PUT_AHEAD:
         put(s, ahead_ended);
         write_ahead(s);
         return;
-    case 6:
+    case OP_LOOK_IN_VAIN:
         look_in_vain(s);
         return;
-    case 7:
+    case OP_RENAME:
         s->old_key = s->key;
         load_op_look(s);
         return;

@@ -96,11 +96,23 @@ static void disk_asked(struct machine *machine, const struct sim_message *messag
 
 /* --- its console ----------------------------------------------------------------------------------------------------- */
 
+static void choice_came(struct machine *machine, const char *line)
+{
+    struct choices *c = &machine->chose;
+    const char *said = strstr(line, "chose ");
+
+    if (said != NULL && c->count < sizeof c->digit / sizeof c->digit[0] &&
+        sscanf(said, "chose %u/%u", &c->digit[c->count], &c->radix[c->count]) == 2) {
+        c->count++;
+    }
+}
+
 static void line_ended(struct machine *machine)
 {
     const char *said;
 
     machine->line[machine->line_size] = '\0';
+    choice_came(machine, machine->line);
     said = strstr(machine->line, "@ ");
     if (strncmp(machine->line, "PANIC", 5) == 0 ||
         (said != NULL && (strncmp(said, "@ fail", 6) == 0 || strncmp(said, "@ lost", 6) == 0))) {
@@ -184,6 +196,11 @@ void machine_start(struct machine *machine, struct image *image, uint64_t seed, 
     while (machine->waiting_count == 0 && machine->why[0] == '\0') {
         exchange(machine);
     }
+}
+
+void machine_type(struct machine *machine, const char *line)
+{
+    say(machine, (struct sim_message){.kind = SIM_INPUT, .size = (uint32_t)strlen(line)}, line);
 }
 
 bool machine_copy(struct machine *copy, struct machine *machine)

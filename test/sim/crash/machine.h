@@ -13,6 +13,12 @@ enum machine_end {
     MACHINE_STUCK,  /* it waits for nothing that will come, or does too much */
 };
 
+/* What a workload with chosen=yes chose, of how many (components/app/store-load). */
+struct choices {
+    unsigned digit[32], radix[32];
+    unsigned count;
+};
+
 struct machine {
     struct sim_link link;
     struct view *disk;       /* the caller's; written to */
@@ -26,11 +32,14 @@ struct machine {
     char *waiting_body[64];
     unsigned waiting_count;
     bool said_done;
+    struct choices chose;
     char why[256];
 };
 
 /* A machine of this image, switched on with this seed, its disk so large; runs until it first asks its disk for something. */
 void machine_start(struct machine *machine, struct image *image, uint64_t seed, uint64_t disk_bytes);
+/* Types a line on its console. */
+void machine_type(struct machine *machine, const char *line);
 /* Another one that stands where this one stands. False: this one is gone. */
 bool machine_copy(struct machine *copy, struct machine *machine);
 enum machine_end machine_run(struct machine *machine, uint64_t steps_max);

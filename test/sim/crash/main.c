@@ -6,6 +6,8 @@
  *  (1) Up to EXHAUSTIVE open writes all subsets are tried; above that, samples. Torn writes are samples always.
  *  (2) A disk that was tried with the same acknowledgements is not tried again.
  *  (3) Recovery writes too: it is cut in the same way, DEPTH deep, some of its states drawn.
+ *  (4) A workload that asks what to choose says afterwards what it was asked: the last choice that can be raised is, those behind
+ *      it are forgotten, until none can be. So no sequence is left out, and how many choices there are is the workload's affair.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -34,6 +36,8 @@ struct wanted {
     const char *build, *image, *model; /* of its disk */
     const char *log, *lines, *disk;    /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
+    bool all;            /* sequences are counted up, not drawn (4) */
+    const char *choices; /* this one alone */
 };
 
 static struct {
@@ -45,12 +49,14 @@ static struct {
     uint64_t *seen;         /* hashes of states (2) */
     uint64_t states, again, cuts;
     uint64_t states_end; /* when this cut, or all, has had its share */
+    bool all_done;       /* (4) */
     struct random random;
     struct view blank;
 } self;
 
 struct place { /* of a state, so that it can be found again */
     uint64_t seed;
+    const char *typed; /* "load 1 0 2\n"; NULL: the sequence is drawn */
     size_t cut;
     unsigned depth;
 };
@@ -77,7 +83,10 @@ static _Noreturn void found(const struct place *place, const char *why)
         printf("--image %s%s --first-seed %lu --seeds 1", self.wanted.image,
                strcmp(self.wanted.model, IMAGE_NVME) == 0 ? " --nvme" : "", (unsigned long)place->seed);
     }
-    printf(": cut after step %zu, depth %u, state %lu\n", place->cut, place->depth, (unsigned long)self.states);
+    if (place->typed != NULL) {
+        printf(" --choices \"%.*s\"", (int)strcspn(place->typed + 5, "\n"), place->typed + 5);
+    }
+    printf("    # cut after step %zu, depth %u, state %lu\n", place->cut, place->depth, (unsigned long)self.states);
     exit(1);
 }
 
@@ -288,11 +297,12 @@ static void explore_cuts(struct place place, const struct journal *journal)
     }
 }
 
-static void explore_seed(struct image *image, uint64_t seed)
+/* The sequence that a seed leads to, or what is typed; what it chose comes back. */
+static struct choices explore_sequence(struct image *image, uint64_t seed, const char *typed)
 {
     struct machine machine;
     struct journal journal = {0};
-    struct place place = {.seed = seed};
+    struct place place = {.seed = seed, .typed = typed};
     struct view disk;
 
     self.random = random_stream(seed, 'expl', 0);
@@ -300,6 +310,9 @@ static void explore_seed(struct image *image, uint64_t seed)
     view_of(&disk, &self.blank);
     machine.disk = &disk;
     machine.journal = &journal;
+    if (typed != NULL) {
+        machine_type(&machine, typed);
+    }
     if (machine_run(&machine, STEPS_MAX) != MACHINE_DONE) {
         found(&place, machine.why);
     }
@@ -309,6 +322,52 @@ static void explore_seed(struct image *image, uint64_t seed)
     }
     view_free(&disk);
     journal_free(&journal);
+    return machine.chose;
+}
+
+/* (4) False: these were the last. */
+static bool choices_next(struct choices *c)
+{
+    while (c->count > 0) {
+        if (++c->digit[c->count - 1] < c->radix[c->count - 1]) {
+            return true;
+        }
+        c->count--;
+    }
+    return false;
+}
+
+static const char *choices_typed(const struct choices *c, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "load");
+
+    for (unsigned i = 0; i < c->count; i++) {
+        used += (size_t)snprintf(text + used, size - used, " %u", c->digit[i]);
+    }
+    snprintf(text + used, size - used, c->count > 0 ? "\n" : " 0\n");
+    return text;
+}
+
+static void explore_all(struct image *image)
+{
+    struct choices choices = {0};
+    char text[128];
+    uint64_t seed = self.wanted.first_seed;
+
+    do {
+        choices = explore_sequence(image, seed, choices_typed(&choices, text, sizeof text));
+        seed++;
+    } while (!enough() && !(self.all_done = !choices_next(&choices)));
+}
+
+static void explore_chosen(struct image *image)
+{
+    char text[128];
+
+    if (snprintf(text, sizeof text, "load %s\n", self.wanted.choices) >= (int)sizeof text) {
+        sim_fail("--choices: that is too many");
+    }
+    (void)explore_sequence(image, self.wanted.first_seed, text);
 }
 
 /* --- a log ----------------------------------------------------------------------------------------------------------- */
@@ -362,6 +421,8 @@ static const char usage[] =
     "usage: explore [OPTION...]   cuts the power in short sequences of a store's operations, everywhere, in every way\n"
     "  --build DIR       where the images were built (default: build)\n"
     "  --image NAME      whose sequences: crash (two operations, the default) or crash-long (twelve)\n"
+    "  --all             every sequence that there is; for images that ask what to choose: crash\n"
+    "  --choices \"N...\"  of these, the one that this leads to\n"
     "  --nvme            the image's disk is NVMe\n"
     "  --first-seed N    of the sequences (default 1)\n"
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
@@ -419,6 +480,12 @@ static void option(struct wanted *wanted, int letter)
     case 'd':
         wanted->disk = optarg;
         return;
+    case 'a':
+        wanted->all = true;
+        return;
+    case 'c':
+        wanted->choices = optarg;
+        return;
     case 'j':
         if (sscanf(optarg, "%lu/%lu", &wanted->job, &wanted->jobs) == 2 && wanted->job < wanted->jobs) {
             return;
@@ -432,9 +499,10 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},  {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
-        {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
-        {"lines", 1, NULL, 'L'},  {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
+        {"states", 1, NULL, 'n'},  {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
+        {"lines", 1, NULL, 'L'},   {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {"all", 0, NULL, 'a'},
+        {"choices", 1, NULL, 'c'}, {NULL, 0, NULL, 0}};
     int letter;
 
     *wanted = (struct wanted){.build = "build",
@@ -488,8 +556,26 @@ static void explore(void)
         return;
     }
     struct image *image = image_get(self.wanted.build, self.wanted.image, self.wanted.model, image_transports[0]);
+    if (self.wanted.choices != NULL) {
+        explore_chosen(image);
+        return;
+    }
+    if (self.wanted.all) {
+        explore_all(image);
+        return;
+    }
     for (uint64_t i = 0; i < self.wanted.seeds && !enough(); i++) {
-        explore_seed(image, self.wanted.first_seed + i);
+        (void)explore_sequence(image, self.wanted.first_seed + i, NULL);
+    }
+}
+
+static void say_how_far(void)
+{
+    if (self.wanted.all) {
+        puts(self.all_done ? "these were all sequences" : "there are more sequences than --states allowed");
+    } else if (self.wanted.log == NULL && self.wanted.choices == NULL) {
+        printf("the last new sequence was that of seed %lu of %lu\n", (unsigned long)self.sequence_seed,
+               (unsigned long)(self.wanted.first_seed + self.wanted.seeds - 1));
     }
 }
 
@@ -504,9 +590,6 @@ int main(int argc, char **argv)
         "%lu crash states of %lu cuts in %u sequences, every promise kept; %lu were the same as before; %.3f ms each\n",
         (unsigned long)self.states, (unsigned long)self.cuts, self.sequence_count, (unsigned long)self.again,
         took * 1000 / (double)(self.states + 1));
-    if (self.wanted.log == NULL) {
-        printf("the last new sequence was that of seed %lu of %lu\n", (unsigned long)self.sequence_seed,
-               (unsigned long)(self.wanted.first_seed + self.wanted.seeds - 1));
-    }
+    say_how_far();
     return 0;
 }
