@@ -154,9 +154,13 @@ static struct udp_client *udp_client;
 static struct udp_datagram queue[4];
 static unsigned queued, sockets_open;
 static struct inet_endpoint sent_to;
+static status_t no_socket; /* why none is opened */
 static status_t fake_open(struct udp_authority *authority, struct udp_client *client, struct udp_socket **socket)
 {
     static struct udp_socket it;
+    if (no_socket != ST_OK) {
+        return no_socket;
+    }
     it.ops = authority->ops;
     *socket = &it;
     udp_client = client;
@@ -850,6 +854,28 @@ static void test_sending_datagrams(void)
     nothing_is_held();
 }
 
+static void test_a_socket_tells_of_itself(void)
+{
+    no_socket = ST_FULL;
+    ask_bind(9, "");
+    CHECK_STR(failure(&ask), "full: binding the port");
+    no_socket = ST_OK;
+    ask_bind(9, ""); /* what failed holds no place */
+    struct object *socket = answered(&ask);
+
+    net_udp_socket_info_begin(&ask.call, socket, asker_params(&ask), &asker_source);
+    object_call(socket, &ask.call);
+    CHECK_EQ(ask.returned, 1);
+    struct net_udp_socket_info_results_reader r = net_udp_socket_info_answer(&ask.call);
+    CHECK_EQ(net_udp_socket_info_results_get_port(r), 9);
+    CHECK_EQ(net_udp_socket_info_results_get_received(r), 3);
+    CHECK_EQ(net_udp_socket_info_results_get_sent(r), 2);
+    CHECK_EQ(net_udp_socket_info_results_get_dropped(r), 1);
+    asker_forget(&ask);
+    object_put(socket);
+    nothing_is_held();
+}
+
 int main(void)
 {
     manager = svc_network_provide_network();
@@ -878,6 +904,7 @@ int main(void)
     RUN(test_waiting_calls_are_bounded);
     RUN(test_each_deadline_is_kept);
     RUN(test_datagrams);
+    RUN(test_a_socket_tells_of_itself);
     RUN(test_sending_datagrams);
     return test_end();
 }
