@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # What the simulator is asked wrongly it refuses and says where: numbers, fleets, a corpus. A fleet without a workload is no failure.
-# timeout: 60
+# timeout: 120
 set -eu
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-sim-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -23,6 +23,10 @@ refuses() {
 for number in -3 99999999999999999999 7x '' ' 7'; do
     refuses 2 "not a number: $number" --fleet "$fleets/store.fleet" --seed "$number"
 done
+refuses 2 'no swarm: 0' --fleet "$fleets/store.fleet" --swarm 0
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs the tests
+! make -C "$CAPOS_BUILD/.." -n sim FLEET=none-such >"$work/out" 2>&1 || { echo "FLEET=none-such is taken"; exit 1; }
+grep -q 'FLEET=none-such: there is none; .* store ' "$work/out" || { cat "$work/out"; exit 1; }
 
 # fleet TEXT WHY: WHY is said of the last line.
 fleet() {

@@ -269,7 +269,10 @@ static int moment_order(const void *a, const void *b)
     if (x->time_ns != y->time_ns) {
         return x->time_ns < y->time_ns ? -1 : 1;
     }
-    return (int)y->end - (int)x->end;
+    if (x->end != y->end) {
+        return x->end ? -1 : 1;
+    }
+    return x->op < y->op ? -1 : x->op > y->op; /* of one array: as they were said, whatever qsort is like */
 }
 
 static size_t moments_of(const struct history *history, int key, struct moment *moments)

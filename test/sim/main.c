@@ -84,6 +84,9 @@ static void option(struct command *command, int letter)
         return;
     case 'n':
         command->swarm = number(optarg);
+        if (command->swarm == 0) {
+            refuse("no swarm: ", optarg);
+        }
         return;
     case 'j':
         command->jobs = (unsigned)number(optarg);

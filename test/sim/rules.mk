@@ -27,7 +27,7 @@ FLEET ?= store
 N ?= 200
 SIM_FLEET := $(firstword $(wildcard $(SIM_SRC)/fleets/$(FLEET).fleet) $(FLEET))
 sim_images = $(foreach p,$(shell sed -n 's/^node  *[^ ]*  *\([^ ]*\).*/\1/p' $(SIM_FLEET) 2>/dev/null),build/$p/$p.sim)
-SIM_RUN = build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS)) $(if $(TRANSPORT),--transport $(TRANSPORT))
+SIM_RUN = $(if $(wildcard $(SIM_FLEET)),,$(error FLEET=$(FLEET): there is none; a file, or one of: $(basename $(notdir $(wildcard $(SIM_SRC)/fleets/*.fleet)))))build/sim/sim --fleet $(SIM_FLEET) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS)) $(if $(TRANSPORT),--transport $(TRANSPORT))
 .PHONY: sim sim-swarm sim-shrink bench-sim
 sim: build/sim/sim $(sim_images)
 	@$(SIM_RUN) $(if $(TIMELINE),--timeline $(TIMELINE))
