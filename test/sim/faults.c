@@ -34,6 +34,7 @@ const char *const fault_names[FAULTS] = {
     [FAULT_DEVICE_GONE] = "device-gone",
     [FAULT_MEMORY] = "memory",
     [FAULT_DRIFT] = "drift",
+    [FAULT_ILL] = "ill",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -107,6 +108,29 @@ static void wire_begin(struct run *run)
     faults->corrupt = strength(run, FAULT_CORRUPT, 50000);
     faults->delay = strength(run, FAULT_DELAY, 300000);
     faults->delay_ns_max = duration(run, FAULT_DELAY, 50 * NS_PER_MS);
+}
+
+/* Each of what hostile nodes do is on or off by itself. */
+static uint32_t ill_drawn(struct random *random, uint32_t most)
+{
+    uint64_t weaker = random_below(random, 4);
+    uint32_t drawn = 1 + (uint32_t)random_below(random, most >> weaker);
+
+    return random_below(random, 4) != 0 ? drawn : 0;
+}
+
+static void ill_begin(struct run *run)
+{
+    struct random random = stream_of(run, FAULT_ILL);
+
+    if (is_on(run, FAULT_ILL)) {
+        run->wire.chances = (struct hostile_chances){.mutates = ill_drawn(&random, 60000),
+                                                     .repeats = ill_drawn(&random, 60000),
+                                                     .truncates = ill_drawn(&random, 20000),
+                                                     .dies = ill_drawn(&random, 2000),
+                                                     .dies_ns_max = 1 + random_below(&random, 20 * NS_PER_S),
+                                                     .floods = ill_drawn(&random, 20000)};
+    }
 }
 
 static void disk_begin(const struct run *run, struct disk_faults *faults)
@@ -374,6 +398,7 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
     run->faults.planned = 0;
     run->faults.on = drawn(run);
     wire_begin(run);
+    ill_begin(run);
     for (unsigned i = 0; i < run->node_count; i++) {
         if (run->node[i].disk != NULL) {
             disk_begin(run, disk_faults(run->node[i].disk));

@@ -39,6 +39,7 @@ enum fault {
     FAULT_DEVICE_GONE,
     FAULT_MEMORY, /* a pool that has an item says that it has none */
     FAULT_DRIFT,  /* a node's clock gains or loses up to a twentieth */
+    FAULT_ILL,    /* hostile nodes are (hostile.h); this one does not end when all is calm */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)

@@ -51,16 +51,67 @@ static bool is_tcp(const char *frame, size_t size)
            get16(frame + IP + 2) >= IP_BYTES + TCP_BYTES && get16(frame + IP + 2) + IP <= size;
 }
 
-bool hostile_mutate(struct random *random, char *frame, size_t size)
+struct part {
+    size_t from, until;
+};
+
+/* The data of a segment. False: it has none. */
+static bool data_of(const char *frame, size_t size, struct part *data)
 {
     if (!is_tcp(frame, size)) {
         return false;
     }
-    size_t from = TCP + (size_t)((uint8_t)frame[TCP + 12] >> 4) * 4;
-    size_t until = IP + get16(frame + IP + 2);
-    if (from >= until) {
+    data->from = TCP + (size_t)((uint8_t)frame[TCP + 12] >> 4) * 4;
+    data->until = IP + get16(frame + IP + 2);
+    return data->from < data->until;
+}
+
+void hostile_remember(struct hostile_said *said, const char *frame, size_t size)
+{
+    struct part data;
+
+    if (data_of(frame, size, &data) && data.until - data.from <= sizeof said->bytes) {
+        said->size = data.until - data.from;
+        memcpy(said->bytes, frame + data.from, said->size);
+    }
+}
+
+bool hostile_repeat(const struct hostile_said *said, char *frame, size_t size)
+{
+    struct part data;
+
+    if (said->size == 0 || !data_of(frame, size, &data)) {
         return false;
     }
+    size_t room = data.until - data.from;
+    memcpy(frame + data.from, said->bytes, said->size < room ? said->size : room);
+    sums_mend(frame);
+    return true;
+}
+
+bool hostile_truncate(struct random *random, char *frame, size_t *size)
+{
+    struct part data;
+
+    if (!data_of(frame, *size, &data)) {
+        return false;
+    }
+    *size = data.from + random_below(random, data.until - data.from);
+    put16(frame + IP + 2, (unsigned)(*size - IP));
+    frame[TCP + 13] |= 1; /* FIN */
+    sums_mend(frame);
+    return true;
+}
+
+bool hostile_mutate(struct random *random, char *frame, size_t size)
+{
+    struct part data;
+
+    if (!data_of(frame, size, &data)) {
+        return false;
+    }
+    size_t from = data.from;
+    size_t until = data.until;
     for (uint64_t n = 1 + random_below(random, 4); n > 0; n--) {
         char *at = frame + from + random_below(random, until - from);
         *at = random_below(random, 3) == 0 ? (char)random_next(random) : (char)(*at ^ 1 << random_below(random, 8));

@@ -20,18 +20,19 @@ struct node {
     struct image *image;
     struct disk *disk; /* NULL: none */
     uint8_t mac[6];
-    bool hostile;    /* it means ill: nobody waits for it (hostile.h) */
-    bool spoils;     /* what it sends is spoiled on its way */
-    bool load;       /* a workload runs on it, and says when it is done */
-    bool audits;     /* it has changed all that it will change */
-    bool done;       /* it said so */
-    bool on;         /* has power */
-    bool busy;       /* would go on at free_ns */
-    bool link_up;    /* its cable is in */
-    unsigned boots;  /* how often it was switched on */
-    unsigned stops;  /* so often it will be stopped amid what it does to its disk */
-    bool stopping;   /* it is known when */
-    uint32_t slower; /* this many times, and once, the cost of everything */
+    bool hostile;           /* it means ill: nobody waits for it (hostile.h) */
+    bool spoils;            /* what it sends is spoiled on its way */
+    uint64_t mute_until_ns; /* spoils: it is as dead until then */
+    bool load;              /* a workload runs on it, and says when it is done */
+    bool audits;            /* it has changed all that it will change */
+    bool done;              /* it said so */
+    bool on;                /* has power */
+    bool busy;              /* would go on at free_ns */
+    bool link_up;           /* its cable is in */
+    unsigned boots;         /* how often it was switched on */
+    unsigned stops;         /* so often it will be stopped amid what it does to its disk */
+    bool stopping;          /* it is known when */
+    uint32_t slower;        /* this many times, and once, the cost of everything */
     struct sim_link link;
     struct queue queue; /* what will reach it */
     struct node_clock clock;

@@ -4,7 +4,6 @@
 #include "wire.h"
 #include <string.h>
 #include "dhcp.h"
-#include "hostile.h"
 #include "record.h"
 #include "run.h"
 
@@ -87,19 +86,46 @@ static void forward(struct run *run, struct node *from, uint64_t time_ns, const 
     }
 }
 
+/* What becomes of a frame of a hostile node; `size` may shrink. */
+static bool spoil(struct run *run, char *frame, size_t *size)
+{
+    struct wire *wire = &run->wire;
+    struct random *random = &wire->ill;
+
+    if (random_chance(random, wire->chances.mutates)) {
+        return hostile_mutate(random, frame, *size);
+    }
+    if (random_chance(random, wire->chances.repeats)) {
+        return hostile_repeat(&wire->said, frame, *size);
+    }
+    if (random_chance(random, wire->chances.truncates)) {
+        return hostile_truncate(random, frame, size);
+    }
+    if (random_below(random, 8) == 0) {
+        hostile_remember(&wire->said, frame, *size);
+    }
+    return false;
+}
+
 static void forward_spoiled(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
 {
-    struct random *random = &run->wire.ill;
+    struct wire *wire = &run->wire;
+    uint32_t *fired = &run->faults.fired[FAULT_ILL];
     char bad[WIRE_FRAME_MAX];
 
-    memcpy(bad, frame, size);
-    if (random_chance(random, HOSTILE_MUTATES) && hostile_mutate(random, bad, size)) {
-        run->wire.mutated++;
+    if (random_chance(&wire->ill, wire->chances.dies)) {
+        from->mute_until_ns = time_ns + random_below(&wire->ill, wire->chances.dies_ns_max);
+        (*fired)++;
     }
+    if (time_ns < from->mute_until_ns) {
+        return;
+    }
+    memcpy(bad, frame, size);
+    *fired += spoil(run, bad, &size);
     forward(run, from, time_ns, bad, size);
-    bool floods = random_chance(random, HOSTILE_FLOODS);
-    for (unsigned i = 0; floods && i < HOSTILE_BURST && hostile_syn(random, bad, &size); i++) {
-        run->wire.flooded++;
+    bool floods = random_chance(&wire->ill, wire->chances.floods);
+    for (unsigned i = 0; floods && i < HOSTILE_BURST && hostile_syn(&wire->ill, bad, &size); i++) {
+        (*fired)++;
         forward(run, from, time_ns, bad, size);
     }
 }

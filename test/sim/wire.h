@@ -4,6 +4,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "hostile.h"
 #include "wire_fate.h"
 
 struct run;
@@ -14,7 +15,9 @@ struct wire {
     struct wire_faults faults;
     uint32_t split;    /* bit i: node i stands on the other side of a partition; 0: whole */
     struct random ill; /* what hostile nodes do */
-    uint64_t frames, lost, mutated, flooded;
+    struct hostile_chances chances;
+    struct hostile_said said;
+    uint64_t frames, lost;
 };
 
 /* A node sends a frame at this time. */
