@@ -271,3 +271,11 @@ uint32_t disk_cut(struct disk *disk)
     disk->last = &disk->first;
     return torn;
 }
+
+/* A later boot may read what was still to end; what it wrote upon that and flushed must not lose its ground. */
+void disk_reset(struct disk *disk, uint64_t time_ns)
+{
+    for (struct write *write = disk->first; write != NULL; write = write->next) {
+        write->end_ns = write->end_ns < time_ns ? write->end_ns : time_ns;
+    }
+}

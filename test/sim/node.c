@@ -125,8 +125,12 @@ void node_cut(struct node *node)
 
 void node_reset(struct node *node)
 {
-    if (node->on) {
-        off(node, "reset");
+    if (!node->on) {
+        return;
+    }
+    off(node, "reset");
+    if (node->disk != NULL) {
+        disk_reset(node->disk, node->run->now_ns);
     }
 }
 
