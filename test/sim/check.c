@@ -23,7 +23,7 @@ static void store_line(struct run *run, const struct node *node, uint64_t time_n
     if (run->check.store == NULL) {
         run->check.store = history_new();
     }
-    if (!history_line(run->check.store, node->number, time_ns, said)) {
+    if (!history_line(run->check.store, node->number, node->boots, time_ns, said)) {
         not_understood(run, node, said);
     }
 }

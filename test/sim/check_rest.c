@@ -58,7 +58,7 @@ static void boot_anew(struct run *run)
 void rest_begin(struct run *run)
 {
     bool vanish = peers_vanish(run);
-    bool lost = faults_fired(run, FAULTS_DEVICE); /* a card that was away has perhaps not sent a goodbye */
+    bool lost = faults_fired(run, FAULTS_DEVICE | 1u << FAULT_PEER_CUT); /* or a goodbye was perhaps not sent */
     uint64_t at = run->now_ns + (vanish || lost ? VANISHED_NS : QUIET_NS);
 
     record_note(run, NULL, vanish ? "workloads done; they vanish" : "workloads done");

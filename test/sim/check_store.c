@@ -7,7 +7,8 @@
  *  had its effect yet is carried on by all orders of operations under way that let it; what has no such order is dropped.
  *  No state left: no order explains what was seen.
  *
- *  (1) An operation whose outcome nobody knows is under way until the end: it may have its effect at any time, or never.
+ *  (1) An operation whose outcome nobody knows is under way until the end: it may have its effect at any time, or never. Only an
+ *      effect that somebody saw matters, so it is tried right before an operation that needs it, and nowhere else.
  *  (2) What was refused had no effect; it is not looked at. An effect of it shows as a value that nobody wrote.
  */
 #include "check_store.h"
@@ -26,7 +27,7 @@ enum kind { BIND, LOOKUP, REMOVE };
 enum outcome { UNDER_WAY, DONE, REFUSED, UNKNOWN };
 
 struct op {
-    unsigned node, session, number;
+    unsigned node, boot, session, number;
     enum kind kind;
     enum outcome outcome;
     int key, blob, seen; /* bind: written, previous; lookup: -, found; remove: -, whether it was there */
@@ -40,11 +41,12 @@ struct history {
 
 /* --- collecting ------------------------------------------------------------------------------------------------------ */
 
-static struct op *op_find(struct history *history, unsigned node, unsigned session, unsigned number)
+static struct op *op_find(struct history *history, const struct op *same)
 {
     for (size_t i = history->count; i > 0; i--) {
         struct op *op = &history->op[i - 1];
-        if (op->node == node && op->session == session && op->number == number && op->outcome == UNDER_WAY) {
+        if (op->node == same->node && op->boot == same->boot && op->session == same->session &&
+            op->number == same->number && op->outcome == UNDER_WAY) {
             return op;
         }
     }
@@ -103,9 +105,9 @@ static void op_ends(struct op *op, char how, const char *rest, uint64_t time_ns)
     }
 }
 
-bool history_line(struct history *history, unsigned node, uint64_t time_ns, const char *said)
+bool history_line(struct history *history, unsigned node, unsigned boot, uint64_t time_ns, const char *said)
 {
-    struct op op = {.node = node, .from_ns = time_ns};
+    struct op op = {.node = node, .boot = boot, .from_ns = time_ns};
     char how;
     int rest = 0;
 
@@ -115,7 +117,7 @@ bool history_line(struct history *history, unsigned node, uint64_t time_ns, cons
     if (how == '?') {
         return op_begins(history, op, said + rest);
     }
-    struct op *begun = op_find(history, op.node, op.session, op.number);
+    struct op *begun = op_find(history, &op);
     if (begun != NULL) {
         op_ends(begun, how, said + rest, time_ns);
     }
@@ -186,17 +188,39 @@ static bool states_add(struct search *search, struct state state)
     return true;
 }
 
+/* What it saw. */
 static bool explains(const struct op *op, int value)
 {
-    if (op->outcome != DONE) {
-        return true; /* (1) */
-    }
     return op->kind == REMOVE ? (op->seen != 0) == (value != NOTHING) : op->seen == value;
 }
 
 static int value_after(const struct op *op, int value)
 {
     return op->kind == BIND ? op->blob : op->kind == REMOVE ? NOTHING : value;
+}
+
+/* The state after the operation at that place, which may need one of (1) right before it. False: too many. */
+static bool goes_on(struct search *search, struct state from, unsigned place)
+{
+    const struct op *op = search->under_way[place];
+    bool any = false;
+
+    from.had |= 1ull << place;
+    if (explains(op, from.value)) {
+        return states_add(search, (struct state){from.had, value_after(op, from.value)});
+    }
+    for (unsigned i = 0; i < UNDER_WAY_MAX && !(any && op->kind != REMOVE); i++) { /* of those with one value, one */
+        const struct op *unknown = search->under_way[i];
+        if (unknown == NULL || unknown->outcome == DONE || (from.had >> i & 1) != 0) {
+            continue;
+        }
+        int value = value_after(unknown, from.value);
+        any |= explains(op, value);
+        if (explains(op, value) && !states_add(search, (struct state){from.had | 1ull << i, value_after(op, value)})) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* All states that can follow from those in `next`, by effects of what is under way. False: too many. */
@@ -206,10 +230,7 @@ static bool carry_on(struct search *search)
         struct state from = search->next.state[i];
         for (unsigned place = 0; place < UNDER_WAY_MAX; place++) {
             const struct op *op = search->under_way[place];
-            if (op == NULL || (from.had >> place & 1) != 0 || !explains(op, from.value)) {
-                continue;
-            }
-            if (!states_add(search, (struct state){from.had | 1ull << place, value_after(op, from.value)})) {
+            if (op != NULL && op->outcome == DONE && (from.had >> place & 1) == 0 && !goes_on(search, from, place)) {
                 return false;
             }
         }
@@ -297,9 +318,10 @@ static void cannot_be(const struct op *op, char *why, size_t why_size)
 {
     static const char *const words[] = {[BIND] = "bind", [LOOKUP] = "lookup", [REMOVE] = "remove"};
 
-    snprintf(why, why_size,
-             "node %u, session %u, operation %u: %s of name %d saw %d, which no order of what happened explains",
-             op->node, op->session, op->number, words[op->kind], op->key, op->seen);
+    snprintf(
+        why, why_size,
+        "node %u, boot %u, session %u, operation %u: %s of name %d saw %d, which no order of what happened explains",
+        op->node, op->boot, op->session, op->number, words[op->kind], op->key, op->seen);
 }
 
 static enum verdict key_check(struct search *search, const struct moment *moments, size_t count, char *why,

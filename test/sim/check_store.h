@@ -17,7 +17,8 @@ enum verdict {
 
 struct history *history_new(void);
 void history_free(struct history *history);
-/* What follows "@ " in a line of a workload's console. False: it makes no sense. */
-bool history_line(struct history *history, unsigned node, uint64_t time_ns, const char *said);
+/* What follows "@ " in a line of a workload's console. What is under way in one boot of its node never ends in another, where
+ * operations are counted anew. False: it makes no sense. */
+bool history_line(struct history *history, unsigned node, unsigned boot, uint64_t time_ns, const char *said);
 /* BROKEN: `why` says what no order explains. */
 enum verdict history_check(const struct history *history, char *why, size_t why_size);

@@ -35,6 +35,7 @@ const char *const fault_names[FAULTS] = {
     [FAULT_MEMORY] = "memory",
     [FAULT_DRIFT] = "drift",
     [FAULT_ILL] = "ill",
+    [FAULT_PEER_CUT] = "peer-cut",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -187,6 +188,22 @@ static void plan_cuts(struct run *run, struct span span)
             uint64_t at = moment(&random, span);
             uint64_t until = at + random_below(&random, 200 * NS_PER_MS);
             plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, i, FAULT_CUT, 0});
+        }
+    }
+}
+
+/* Whoever uses others, or means ill, loses its power amid what it does, and its next boot begins anew: back before
+ * anybody has noticed, or after a while. One that is alone has nobody to notice. */
+static void plan_peer_cuts(struct run *run, struct span span)
+{
+    struct random random = stream_of(run, FAULT_PEER_CUT);
+
+    for (unsigned i = 0; i < run->node_count; i++) {
+        uint64_t count = run->node_count == 1 || node_serves(&run->node[i]) ? 0 : random_below(&random, 5);
+        for (; count > 0; count--) {
+            uint64_t at = moment(&random, span);
+            uint64_t until = at + (1ull << random_below(&random, 32)); /* up to 2 s */
+            plan(run, &(struct trouble){at, until, ACT_CUT, ACT_BOOT, i, FAULT_PEER_CUT, 0});
         }
     }
 }
@@ -406,6 +423,9 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
     }
     if (is_on(run, FAULT_CUT)) {
         plan_cuts(run, span);
+    }
+    if (is_on(run, FAULT_PEER_CUT)) {
+        plan_peer_cuts(run, span);
     }
     if (is_on(run, FAULT_LOOP)) {
         plan_loops(run, span);

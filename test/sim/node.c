@@ -77,7 +77,7 @@ void node_boot(struct node *node, uint64_t now_ns)
     node->free_ns = now_ns;
     node->timer_ns = NEVER;
     node->lines = 0;
-    node->stopping = false;
+    node->stopping = node->audits = node->done = false;
     node->boots++;
     node->sick_until_ns = node->sick_until_ns == NEVER ? now_ns + ANSWERS_NS : node->sick_until_ns;
     uint64_t seed = random_next(&stream);

@@ -68,7 +68,7 @@ static void lines_take(struct history *history, const struct journal *journal, s
 {
     for (size_t i = 0; i < cut; i++) {
         if (journal->step[i].kind == STEP_LINE) {
-            (void)history_line(history, node, ++*time, journal->step[i].bytes);
+            (void)history_line(history, node, 0, ++*time, journal->step[i].bytes);
         }
     }
 }

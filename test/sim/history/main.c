@@ -36,7 +36,7 @@ int main(void)
             return broken(line);
         }
         done = said != NULL && strcmp(said, "done") == 0;
-        if (said != NULL && !done && !history_line(history, 0, ++lines, said)) {
+        if (said != NULL && !done && !history_line(history, 0, 0, ++lines, said)) {
             return broken(said);
         }
     }
