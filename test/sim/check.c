@@ -28,6 +28,15 @@ static void store_line(struct run *run, const struct node *node, uint64_t time_n
     }
 }
 
+/* After a disk was dishonest what was there may be gone, or older; but it was there. */
+static enum verdict store_verdict(const struct run *run, char *why, size_t size)
+{
+    if (faults_fired(run, FAULTS_DISHONEST)) {
+        return history_invents(run->check.store, why, size) ? VERDICT_BROKEN : VERDICT_KEPT;
+    }
+    return history_check(run->check.store, why, size);
+}
+
 static void store_end(struct run *run)
 {
     char why[256] = "";
@@ -35,12 +44,7 @@ static void store_end(struct run *run)
     if (run->check.store == NULL) {
         return;
     }
-    if (faults_fired(run, FAULTS_DISHONEST)) { /* what was there may be gone, and the store may only say so */
-        history_free(run->check.store);
-        run->check.store = NULL;
-        return;
-    }
-    enum verdict verdict = history_check(run->check.store, why, sizeof why);
+    enum verdict verdict = store_verdict(run, why, sizeof why);
     run->check.undecided = verdict == VERDICT_UNDECIDED;
     if (verdict == VERDICT_BROKEN) {
         run_violation(run, "%s", why);

@@ -384,3 +384,29 @@ enum verdict history_check(const struct history *history, char *why, size_t why_
     free(moments);
     return verdict;
 }
+
+/* A bind of that name and value that had begun when the operation ended. `blob` NOTHING: of any value. */
+static bool was_bound(const struct history *history, const struct op *seen_by, int blob)
+{
+    for (size_t i = 0; i < history->count; i++) {
+        const struct op *op = &history->op[i];
+        if (op != seen_by && op->kind == BIND && op->outcome != REFUSED && op->key == seen_by->key &&
+            (blob == NOTHING || op->blob == blob) && op->from_ns <= seen_by->to_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool history_invents(const struct history *history, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < history->count; i++) {
+        const struct op *op = &history->op[i];
+        bool there = op->kind == REMOVE ? op->seen != 0 : op->seen != NOTHING;
+        if (op->outcome == DONE && there && !was_bound(history, op, op->kind == REMOVE ? NOTHING : op->seen)) {
+            cannot_be(op, why, why_size);
+            return true;
+        }
+    }
+    return false;
+}

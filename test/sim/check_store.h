@@ -22,3 +22,5 @@ void history_free(struct history *history);
 bool history_line(struct history *history, unsigned node, unsigned boot, uint64_t time_ns, const char *said);
 /* BROKEN: `why` says what no order explains. */
 enum verdict history_check(const struct history *history, char *why, size_t why_size);
+/* Somebody saw what had never been written there: no loss explains that. `why`, likewise. */
+bool history_invents(const struct history *history, char *why, size_t why_size);
