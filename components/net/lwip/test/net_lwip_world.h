@@ -49,6 +49,13 @@ void *pool_get(struct pool *pool)
     pool->in_use++;
     return calloc(1, pool->item_size);
 }
+void *pool_take(struct pool *pool)
+{
+    void *item = pool_get(pool);
+
+    REQUIRE(item != NULL);
+    return item;
+}
 void pool_put(struct pool *pool, void *item)
 {
     pool->in_use--;
