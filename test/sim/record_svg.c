@@ -146,7 +146,16 @@ static void print_title(const struct drawing *drawing, const struct run *run, co
     fputs("</title>", drawing->to);
 }
 
-/* How a line or a note looks, by how it begins or what is in it. */
+/* A note by how it begins ("card: device-reset" is no reset), a line by what is in it. */
+static bool says(const struct mark *mark, const char *word)
+{
+    if (mark->text == NULL) {
+        return false;
+    }
+    return mark->kind == MARK_NOTE ? strncmp(mark->text, word, strlen(word)) == 0 : strstr(mark->text, word) != NULL;
+}
+
+/* How a line or a note looks. */
 static const char *class_of(const struct mark *mark)
 {
     static const struct {
@@ -156,7 +165,7 @@ static const char *class_of(const struct mark *mark)
                  {MARK_NOTE, "cable", "cable"}, {MARK_LINE, "ready ", "ready"},  {MARK_LINE, "*** panic", "panic"}};
 
     for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (mark->kind == known[i].kind && mark->text != NULL && strstr(mark->text, known[i].word) != NULL) {
+        if (mark->kind == known[i].kind && says(mark, known[i].word)) {
             return known[i].class;
         }
     }

@@ -31,7 +31,7 @@ def same(kind, pattern):
     want = sorted(re.findall(rf"^ *([0-9.]+)  {pattern}$", text, re.M))
     have = sorted(title.split(" s, ")[0] for _, title in marks[kind])
     assert want and have == want, f"{kind}: drawn at {have}, was at {want}"
-same("cut", r"(?:store|load) +\* power cut")
+same("cut", r"(?:store|load) +\* (?:power cut|reset)")
 same("on", r"(?:store|load) +\* on, pci")
 same("cable", r"(?:store|load) +\* cable (?:in|out)")
 same("world", r"world +\* .*")
