@@ -165,7 +165,6 @@ static struct payload node_results(struct call *call, uint32_t words)
     struct node *node = CONTAINER_OF(call, struct node, call);
 
     capnp_message_build(&node->results, &node->results_segment, node->results_words, WORDS, NULL, 0);
-    node->results.read_limit_words = CAPNP_READ_LIMIT(WORDS);
     return capnp_root(&node->results);
 }
 
@@ -209,7 +208,6 @@ static const struct call_source node_source = {node_results, node_returned, node
 static struct payload node_params(struct node *node)
 {
     capnp_message_build(&node->params, &node->params_segment, node->params_words, WORDS, NULL, 0);
-    node->params.read_limit_words = CAPNP_READ_LIMIT(WORDS);
     return capnp_root(&node->params);
 }
 

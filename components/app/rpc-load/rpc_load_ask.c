@@ -25,7 +25,6 @@ static struct payload results(struct call *call, uint32_t words)
     (void)words;
     room_assert_loop();
     capnp_message_build(&a->results, &a->results_segment, a->results_words, ASK_WORDS, a->results_caps, 1);
-    a->results.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     return capnp_root(&a->results);
 }
 
@@ -92,7 +91,6 @@ struct ask *rpc_load_ask_new(struct session *s)
 struct payload rpc_load_ask_params(struct ask *a)
 {
     capnp_message_build(&a->params, &a->params_segment, a->params_words, ASK_WORDS, a->params_caps, 1);
-    a->params.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     a->results = (struct message){0};
     return capnp_root(&a->params);
 }

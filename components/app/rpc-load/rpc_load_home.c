@@ -177,7 +177,6 @@ static struct payload drive_results(struct call *call, uint32_t words)
     (void)words;
     room_assert_loop();
     capnp_message_build(&c->results, &c->results_segment, c->results_words, ASK_WORDS, NULL, 0);
-    c->results.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     return capnp_root(&c->results);
 }
 
@@ -208,7 +207,6 @@ static void drive_hit(struct drive *d, struct object *target, uint32_t number) R
     c->drive = d;
     c->number = number;
     capnp_message_build(&c->params, &c->params_segment, c->params_words, ASK_WORDS, NULL, 0);
-    c->params.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     struct load_target_hit_params_builder p = load_target_hit_begin(&c->call, target, capnp_root(&c->params), &source);
     load_target_hit_params_set_tag(p, rpc_load_tag);
     load_target_hit_params_set_line(p, d->line);

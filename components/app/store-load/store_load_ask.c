@@ -16,7 +16,6 @@ static struct payload results(struct call *call, uint32_t words)
     (void)words;
     room_assert_loop();
     capnp_message_build(&a->results, &a->results_segment, a->results_words, ASK_WORDS, a->results_caps, ASK_CAPS);
-    a->results.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     return capnp_root(&a->results);
 }
 
@@ -57,7 +56,6 @@ struct payload load_ask_params(struct ask *a)
     ASSERT(a->then == NULL);
     message_release_caps(&a->results);
     capnp_message_build(&a->params, &a->params_segment, a->params_words, ASK_WORDS, a->params_caps, ASK_CAPS);
-    a->params.read_limit_words = CAPNP_READ_LIMIT(ASK_WORDS);
     a->results = (struct message){0};
     return capnp_root(&a->params);
 }

@@ -207,16 +207,16 @@ static status_t client_flush(struct disk_io *io)
 
 static status_t ask_info(struct disk_client *client) REQUIRES(THREAD)
 {
-    struct message_segment segment = {(uint64_t *)(void *)(area_at(client, SYNC) + RESULTS_AT), RESULTS_WORDS,
-                                      RESULTS_WORDS};
-    struct message message = {
-        .segment = &segment, .segment_count = 1, .segment_max = 1, .read_limit_words = CAPNP_READ_LIMIT(RESULTS_WORDS)};
+    struct message message;
+    struct message_segment segment;
 
     call(client, SYNC, METHOD_INFO);
     wait_for(client, SYNC);
     if (client->slot[SYNC].status != ST_OK) {
         return client->slot[SYNC].status;
     }
+    capnp_message_read(&message, &segment, (const uint64_t *)(void *)(area_at(client, SYNC) + RESULTS_AT),
+                       RESULTS_WORDS);
     struct block_device_info_results_reader info = block_device_info_results_read(capnp_root(&message));
     uint32_t depth = block_device_info_results_get_depth(info);
     uint32_t bytes_max = block_device_info_results_get_bytes_max(info);
