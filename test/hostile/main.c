@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "boot.h"
+#include "util.h"
 
 static const char usage[] = "usage: lie [OPTION...]   boots an image beside a disk and a card that each lie once\n"
                             "  --build DIR     where the image was built (default: build)\n"
@@ -24,10 +25,9 @@ static _Noreturn void refuse(void)
 
 static uint64_t number(const char *text)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 0);
+    uint64_t value;
 
-    if (*text == '\0' || *end != '\0') {
+    if (!sim_number(text, &value)) {
         refuse();
     }
     return value;

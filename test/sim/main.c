@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * main.c: the simulator's command line.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,11 +51,9 @@ struct command {
 
 static uint64_t number(const char *text)
 {
-    char *end;
+    uint64_t value;
 
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0) {
+    if (!sim_number(text, &value)) {
         refuse("not a number: ", text);
     }
     return value;

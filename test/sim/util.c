@@ -36,6 +36,15 @@ char *sim_read(const char *path, size_t *size)
     return bytes;
 }
 
+bool sim_number(const char *text, uint64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
 void sim_fail(const char *format, ...)
 {
     va_list args;

@@ -441,10 +441,9 @@ static _Noreturn void refuse(void)
 
 static uint64_t number(const char *text)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 0);
+    uint64_t value;
 
-    if (*text == '\0' || *end != '\0') {
+    if (!sim_number(text, &value)) {
         refuse();
     }
     return value;
