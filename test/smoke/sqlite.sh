@@ -25,21 +25,17 @@ expect_line '@ open 100' "the same disk"
 # Killed when it has said that a transaction is done: that one is there.
 for count in 1 2 3; do
     before=$(done_last "$log")
-    rm -f "$work/pid"
-    : >"$work/killed"
+    wanted=$((before + count * 20))
     # shellcheck disable=SC2046,SC2086
     timeout -s KILL 60 qemu-system-x86_64 -accel tcg -machine q35 -m 24 -cpu max -nodefaults -display none -serial stdio \
-        -pidfile "$work/pid" -kernel "$image" $DEBUG_EXIT $(disk) </dev/null >"$work/killed" 2>&1 &
-    guard=$!
-    wanted=$((before + count * 20))
-    for _ in $(seq 1000); do
-        last=$(tr -d '\r' <"$work/killed" | sed -n 's/.*@ done \([0-9]*\)$/\1/p' | tail -n 1)
-        [ "${last:-0}" -lt "$wanted" ] || break
-        kill -0 "$guard" 2>/dev/null || break
-        sleep 0.02
-    done
-    kill -9 "$(cat "$work/pid")" 2>/dev/null || true
-    wait "$guard" 2>/dev/null || true
+        -pidfile "$work/pid" -kernel "$image" $DEBUG_EXIT $(disk) </dev/null 2>&1 | {
+        while IFS= read -r said; do
+            printf '%s\n' "$said"
+            case $said in *"@ done $wanted"*) break ;; esac
+        done
+        kill -9 "$(cat "$work/pid")" || fail "it ended before transaction $wanted"
+        cat
+    } >"$work/killed"
     tr -d '\r' <"$work/killed" >"$work/killed.text"
     last=$(done_last "$work/killed.text")
     [ "${last:-0}" -ge "$wanted" ] || fail "it did not come to transaction $wanted before it was killed"
