@@ -239,6 +239,38 @@ static void test_corrupt(void)
     CHECK(arrived > 100 && arrived < 200);
 }
 
+/* Of 16-bit words, as TCP sums them. */
+static unsigned sum_of(const char *frame)
+{
+    unsigned sum = 0;
+
+    for (size_t i = WIRE_FRAME_MIN; i < 60; i += 2) {
+        sum += (unsigned)(uint8_t)frame[i] << 8 | (uint8_t)frame[i + 1];
+    }
+    return sum % 0xffff;
+}
+
+static void test_corrupt_unseen(void)
+{
+    unsigned unseen = 0;
+
+    lan_make(2);
+    lan.faults.corrupt = lan.faults.blind = CHANCE_ALWAYS;
+    for (unsigned i = 0; i < 400; i++) {
+        say(0, 0, 1, 255, 60, 'a');
+        lan_tick(&lan, LAN_NEVER - 1);
+        const struct lan_frame *frame = lan_next(&lan, 1);
+        if (frame != NULL && bits_of(frame) == 2) {
+            CHECK_EQ(sum_of(frame->bytes), 'a');
+            unseen++;
+        }
+        if (frame != NULL) {
+            lan_sent(&lan, 1, true);
+        }
+    }
+    CHECK(unseen > 20); /* this frame has few bits that are set */
+}
+
 static void test_split(void)
 {
     lan_make(3);
@@ -303,6 +335,7 @@ int main(void)
     RUN(test_time);
     RUN(test_chance);
     RUN(test_corrupt);
+    RUN(test_corrupt_unseen);
     RUN(test_split);
     RUN(test_lease);
     RUN(test_seed);

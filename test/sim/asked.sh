@@ -51,4 +51,9 @@ corpus 'store.fleet 23 lss' ':2: no such fault: lss'
 corpus 'store.fleet 23 all isa' ':2: no such transport: isa'
 corpus '' ': no seed in it'
 
+# The faults that a run says it drew are that run.
+$sim --fleet "$fleets/store.fleet" --seed 3 >"$work/all"
+$sim --fleet "$fleets/store.fleet" --seed 3 --faults "$(sed -n 's/^faults: //p' "$work/all")" >"$work/list"
+[ "$(tail -n 1 "$work/all")" = "$(tail -n 1 "$work/list")" ] || { cat "$work/all" "$work/list"; exit 1; }
+
 $sim --fleet "$fleets/store-alone.fleet" --faults none >"$work/out" || { cat "$work/out"; exit 1; }

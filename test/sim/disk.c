@@ -12,19 +12,21 @@
 #define BLANK_MARK "capos blank disk v1\n" /* as `capos` writes it to a disk that it makes */
 _Static_assert(LATENCY_NS >= LOOKAHEAD_NS, "an answer may not come before what the node was let run to");
 
-/* A write that a cut may still lose. */
+/* A write that a cut may still lose. They stand in the order in which they land. */
 struct write {
     struct write *next;
     uint64_t sector;
     uint64_t end_ns; /* when it ended: a FLUSH from then on covers it */
     uint32_t size;
+    char *lands; /* by sector, behind the bytes: 0: that one never does */
     char bytes[];
 };
 
 struct disk {
     uint64_t sectors;
-    char *now;  /* as it reads */
-    char *safe; /* what no cut takes away */
+    char *now;      /* as it reads */
+    char *safe;     /* what no cut takes away */
+    bool *has_room; /* by block of FULL_BLOCK: whoever keeps the disk's bytes has a place for these */
     struct write *first, **last;
     struct random random;
     struct disk_faults faults;
@@ -37,6 +39,8 @@ struct disk *disk_new(uint64_t sectors, struct random random)
     disk->sectors = sectors;
     disk->now = sim_alloc(sectors * SECTOR);
     disk->safe = sim_alloc(sectors * SECTOR);
+    disk->has_room = sim_alloc(sectors * SECTOR / FULL_BLOCK + 1);
+    disk->has_room[0] = true;
     disk->last = &disk->first;
     disk->random = random;
     memcpy(disk->safe, BLANK_MARK, sizeof BLANK_MARK - 1);
@@ -53,6 +57,7 @@ void disk_free(struct disk *disk)
     }
     free(disk->now);
     free(disk->safe);
+    free(disk->has_room);
     free(disk);
 }
 
@@ -152,6 +157,96 @@ static bool read_begin(struct disk *disk, struct node *node, uint64_t time_ns, c
 
 /* --- writes ---------------------------------------------------------------------------------------------------------- */
 
+static void land(const struct write *write, char *medium)
+{
+    for (uint32_t i = 0; i < write->size / SECTOR; i++) {
+        if (write->lands[i] != 0) {
+            memcpy(medium + (write->sector + i) * SECTOR, write->bytes + i * SECTOR, SECTOR);
+        }
+    }
+}
+
+static bool meet(const struct write *a, const struct write *b)
+{
+    return a->sector < b->sector + b->size / SECTOR && b->sector < a->sector + a->size / SECTOR;
+}
+
+/* What is read where it went: all that is in the cache there, in order. */
+static void reread(struct disk *disk, const struct write *where)
+{
+    memcpy(disk->now + where->sector * SECTOR, disk->safe + where->sector * SECTOR, where->size);
+    for (const struct write *write = disk->first; write != NULL; write = write->next) {
+        if (meet(write, where)) {
+            land(write, disk->now);
+        }
+    }
+}
+
+/* (3) Behind all that it meets and that has ended; before or behind what it meets and is under way with it. */
+static struct write **place_for(struct disk *disk, const struct write *write, uint64_t time_ns)
+{
+    struct write **earliest = &disk->first;
+    bool meets = false;
+
+    for (struct write **at = &disk->first; *at != NULL; at = &(*at)->next) {
+        if (!meet(*at, write)) {
+            continue;
+        }
+        meets = (*at)->end_ns > time_ns;
+        earliest = meets ? earliest : &(*at)->next;
+    }
+    return meets && random_below(&disk->random, 2) == 0 ? earliest : disk->last;
+}
+
+static void write_add(struct disk *disk, struct write *write, uint64_t time_ns)
+{
+    struct write **place = place_for(disk, write, time_ns);
+
+    write->next = *place;
+    *place = write;
+    disk->last = write->next == NULL ? &write->next : disk->last;
+    reread(disk, write);
+}
+
+/* Who keeps the disk's bytes has no place left: what was never written cannot be (disk.h, 4). True: some of it cannot. */
+static bool take_room(struct disk *disk, struct write *write)
+{
+    bool refused = false;
+
+    for (uint32_t i = 0; i < write->size / SECTOR; i++) {
+        bool *has_room = &disk->has_room[(write->sector + i) * SECTOR / FULL_BLOCK];
+        *has_room |= !disk->faults.full;
+        refused |= !*has_room;
+        write->lands[i] = *has_room;
+    }
+    return refused;
+}
+
+/* Of one that fails any part may land: nothing, all of it that can, or some sectors. */
+static void land_partly(struct disk *disk, struct write *write)
+{
+    uint64_t how = random_below(&disk->random, 4);
+
+    for (uint32_t i = 0; i < write->size / SECTOR && how != 0; i++) {
+        write->lands[i] &= how == 1 || random_below(&disk->random, 2) == 0;
+    }
+    if (how == 0) {
+        memset(write->lands, 0, write->size / SECTOR);
+    }
+}
+
+static struct write *write_new(const struct sim_message *message, const char *body, uint64_t end_ns)
+{
+    struct write *write = sim_alloc(sizeof *write + message->size + message->size / SECTOR);
+
+    write->sector = message->b;
+    write->size = message->size;
+    write->end_ns = end_ns;
+    write->lands = write->bytes + message->size;
+    memcpy(write->bytes, body, message->size);
+    return write;
+}
+
 static bool write_begin(struct disk *disk, struct node *node, uint64_t time_ns, const struct sim_message *message,
                         const char *body)
 {
@@ -159,20 +254,15 @@ static bool write_begin(struct disk *disk, struct node *node, uint64_t time_ns, 
         return false;
     }
     struct event *event = answer(message, end_time(disk, node, time_ns), 0);
-    if (random_chance(&disk->random, disk->faults.error)) {
+    struct write *write = write_new(message, body, event->time_ns);
+    bool fails = random_chance(&disk->random, disk->faults.error);
+    bool full = take_room(disk, write);
+    if (fails || full) {
         event->message.flags = SIM_DISK_ERROR;
-        fired(node, FAULT_IO_ERROR);
-        node_tell(node, event);
-        return true;
+        fired(node, full ? FAULT_DISK_FULL : FAULT_IO_ERROR);
+        land_partly(disk, write);
     }
-    struct write *write = sim_alloc(sizeof *write + message->size);
-    write->sector = message->b;
-    write->size = message->size;
-    write->end_ns = event->time_ns;
-    memcpy(write->bytes, body, message->size);
-    memcpy(disk->now + message->b * SECTOR, body, message->size);
-    *disk->last = write;
-    disk->last = &write->next;
+    write_add(disk, write, time_ns);
     node_tell(node, event);
     return true;
 }
@@ -188,7 +278,7 @@ static void flush(struct disk *disk, uint64_t time_ns)
             at = &write->next;
             continue;
         }
-        memcpy(disk->safe + write->sector * SECTOR, write->bytes, write->size);
+        land(write, disk->safe);
         *at = write->next;
         free(write);
     }
@@ -236,25 +326,31 @@ void disk_answered(struct disk *disk, const struct sim_message *message)
 
 /* --- the cut --------------------------------------------------------------------------------------------------------- */
 
-/* True: it is torn. */
-static bool survive(struct disk *disk, const struct write *write)
+/* Of a write that was torn each grain is there or not. */
+static void tear(struct disk *disk, struct write *write)
 {
-    uint32_t grain = disk->faults.tear_grain;
-    bool torn = grain != 0 && random_below(&disk->random, 4) == 0;
+    uint32_t grain = disk->faults.tear_grain / SECTOR;
 
-    if (!torn) {
-        if (random_below(&disk->random, 2) == 0) {
-            memcpy(disk->safe + write->sector * SECTOR, write->bytes, write->size);
-        }
-        return false;
-    }
-    for (uint32_t at = 0; at < write->size; at += grain) {
-        uint32_t n = write->size - at < grain ? write->size - at : grain;
-        if (random_below(&disk->random, 2) == 0) {
-            memcpy(disk->safe + write->sector * SECTOR + at, write->bytes + at, n);
+    for (uint32_t at = 0; at < write->size / SECTOR; at += grain) {
+        uint32_t n = write->size / SECTOR - at < grain ? write->size / SECTOR - at : grain;
+        if (random_below(&disk->random, 2) != 0) {
+            memset(write->lands + at, 0, n);
         }
     }
-    return true;
+}
+
+/* True: it is torn. */
+static bool survive(struct disk *disk, struct write *write)
+{
+    bool torn = disk->faults.tear_grain != 0 && random_below(&disk->random, 4) == 0;
+
+    if (torn) {
+        tear(disk, write);
+        land(write, disk->safe);
+    } else if (random_below(&disk->random, 2) == 0) {
+        land(write, disk->safe);
+    }
+    return torn;
 }
 
 uint32_t disk_cut(struct disk *disk)
@@ -264,18 +360,23 @@ uint32_t disk_cut(struct disk *disk)
     while (disk->first != NULL) {
         struct write *write = disk->first;
         torn += survive(disk, write);
-        memcpy(disk->now + write->sector * SECTOR, disk->safe + write->sector * SECTOR, write->size);
         disk->first = write->next;
+        reread(disk, write);
         free(write);
     }
     disk->last = &disk->first;
     return torn;
 }
 
-/* A later boot may read what was still to end; what it wrote upon that and flushed must not lose its ground. */
+/* What was under way has come as far as it has; a later boot reads that, and what it wrote upon that and flushed must not lose its
+ * ground. */
 void disk_reset(struct disk *disk, uint64_t time_ns)
 {
     for (struct write *write = disk->first; write != NULL; write = write->next) {
-        write->end_ns = write->end_ns < time_ns ? write->end_ns : time_ns;
+        if (write->end_ns > time_ns) {
+            write->end_ns = time_ns;
+            land_partly(disk, write);
+            reread(disk, write);
+        }
     }
 }

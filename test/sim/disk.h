@@ -3,7 +3,11 @@
  *
  *  (1) What was written and not yet covered by a FLUSH that ended is in the cache: reads see it, a cut may keep or lose it,
  *      each write for itself, whole or by sectors. A FLUSH covers the writes that had ended when it was asked for.
- *  (2) A request ends at a time of the disk's choosing; a write is visible from its end on.
+ *  (2) A request ends at a time of the disk's choosing; a write can be read from its beginning on. Of one that fails, or that a
+ *      reset meets, any sectors may be there.
+ *  (3) Two writes that meet and are under way at once land in either order.
+ *  (4) A disk may have fewer bytes behind it than it says (a sparse file, a pool that is shared). When those run out, reads and writes
+ *      of what was written before go on; the first write to any other block of FULL_BLOCK fails, until there is room again.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,13 +17,14 @@
 #include "sim_protocol.h"
 
 #define SECTOR 512u
+#define FULL_BLOCK 65536u /* as of a qcow2 file, or a thin pool */
 
 struct node;
 struct disk;
 
 /* Chances in a million, per request. */
 struct disk_faults {
-    uint32_t error; /* fails, and nothing happened */
+    uint32_t error; /* fails: (2) */
     uint32_t slow;  /* takes up to slow_ns_max */
     uint64_t slow_ns_max;
     uint32_t stall; /* likewise, much longer */
@@ -29,6 +34,7 @@ struct disk_faults {
     uint32_t stale;       /* of a read: what was there before the last write */
     uint32_t lying_flush; /* says that it flushed, and did not */
     uint32_t tear_grain;  /* bytes that a cut writes whole: 512 or 4096; 0: a write is whole or absent */
+    bool full;            /* (4) */
 };
 
 struct disk *disk_new(uint64_t sectors, struct random random);

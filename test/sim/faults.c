@@ -36,6 +36,7 @@ const char *const fault_names[FAULTS] = {
     [FAULT_DRIFT] = "drift",
     [FAULT_ILL] = "ill",
     [FAULT_PEER_CUT] = "peer-cut",
+    [FAULT_DISK_FULL] = "disk-full",
 };
 
 /* The number of the stream that says which kinds are on: none of theirs, and always the same, so that a seed keeps its faults
@@ -282,6 +283,21 @@ static void plan_partitions(struct run *run, struct span span)
     }
 }
 
+/* Early, while there is much that was never written; some have room again before all is calm. */
+static void plan_full_disks(struct run *run)
+{
+    struct random random = stream_of(run, FAULT_DISK_FULL);
+
+    for (unsigned i = 0; i < run->node_count; i++) {
+        uint64_t count = run->node[i].disk != NULL ? random_below(&random, 4) : 0;
+        for (; count > 0; count--) {
+            uint64_t at = (1ull << (20 + random_below(&random, 11))) + random_below(&random, NS_PER_MS); /* to 1 s */
+            uint64_t until = at + (1ull << (20 + random_below(&random, 14))); /* 1 ms to 8 s */
+            plan(run, &(struct trouble){at, until, ACT_DISK_FULL, ACT_DISK_FULL, i, true, false});
+        }
+    }
+}
+
 static void plan_walls(struct run *run, struct span span)
 {
     struct random random = stream_of(run, FAULT_WALL);
@@ -443,6 +459,9 @@ void faults_begin(struct run *run, uint64_t from_ns, uint64_t until_ns)
         plan_walls(run, span);
     }
     plan_all_devices(run, span);
+    if (is_on(run, FAULT_DISK_FULL)) {
+        plan_full_disks(run);
+    }
     if (is_on(run, FAULT_DRIFT)) {
         plan_drifts(run, span);
     }

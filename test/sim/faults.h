@@ -37,10 +37,11 @@ enum fault {
     FAULT_DEVICE_STALL,
     FAULT_DEVICE_RESET,
     FAULT_DEVICE_GONE,
-    FAULT_MEMORY,   /* a pool that has an item says that it has none */
-    FAULT_DRIFT,    /* a node's clock gains or loses up to a twentieth */
-    FAULT_ILL,      /* hostile nodes are (hostile.h); this one does not end when all is calm */
-    FAULT_PEER_CUT, /* who uses others loses power */
+    FAULT_MEMORY,    /* a pool that has an item says that it has none */
+    FAULT_DRIFT,     /* a node's clock gains or loses up to a twentieth */
+    FAULT_ILL,       /* hostile nodes are (hostile.h); this one does not end when all is calm */
+    FAULT_PEER_CUT,  /* who uses others loses power */
+    FAULT_DISK_FULL, /* what keeps a disk's bytes has no room left */
     FAULTS
 };
 #define FAULTS_ALL ((1u << FAULTS) - 1)

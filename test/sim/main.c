@@ -157,6 +157,9 @@ static bool run_one(struct command *command)
     double took = seconds() - start;
     printf("%lu events, %.3f simulated seconds, %.3f real seconds, %.0f events a second\n",
            (unsigned long)result.events, (double)result.simulated_ns / 1e9, took, (double)result.events / took);
+    printf("faults: ");
+    print_faults(result.on);
+    printf("\n");
     if (!result.kept) {
         printf("broken: %s\n", result.violation);
     }

@@ -21,6 +21,12 @@ build/sim/check-history: $(HISTORY_OBJECTS)
 CHECK_NEEDS += $(call want,build/sim/sim build/sim/explore,sim) $(call want,build/sim/check-history,smoke)
 DEPENDENCIES += $(SIM_OBJECTS:.o=.d) $(EXPLORE_OBJECTS:.o=.d) $(HISTORY_OBJECTS:.o=.d)
 
+# The coordinator's disk, as a unit test.
+UNIT_TESTS += build/test/unit/sim-disk
+build/test/unit/sim-disk: $(SIM_SRC)/test/disk_test.c build/test/support.o build/test/lib/core.a $(CONFIGURED)
+	$(call link_test,test,-Wno-multichar -I$(SIM_SRC) -I$(SRC)/platform/sim -I$(SRC)/build-scripts/host/switch,$<,)
+CHECK_NEEDS += $(call want,build/test/unit/sim-disk,unit)
+
 # make sim SEED=n [FLEET=f] [FAULTS=list] [TRANSPORT=t] [TIMELINE=file]: one run. make sim-swarm N=…: many, in all CPUs.
 SEED ?= 1
 FLEET ?= store

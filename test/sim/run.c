@@ -54,7 +54,7 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
 /* What makes a disk fail. A driver that resets its controller and goes on says so of the next FLUSH (drv/nvme). */
 static uint32_t disk_failures(const struct run *run)
 {
-    uint32_t faults = FAULTS_DISHONEST | 1u << FAULT_IO_ERROR;
+    uint32_t faults = FAULTS_DISHONEST | 1u << FAULT_IO_ERROR | 1u << FAULT_DISK_FULL;
 
     for (unsigned i = 0; i < run->node_count; i++) {
         const char *disk = run->node[i].image->disk;
@@ -171,6 +171,10 @@ static void disturb(struct run *run, const struct event *event)
         return;
     case ACT_DEVICE:
         node_strike(node, event->message.b, run->now_ns);
+        return;
+    case ACT_DISK_FULL:
+        disk_faults(node->disk)->full = event->message.b != 0;
+        record_note(run, node, event->message.b != 0 ? "disk: full" : "disk: room again");
         return;
     case ACT_PARTITION:
         fault_fired(run, FAULT_PARTITION);

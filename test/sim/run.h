@@ -46,7 +46,8 @@ enum act {
     ACT_HEAL,
     ACT_WALL,
     ACT_DEVICE, /* b: act_device() */
-    ACT_DRIFT,  /* b: parts in a million, and DRIFT_PPM_MAX */
+    ACT_DISK_FULL,
+    ACT_DRIFT, /* b: parts in a million, and DRIFT_PPM_MAX */
     ACT_CALM,
     ACT_REPAIR, /* b: which of its boots is meant */
     ACT_REST,

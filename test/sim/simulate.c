@@ -33,7 +33,7 @@ struct result simulate(const struct wanted *wanted)
     return result;
 }
 
-static void print_names(uint32_t bits)
+void print_faults(uint32_t bits)
 {
     const char *comma = "";
 
@@ -54,7 +54,7 @@ void print_again(const struct wanted *wanted)
            (unsigned long)wanted->seed);
     if (wanted->faults != FAULTS_ALL) {
         printf(" --faults ");
-        print_names(wanted->faults);
+        print_faults(wanted->faults);
     }
     if (wanted->skip != 0) {
         printf(" --skip 0x%lx", (unsigned long)wanted->skip);

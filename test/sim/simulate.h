@@ -28,6 +28,8 @@ struct result {
 };
 
 struct result simulate(const struct wanted *wanted);
+/* Their names, as --faults takes them. A list of those that a run drew is that run, also when other kinds are added. */
+void print_faults(uint32_t bits);
 /* How to see it again: the rest of a `make sim` line. */
 void print_again(const struct wanted *wanted);
 

@@ -173,6 +173,7 @@ bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs)
     if (tally.broken > 0) {
         struct wanted failed = *wanted;
         failed.seed = tally.failure.seed;
+        failed.faults = tally.failure.on;
         printf("broken: %s\n", tally.failure.violation);
         if (wanted->go_on) {
             printf("broken by %lu of %lu seeds, the first of them %lu\n", (unsigned long)tally.broken,

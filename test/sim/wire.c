@@ -7,6 +7,8 @@
 #include "record.h"
 #include "run.h"
 
+#define BLIND 250000u /* of what is corrupt on its way from or to a node that is not believed: no checksum sees it */
+
 static void arrive(struct node *to, uint64_t time_ns, const char *frame, size_t size, const struct wire_copy *copy)
 {
     struct event *event = event_new(time_ns + copy->travel_ns, ACT_NODE, size);
@@ -17,13 +19,21 @@ static void arrive(struct node *to, uint64_t time_ns, const char *frame, size_t 
     node_tell(to, event);
 }
 
+/* What it says may be anything: then what it hears may be, too. */
+static bool not_believed(const struct node *node)
+{
+    return node != NULL && node->hostile;
+}
+
 /* From a node, or from the switch itself (NULL). */
 static void deliver(struct run *run, const struct node *from, struct node *to, uint64_t time_ns, const char *frame,
                     size_t size)
 {
     struct flight flight = {.from = from, .to = to, .time_ns = time_ns, .travel_ns = LOOKAHEAD_NS, .lost = true};
     struct wire *wire = &run->wire;
-    struct wire_fate fate = wire_fate(&wire->random, &wire->faults, frame, size, LOOKAHEAD_NS);
+    struct wire_faults faults = wire->faults;
+    faults.blind = not_believed(from) || not_believed(to) ? BLIND : 0;
+    struct wire_fate fate = wire_fate(&wire->random, &faults, frame, size, LOOKAHEAD_NS);
 
     wire->frames++;
     wire->lost += fate.count == 0;

@@ -22,12 +22,30 @@ static bool comes_through(const char *frame, int64_t turned_bit)
     return turned_bit < 0 || (turned_bit >= 14 * 8 && memcmp(frame + 12, ipv4, sizeof ipv4) == 0);
 }
 
+static bool bit_at(const char *frame, int64_t bit)
+{
+    return (frame[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+/* Another bit of the same column of 16-bit words, counted from the end of the Ethernet header, that is what the first is not: what
+ * the sum loses by one it gets back by the other. It is the first behind it; -1: there is none. */
+static int64_t bit_against(const char *frame, size_t size, int64_t bit)
+{
+    for (int64_t other = bit + 16; other < (int64_t)size * 8; other += 16) {
+        if (bit_at(frame, other) != bit_at(frame, bit)) {
+            return other;
+        }
+    }
+    return -1;
+}
+
 static struct wire_copy copy_fate(uint64_t draw, unsigned number, const struct wire_faults *faults, const char *frame,
                                   size_t size)
 {
     struct random delay = question(draw, 4 * number + 8);
     struct random corrupt = question(draw, 4 * number + 9);
-    struct wire_copy copy = {.turned_bit = -1};
+    struct random blind = question(draw, 4 * number + 10);
+    struct wire_copy copy = {.turned_bit = -1, .other_bit = -1};
 
     if (random_chance(&delay, faults->delay)) {
         copy.travel_ns = random_below(&delay, faults->delay_ns_max);
@@ -36,6 +54,7 @@ static struct wire_copy copy_fate(uint64_t draw, unsigned number, const struct w
     if (random_chance(&corrupt, faults->corrupt)) {
         copy.turned_bit = (int64_t)random_below(&corrupt, size * 8);
         copy.lost = !comes_through(frame, copy.turned_bit);
+        copy.other_bit = random_chance(&blind, faults->blind) ? bit_against(frame, size, copy.turned_bit) : -1;
     }
     return copy;
 }
@@ -61,7 +80,10 @@ struct wire_fate wire_fate(struct random *random, const struct wire_faults *faul
 void wire_copy_bytes(const struct wire_copy *copy, const char *frame, size_t size, char *bytes)
 {
     memcpy(bytes, frame, size);
-    if (copy->turned_bit >= 0) {
-        bytes[copy->turned_bit / 8] ^= (char)(1 << (copy->turned_bit % 8));
+    for (int i = 0; i < 2; i++) {
+        int64_t bit = i == 0 ? copy->turned_bit : copy->other_bit;
+        if (bit >= 0) {
+            bytes[bit / 8] ^= (char)(1 << bit % 8);
+        }
     }
 }

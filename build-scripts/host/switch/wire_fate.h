@@ -15,6 +15,7 @@
 /* Chances in a million, per frame and receiver. */
 struct wire_faults {
     uint32_t loss, duplicate, corrupt, delay;
+    uint32_t blind;        /* of those that are corrupt: the change is one that a sum of 16-bit words does not see */
     uint64_t delay_ns_max; /* of one that is delayed: what overtakes it meanwhile is reordering */
 };
 
@@ -24,6 +25,7 @@ struct wire_fate {
     struct wire_copy {
         uint64_t travel_ns; /* sent to received */
         int64_t turned_bit; /* -1: none */
+        int64_t other_bit;  /* likewise: with it the frame's sums are what they were */
         bool late;          /* it was delayed */
         bool lost;          /* the receiving card would see that a bit turned */
     } copy[WIRE_COPIES_MAX];

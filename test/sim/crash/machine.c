@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "random.h"
 #include "util.h"
 
 #define NEVER UINT64_MAX
@@ -35,6 +36,23 @@ static bool inside(const struct view *disk, uint64_t sector, uint32_t size)
     return size % SECTOR == 0 && sector <= bytes / SECTOR && size <= bytes - sector * SECTOR;
 }
 
+/* Of a write that fails nothing is there, all, or any of its sectors. */
+static bool lands(const struct failure *fails, uint32_t sector)
+{
+    uint64_t how = fails->chance % 4;
+
+    return how == 1 || (how > 1 && random_mix(fails->chance + sector) % 2 == 0);
+}
+
+static void write_fails(struct machine *machine, const struct sim_message *asked, const char *body)
+{
+    for (uint32_t i = 0; i < asked->size / SECTOR; i++) {
+        if (lands(&machine->fails, i)) {
+            view_write(machine->disk, (asked->b + i) * SECTOR, body + i * SECTOR, SECTOR);
+        }
+    }
+}
+
 static void answer(struct machine *machine, const struct sim_message *asked, const char *body)
 {
     struct sim_message reply = {.kind = SIM_DISK, .port = asked->port, .a = asked->a, .flags = SIM_DISK_OK};
@@ -53,12 +71,17 @@ static void answer(struct machine *machine, const struct sim_message *asked, con
         free(bytes);
         return;
     }
+    reply.flags = asked->reserved != 0 ? SIM_DISK_ERROR : SIM_DISK_OK;
     if (asked->flags == SIM_DISK_WRITE) {
         if (!inside(machine->disk, asked->b, asked->size)) {
             broken(machine, "writes beyond its disk", "", 0);
             return;
         }
-        view_write(machine->disk, asked->b * SECTOR, body, asked->size);
+        if (asked->reserved != 0) {
+            write_fails(machine, asked, body);
+        } else {
+            view_write(machine->disk, asked->b * SECTOR, body, asked->size);
+        }
     }
     say(machine, reply, NULL);
 }
@@ -73,24 +96,57 @@ static void answer_all(struct machine *machine)
     machine->waiting_count = 0;
 }
 
+/* Whose end was not told yet: whichever of the two comes last stays there. */
+static bool meets_another(const struct machine *machine, const struct sim_message *write)
+{
+    for (unsigned i = 0; i < machine->waiting_count; i++) {
+        const struct sim_message *other = &machine->waiting[i];
+        if (other->flags == SIM_DISK_WRITE && other->b < write->b + write->size / SECTOR &&
+            write->b < other->b + other->size / SECTOR) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note(struct machine *machine, const struct sim_message *message, const char *body, bool fails)
+{
+    struct step step = {.kind = STEP_FLUSH, .batch = machine->batch, .sector = message->b};
+
+    if (message->flags == SIM_DISK_FLUSH) {
+        if (!fails) {
+            journal_add(machine->journal, step, NULL);
+        }
+        return;
+    }
+    step.kind = STEP_WRITE;
+    step.size = fails ? SECTOR : message->size;
+    for (uint32_t at = 0; at < message->size; at += step.size) {
+        step.sector = message->b + at / SECTOR;
+        if (!fails || lands(&machine->fails, at / SECTOR)) {
+            journal_add(machine->journal, step, body + at);
+        }
+    }
+}
+
 static void disk_asked(struct machine *machine, const struct sim_message *message, const char *body)
 {
-    static const enum step_kind kinds[] = {[SIM_DISK_WRITE] = STEP_WRITE, [SIM_DISK_FLUSH] = STEP_FLUSH};
-
     if (machine->waiting_count == WAITING_MAX || message->flags > SIM_DISK_FLUSH) {
         broken(machine, "asks too much of its disk", "", 0);
         return;
     }
+    if (message->flags == SIM_DISK_WRITE && meets_another(machine, message)) {
+        broken(machine, "writes to one place twice at once: either may be the last", "", 0);
+        return;
+    }
+    bool fails = message->flags != SIM_DISK_READ && ++machine->requests == machine->fails.request;
     if (message->flags != SIM_DISK_READ && machine->journal != NULL) {
-        struct step step = {.kind = kinds[message->flags],
-                            .batch = machine->batch,
-                            .sector = message->b,
-                            .size = message->flags == SIM_DISK_WRITE ? message->size : 0};
-        journal_add(machine->journal, step, body);
+        note(machine, message, body, fails);
     }
     char *kept = sim_alloc(message->size + 8u);
     memcpy(kept, body, message->size);
     machine->waiting[machine->waiting_count] = *message;
+    machine->waiting[machine->waiting_count].reserved = fails;
     machine->waiting_body[machine->waiting_count++] = kept;
 }
 

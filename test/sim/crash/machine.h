@@ -13,6 +13,12 @@ enum machine_end {
     MACHINE_STUCK,  /* it waits for nothing that will come, or does too much */
 };
 
+/* A write or a FLUSH that its disk fails: which, counted from 1 (0: none), and the chance that says which sectors of the write are
+ * there all the same. */
+struct failure {
+    uint64_t request, chance;
+};
+
 /* What a workload with chosen=yes chose, of how many (components/app/store-load). */
 struct choices {
     unsigned digit[32], radix[32];
@@ -26,6 +32,8 @@ struct machine {
     uint64_t now_ns, timer_ns;
     uint32_t batch;
     uint64_t steps;
+    struct failure fails;
+    uint64_t requests; /* so many writes and FLUSHes there were */
     char line[512];
     size_t line_size;
     struct sim_message waiting[64]; /* requests of the disk that are not answered */

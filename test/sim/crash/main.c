@@ -8,6 +8,8 @@
  *  (3) Recovery writes too: it is cut in the same way, DEPTH deep, some of its states drawn.
  *  (4) A workload that asks what to choose says afterwards what it was asked: the last choice that can be raised is, those behind
  *      it are forgotten, until none can be. So no sequence is left out, and how many choices there are is the workload's affair.
+ *  (5) With --fail each sequence is recorded again for each write and FLUSH in it, which then fails, a write being there in some
+ *      part; the power is cut after that.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@ struct wanted {
     const char *build, *image, *model; /* of its disk */
     const char *log, *lines, *disk;    /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
+    bool fail;           /* (5) */
     bool all;            /* sequences are counted up, not drawn (4) */
     const char *choices; /* this one alone */
 };
@@ -59,6 +62,7 @@ struct place { /* of a state, so that it can be found again */
     const char *typed; /* "load 1 0 2\n"; NULL: the sequence is drawn */
     size_t cut;
     unsigned depth;
+    uint64_t failed; /* this request did (5); 0: none */
 };
 
 /* --- one state ------------------------------------------------------------------------------------------------------- */
@@ -86,7 +90,9 @@ static _Noreturn void found(const struct place *place, const char *why)
     if (place->typed != NULL) {
         printf(" --choices \"%.*s\"", (int)strcspn(place->typed + 5, "\n"), place->typed + 5);
     }
-    printf("    # cut after step %zu, depth %u, state %lu\n", place->cut, place->depth, (unsigned long)self.states);
+    printf("%s    # request %lu failed (0: none), cut after step %zu, depth %u, state %lu\n",
+           self.wanted.fail ? " --fail" : "", (unsigned long)place->failed, place->cut, place->depth,
+           (unsigned long)self.states);
     exit(1);
 }
 
@@ -288,39 +294,67 @@ static bool sequence_is_new(uint64_t sequence, uint64_t seed)
     return sequence % self.wanted.jobs == self.wanted.job;
 }
 
-/* Every cut in the journal, from the disk that it began with. */
-static void explore_cuts(struct place place, const struct journal *journal)
+/* Every cut in the journal from the first on, from the disk that it began with. */
+static void explore_cuts(struct place place, const struct journal *journal, size_t first)
 {
-    for (size_t cut = 1; cut <= journal->count && !enough(); cut++) {
+    for (size_t cut = first; cut <= journal->count && !enough(); cut++) {
         place.cut = cut;
         cut_here(&place, &self.blank, journal, cut, journal, cut);
     }
 }
 
-/* The sequence that a seed leads to, or what is typed; what it chose comes back. */
-static struct choices explore_sequence(struct image *image, uint64_t seed, const char *typed)
+/* What the sequence that a seed leads to, or what is typed, does to its disk and says. */
+static struct machine record(struct image *image, const struct place *place, struct failure fails,
+                             struct journal *journal)
 {
     struct machine machine;
-    struct journal journal = {0};
-    struct place place = {.seed = seed, .typed = typed};
     struct view disk;
 
-    self.random = random_stream(seed, 'expl', 0);
-    machine_start(&machine, image, seed, view_bytes(&self.blank));
+    machine_start(&machine, image, place->seed, view_bytes(&self.blank));
     view_of(&disk, &self.blank);
     machine.disk = &disk;
-    machine.journal = &journal;
-    if (typed != NULL) {
-        machine_type(&machine, typed);
+    machine.journal = journal;
+    machine.fails = fails;
+    if (place->typed != NULL) {
+        machine_type(&machine, place->typed);
     }
     if (machine_run(&machine, STEPS_MAX) != MACHINE_DONE) {
-        found(&place, machine.why);
+        found(place, machine.why);
     }
     machine_end(&machine);
-    if (sequence_is_new(sequence_of(&journal), seed)) {
-        explore_cuts(place, &journal);
-    }
     view_free(&disk);
+    return machine;
+}
+
+/* (5) */
+static void explore_failure(struct image *image, struct place place, uint64_t request)
+{
+    struct journal journal = {0};
+    size_t first = 0;
+
+    place.failed = request;
+    (void)record(image, &place, (struct failure){request, random_next(&self.random)}, &journal);
+    for (uint64_t before = 1; first < journal.count && before < request; first++) {
+        before += journal.step[first].kind != STEP_LINE;
+    }
+    explore_cuts(place, &journal, first + 1);
+    journal_free(&journal);
+}
+
+/* What it chose comes back. */
+static struct choices explore_sequence(struct image *image, uint64_t seed, const char *typed)
+{
+    struct journal journal = {0};
+    struct place place = {.seed = seed, .typed = typed};
+
+    self.random = random_stream(seed, 'expl', 0);
+    struct machine machine = record(image, &place, (struct failure){0}, &journal);
+    if (sequence_is_new(sequence_of(&journal), seed)) {
+        explore_cuts(place, &journal, 1);
+        for (uint64_t request = 1; self.wanted.fail && request <= machine.requests && !enough(); request++) {
+            explore_failure(image, place, request);
+        }
+    }
     journal_free(&journal);
     return machine.chose;
 }
@@ -424,6 +458,7 @@ static const char usage[] =
     "  --all             every sequence that there is; for images that ask what to choose: crash\n"
     "  --choices \"N...\"  of these, the one that this leads to\n"
     "  --nvme            the image's disk is NVMe\n"
+    "  --fail            also: each write and FLUSH of a sequence fails once, and a write is there in some part\n"
     "  --first-seed N    of the sequences (default 1)\n"
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
     "  --states N        stop after so many crash states (default 50000)\n"
@@ -460,6 +495,9 @@ static void option(struct wanted *wanted, int letter)
         return;
     case 'N':
         wanted->model = IMAGE_NVME;
+        return;
+    case 'F':
+        wanted->fail = true;
         return;
     case 'f':
         wanted->first_seed = number(optarg);
@@ -498,10 +536,11 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
-        {"states", 1, NULL, 'n'},  {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
-        {"lines", 1, NULL, 'L'},   {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {"all", 0, NULL, 'a'},
-        {"choices", 1, NULL, 'c'}, {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'},  {"first-seed", 1, NULL, 'f'},
+        {"seeds", 1, NULL, 's'},   {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},
+        {"help", 0, NULL, 'h'},    {"log", 1, NULL, 'l'},    {"lines", 1, NULL, 'L'},
+        {"disk", 1, NULL, 'd'},    {"nvme", 0, NULL, 'N'},   {"all", 0, NULL, 'a'},
+        {"choices", 1, NULL, 'c'}, {"fail", 0, NULL, 'F'},   {NULL, 0, NULL, 0}};
     int letter;
 
     *wanted = (struct wanted){.build = "build",
