@@ -20,6 +20,10 @@ run() {
     timeout -s KILL 20 "$image" "$@" </dev/null >"$log" 2>&1 || status=$?
     [ "$status" = "$want" ] || fail "$*: status $status, not $want"
 }
+await_ready() {
+    for _ in $(seq 400); do ! grep -q '^ready' "$log" || return 0; sleep 0.05; done
+    fail "it does not become ready"
+}
 expect() { grep -Eq "$1" "$log" || fail "no line like '$1'"; }
 
 run 2 --cmdline fault=panic
@@ -38,7 +42,16 @@ expect "no device model 'none-such'"
 run 1 --memory 8K
 expect 'too little memory'
 
-(sleep 1; printf 'nonsense\nstatus\nhalt\n') | timeout -s KILL 20 "$image" >"$log" 2>&1 || fail "halt: status $?"
+mkfifo "$work/typed"
+timeout -s KILL 20 "$image" <"$work/typed" >"$log" 2>&1 &
+pid=$!
+exec 6>"$work/typed"
+await_ready
+printf 'nonsense\nstatus\nhalt\n' >&6
+status=0
+wait "$pid" || status=$?
+exec 6>&-
+[ "$status" = 0 ] || fail "halt: status $status"
 expect "^no command 'nonsense'"
 expect '^diag> status$'
 expect '^ready +yes$'
@@ -46,7 +59,7 @@ expect '^ready +yes$'
 : >"$log" # what the run before said must not be taken for this one's `ready`
 timeout -s KILL 20 "$image" </dev/null >"$log" 2>&1 &
 pid=$!
-for _ in $(seq 100); do ! grep -q '^ready' "$log" || break; sleep 0.05; done
+await_ready
 kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?

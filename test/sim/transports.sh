@@ -29,10 +29,12 @@ grep -q '\* on, pci:1$' "$work/timeline" && grep -q '\* on, mmio$' "$work/timeli
 # Seeds draw them all.
 seed=1
 while [ "$seed" -le 20 ]; do
-    $sim --fleet "$CAPOS_TOP/test/sim/fleets/store-alone.fleet" --seed "$seed" --faults none --timeline - 2>/dev/null | grep '\* on, ' || true
+    $sim --fleet "$CAPOS_TOP/test/sim/fleets/store-alone.fleet" --seed "$seed" --faults none --timeline "$work/timeline" >"$work/out" ||
+        fail "seed $seed: $(cat "$work/out")"
+    sed -n 's/.*\* on, //p' "$work/timeline" >>"$work/drawn"
     seed=$((seed + 1))
-done | sed 's/.*\* on, //' | sort -u >"$work/drawn"
-[ "$(wc -l <"$work/drawn")" = 5 ] || fail "20 seeds drew only: $(tr '\n' ' ' <"$work/drawn")"
+done
+[ "$(sort -u "$work/drawn" | wc -l)" = 5 ] || fail "20 seeds drew only: $(sort -u "$work/drawn" | tr '\n' ' ')"
 
 status=0
 $sim --fleet "$fleet" --transport isa >/dev/null 2>"$work/err" || status=$?

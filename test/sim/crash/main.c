@@ -80,7 +80,9 @@ static void lines_take(struct history *history, const struct journal *journal, s
 static _Noreturn void found(const struct place *place, const char *why)
 {
     printf("broken: %s\n", why);
-    printf("at: build/sim/explore ");
+    printf("at: request %lu failed (0: none), cut after step %zu, depth %u, state %lu\n", (unsigned long)place->failed,
+           place->cut, place->depth, (unsigned long)self.states);
+    printf("again: build/sim/explore --build %s ", self.wanted.build);
     if (self.wanted.log != NULL) {
         printf("--log %s --lines %s --disk %s", self.wanted.log, self.wanted.lines, self.wanted.disk);
     } else {
@@ -90,9 +92,7 @@ static _Noreturn void found(const struct place *place, const char *why)
     if (place->typed != NULL) {
         printf(" --choices \"%.*s\"", (int)strcspn(place->typed + 5, "\n"), place->typed + 5);
     }
-    printf("%s    # request %lu failed (0: none), cut after step %zu, depth %u, state %lu\n",
-           self.wanted.fail ? " --fail" : "", (unsigned long)place->failed, place->cut, place->depth,
-           (unsigned long)self.states);
+    printf("%s --states %lu\n", self.wanted.fail ? " --fail" : "", (unsigned long)self.wanted.states);
     exit(1);
 }
 
