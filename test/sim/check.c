@@ -13,9 +13,15 @@
 #include "check_store.h"
 #include "run.h"
 
+const char *const checker_names[CHECKERS] = {
+    [BY_NOBODY] = "nobody",   [BY_STORE] = "check_store", [BY_CAPS] = "check_caps", [BY_RPC] = "check_rpc",
+    [BY_REST] = "check_rest", [BY_MEMORY] = "memory",     [BY_SAID] = "said",       [BY_END] = "end",
+    [BY_PANIC] = "panic",     [BY_PEER] = "peer",         [BY_MOUNT] = "mount",     [BY_TURN] = "turn",
+    [BY_MACHINE] = "machine"};
+
 static void not_understood(struct run *run, const struct node *node, const char *said)
 {
-    run_violation(run, "%s: says what no checker understands: %s", node->name, said);
+    run_violation(run, BY_SAID, "%s: says what no checker understands: %s", node->name, said);
 }
 
 static void store_line(struct run *run, const struct node *node, uint64_t time_ns, const char *said)
@@ -47,7 +53,7 @@ static void store_end(struct run *run)
     enum verdict verdict = store_verdict(run, why, sizeof why);
     run->check.undecided = verdict == VERDICT_UNDECIDED;
     if (verdict == VERDICT_BROKEN) {
-        run_violation(run, "%s", why);
+        run_violation(run, BY_STORE, "%s", why);
     }
     history_free(run->check.store);
     run->check.store = NULL;
@@ -61,7 +67,7 @@ static void caps_said(struct run *run, const struct node *node, const char *said
         run->check.caps = caps_new();
     }
     if (!caps_line(run->check.caps, said, why, sizeof why)) {
-        run_violation(run, "%s: %s", node->name, why);
+        run_violation(run, BY_CAPS, "%s: %s", node->name, why);
     }
 }
 
@@ -73,7 +79,7 @@ static void caps_over(struct run *run)
         return;
     }
     if (!caps_end(run->check.caps, why, sizeof why)) {
-        run_violation(run, "%s", why);
+        run_violation(run, BY_CAPS, "%s", why);
     }
     caps_free(run->check.caps);
     run->check.caps = NULL;
@@ -125,18 +131,18 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
 {
     const char *said = strstr(line, "@ ");
 
-    if (strncmp(line, "PANIC", 5) == 0) {
-        run_violation(run, "%s: %s", node->name, line);
+    if (strncmp(line, "*** panic: ", 11) == 0) {
+        run_violation(run, BY_PANIC, "%s: %s", node->name, line);
     }
     if ((strstr(line, "drv/virtio-blk at ") != NULL || strstr(line, "drv/nvme at ") != NULL) &&
         strstr(line, "not used any more") != NULL) {
         run_node_ill(run, node);
     }
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
-        run_violation(run, "%s: %s", node->name, line);
+        run_violation(run, BY_PEER, "%s: %s", node->name, line);
     }
     if (strstr(line, "is not mounted: found a capOS") != NULL && !faults_fired(run, FAULTS_DISHONEST)) {
-        run_violation(run, "%s: refuses its own disk: %s", node->name, line);
+        run_violation(run, BY_MOUNT, "%s: refuses its own disk: %s", node->name, line);
     }
     if (run->check.rest_phase != REST_NOT_YET && node_serves(node)) {
         rest_line(run, node, line);
@@ -154,11 +160,11 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
         run_node_done(run, node);
     } else if (strncmp(said, "@ fail ", 7) == 0) {
         if (!faults_fired(run, FAULTS_DECEIVING)) {
-            run_violation(run, "%s: %s", node->name, said + 7);
+            run_violation(run, BY_SAID, "%s: %s", node->name, said + 7);
         }
     } else if (strncmp(said, "@ lost ", 7) == 0) {
         if (!may_be_unreadable(run, time_ns)) {
-            run_violation(run, "%s: the store cannot read what it has: %s", node->name, said + 7);
+            run_violation(run, BY_SAID, "%s: the store cannot read what it has: %s", node->name, said + 7);
         }
     } else if (strncmp(said, "@ cap ", 6) == 0) {
         caps_said(run, node, said + 6);
@@ -174,7 +180,8 @@ void check_end(struct run *run)
     rpc_end(run);
     for (unsigned i = 0; i < run->node_count; i++) {
         if (run->node[i].load && !run->node[i].done && run->violation[0] == '\0') {
-            run_violation(run, "%s: its workload did not end, though nothing went wrong any more", run->node[i].name);
+            run_violation(run, BY_END, "%s: its workload did not end, though nothing went wrong any more",
+                          run->node[i].name);
         }
     }
     store_end(run);

@@ -7,6 +7,25 @@
 #include <stdint.h>
 #include "check_rest.h"
 
+/* Who says that a promise is broken; a planted bug is seen only when the right one does (test/planted). */
+enum checker {
+    BY_NOBODY,
+    BY_STORE,   /* check_store */
+    BY_CAPS,    /* check_caps */
+    BY_RPC,     /* check_rpc */
+    BY_REST,    /* check_rest: what is held when all is over */
+    BY_MEMORY,  /* check_rest: what was refused */
+    BY_SAID,    /* the workload itself, in its lines */
+    BY_END,     /* a workload did not end */
+    BY_PANIC,   /* an image's own assertions */
+    BY_PEER,    /* a connection that ended for what was said on it */
+    BY_MOUNT,   /* a store that refuses its own disk */
+    BY_TURN,    /* a turn of a loop that was too long */
+    BY_MACHINE, /* a machine that did what none can do, or is gone */
+    CHECKERS
+};
+extern const char *const checker_names[CHECKERS];
+
 struct caps;
 struct history;
 struct rpc;

@@ -113,14 +113,14 @@ static void compare(struct run *run, const struct node *node, const struct rest 
     const struct said *fresh = &rest->said[REST_FRESH];
 
     if (used->count == 0 || used->count != fresh->count) {
-        run_violation(run, "%s: says %u lines of what it holds, and %u after a boot", node->name, used->count,
+        run_violation(run, BY_REST, "%s: says %u lines of what it holds, and %u after a boot", node->name, used->count,
                       fresh->count);
         return;
     }
     for (unsigned i = 0; i < used->count; i++) {
         if (strcmp(used->line[i], fresh->line[i]) != 0) {
-            run_violation(run, "%s: holds%s when all peers are gone, and%s after a boot", node->name, used->line[i],
-                          fresh->line[i]);
+            run_violation(run, BY_REST, "%s: holds%s when all peers are gone, and%s after a boot", node->name,
+                          used->line[i], fresh->line[i]);
         }
     }
 }

@@ -63,7 +63,8 @@ static struct line *line_new(struct rpc *rpc, unsigned long tag, unsigned long n
 
 static void broken(struct run *run, const struct line *line, unsigned call, const char *what)
 {
-    run_violation(run, "%s: call %u of line %lx %lu %s", line->sender->name, call, line->tag, line->number, what);
+    run_violation(run, BY_RPC, "%s: call %u of line %lx %lu %s", line->sender->name, call, line->tag, line->number,
+                  what);
 }
 
 static void sent(struct run *run, struct line *line, unsigned call)
@@ -145,7 +146,7 @@ void rpc_line(struct run *run, const struct node *node, const char *said)
     unsigned call = 0, why = 0;
 
     if (sscanf(said + 1, "%lx %lu %u %u", &tag, &number, &call, &why) < 2 || call > CALLS_MAX) {
-        run_violation(run, "%s: says what no checker understands: %s", node->name, said);
+        run_violation(run, BY_RPC, "%s: says what no checker understands: %s", node->name, said);
         return;
     }
     struct line *line = line_find(rpc, tag, number);
@@ -173,7 +174,7 @@ void rpc_line(struct run *run, const struct node *node, const char *said)
         impatient(run, line);
         return;
     default:
-        run_violation(run, "%s: says what no checker understands: %s", node->name, said);
+        run_violation(run, BY_RPC, "%s: says what no checker understands: %s", node->name, said);
     }
 }
 

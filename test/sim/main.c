@@ -22,7 +22,7 @@ static const char usage[] =
     "  --skip BITS      planned troubles that do not come, as --shrink says them\n"
     "  --timeline FILE  writes what happened, a line each (-: standard output); a name ending in .svg: draws it\n"
     "  --swarm N        N seeds from --seed on, in several processes; stops at the first that breaks a promise\n"
-    "  --go-on          the swarm counts how many seeds break a promise instead\n"
+    "  --go-on          the swarm goes on instead, and says of each such seed which checker saw what\n"
     "  --jobs N         processes of the swarm (default: one for each CPU)\n"
     "  --shrink         leaves out of a failing run what it does not need, and shows what is left\n"
     "  --corpus FILE    runs every line `FLEET SEED FAULTS [TRANSPORT]` of it, which failed once\n"
@@ -36,6 +36,10 @@ static _Noreturn void refuse(const char *what, const char *which)
     fputs(usage, stderr);
     for (unsigned i = 0; i < FAULTS; i++) {
         fprintf(stderr, " %s", fault_names[i]);
+    }
+    fputs("\ncheckers:", stderr);
+    for (unsigned i = BY_NOBODY + 1; i < CHECKERS; i++) {
+        fprintf(stderr, " %s", checker_names[i]);
     }
     fputs("\n", stderr);
     exit(2);

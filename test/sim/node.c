@@ -259,9 +259,9 @@ static void ended(struct node *node, const struct sim_message *message, const ch
     struct run *run = node->run;
 
     if (message->kind == SIM_BROKEN) {
-        run_violation(run, "%s: %.*s", node->name, (int)message->size, body);
+        run_violation(run, BY_MACHINE, "%s: %.*s", node->name, (int)message->size, body);
     } else if (message->kind == SIM_EXIT && message->a != 0) {
-        run_violation(run, "%s: ended with code %lu", node->name, (unsigned long)message->a);
+        run_violation(run, BY_MACHINE, "%s: ended with code %lu", node->name, (unsigned long)message->a);
     }
     if (message->kind != SIM_REBOOT) {
         node_cut(node);
@@ -291,8 +291,8 @@ static void stop_perhaps(struct node *node, uint64_t time_ns, uint32_t command)
 static void disk_asked(struct node *node, uint64_t time_ns, const struct sim_message *message, const char *body)
 {
     if (node->disk == NULL || message->port != PORT_DISK || !disk_command(node->disk, node, time_ns, message, body)) {
-        run_violation(node->run, "%s: a request that its disk cannot have: sector %lu, %u bytes", node->name,
-                      (unsigned long)message->b, message->size);
+        run_violation(node->run, BY_MACHINE, "%s: a request that its disk cannot have: sector %lu, %u bytes",
+                      node->name, (unsigned long)message->b, message->size);
     }
     stop_perhaps(node, time_ns, message->flags);
 }
@@ -305,8 +305,8 @@ static void turn_took(struct node *node, uint64_t turn_ns)
     node->turn_max_ns = turn_ns > node->turn_max_ns ? turn_ns : node->turn_max_ns;
     if (turn_ns > TURN_BOUND_NS * (node->slower + 1) && node->run->check.rest_phase == REST_NOT_YET &&
         node->run->now_ns < END_NS) {
-        run_violation(node->run, "%s: a turn of its loop took %lu ns, more than %u", node->name, (unsigned long)turn_ns,
-                      TURN_BOUND_NS);
+        run_violation(node->run, BY_TURN, "%s: a turn of its loop took %lu ns, more than %u", node->name,
+                      (unsigned long)turn_ns, TURN_BOUND_NS);
     }
 }
 
@@ -327,7 +327,7 @@ static void struck(struct node *node, const struct sim_message *message)
     char what[64];
 
     if (message->flags < SIM_FAULT_LIE || message->flags > SIM_FAULT_GONE || message->port >= SIM_DEVICES) {
-        run_violation(node->run, "%s: fault %u of device %u", node->name, message->flags, message->port);
+        run_violation(node->run, BY_MACHINE, "%s: fault %u of device %u", node->name, message->flags, message->port);
         return;
     }
     enum fault fault = kinds[message->flags];
@@ -346,7 +346,7 @@ static bool take(struct node *node, const struct sim_message *message, const cha
     uint64_t told_ns = clock_own(&node->clock, run->now_ns);
 
     if (message->time_ns < told_ns) { /* (1) */
-        run_violation(run, "%s: its clock went back by %lu ns", node->name,
+        run_violation(run, BY_MACHINE, "%s: its clock went back by %lu ns", node->name,
                       (unsigned long)(told_ns - message->time_ns));
         return true;
     }
@@ -427,13 +427,13 @@ void node_step(struct node *node, uint64_t now_ns, uint64_t until_ns)
     next = next < until_ns ? next : until_ns;
     say(node, (struct sim_message){.kind = SIM_GO, .a = clock_own(&node->clock, next)}, NULL, now_ns);
     if (!sim_link_send(&node->link, -1)) {
-        run_violation(run, "%s: its process is gone", node->name);
+        run_violation(run, BY_MACHINE, "%s: its process is gone", node->name);
         node_cut(node);
         return;
     }
     do {
         if (!sim_link_next(&node->link, &message, &body, &passed)) {
-            run_violation(run, "%s: its process is gone, or did not come back", node->name);
+            run_violation(run, BY_MACHINE, "%s: its process is gone: it crashed, or turned in circles", node->name);
             node_cut(node);
             return;
         }

@@ -17,7 +17,7 @@
 #define NOTICED_NS_MAX                                                                                                 \
     (40 * NS_PER_S) /* and its driver has it again: two looks, ten seconds apart, and the longest wait */
 
-void run_violation(struct run *run, const char *format, ...)
+void run_violation(struct run *run, enum checker by, const char *format, ...)
 {
     va_list args;
 
@@ -25,6 +25,7 @@ void run_violation(struct run *run, const char *format, ...)
     if (run->violation[0] != '\0') {
         return;
     }
+    run->by = by;
     va_start(args, format);
     vsnprintf(run->violation, sizeof run->violation, format, args);
     va_end(args);

@@ -74,6 +74,7 @@ struct run {
     uint64_t calm_ns;      /* since when */
     bool calm;             /* faults are over: whoever was cut is back, and all must work again */
     bool over;
+    enum checker by;     /* who said so: */
     char violation[512]; /* empty: every promise was kept */
 };
 
@@ -82,7 +83,7 @@ bool run_all(struct run *run);
 /* Gives back what its nodes hold. */
 void run_free(struct run *run);
 /* A promise was broken: the run ends with this text. Only the first counts. */
-void run_violation(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void run_violation(struct run *run, enum checker by, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* It has been calm for so long that also what drivers have to notice and mend is mended. */
 bool run_settled(const struct run *run);
 /* For the fingerprint. */

@@ -25,6 +25,7 @@ struct result simulate(const struct wanted *wanted)
     result.simulated_ns = run->now_ns;
     result.on = run->faults.on;
     result.planned = run->faults.planned;
+    result.by = run->by;
     result.undecided = run->check.undecided;
     memcpy(result.fired, run->faults.fired, sizeof result.fired);
     memcpy(result.violation, run->violation, sizeof result.violation);

@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "check.h"
 #include "faults.h"
 #include "record.h"
 
@@ -15,7 +16,7 @@ struct wanted {
     uint32_t faults;       /* bits: may be drawn */
     uint64_t skip;         /* bits: planned troubles that do not come */
     struct record *record; /* or NULL */
-    bool go_on;            /* a swarm counts its failures and does not stop at the first */
+    bool go_on;            /* a swarm says its failures and does not stop at the first */
 };
 
 struct result {
@@ -24,6 +25,7 @@ struct result {
     unsigned planned; /* troubles */
     uint32_t fired[FAULTS];
     bool kept, undecided;
+    enum checker by;
     char violation[512];
 };
 

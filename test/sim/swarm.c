@@ -59,7 +59,7 @@ static void job_start(struct job *job, const struct wanted *wanted, uint64_t cou
     job->fd = ends[0];
 }
 
-static void count_in(struct tally *tally, const struct result *result)
+static void count_in(const struct wanted *wanted, struct tally *tally, const struct result *result)
 {
     tally->seeds++;
     tally->events += result->events;
@@ -71,6 +71,9 @@ static void count_in(struct tally *tally, const struct result *result)
     if (result->kept) {
         return;
     }
+    if (wanted->go_on) {
+        printf("seed %lu by %s: %s\n", (unsigned long)result->seed, checker_names[result->by], result->violation);
+    }
     if (tally->broken++ == 0 || result->seed < tally->failure.seed) {
         tally->failure = *result;
     }
@@ -78,13 +81,13 @@ static void count_in(struct tally *tally, const struct result *result)
 
 /* A result, or the job's end. Writes of less than PIPE_BUF bytes come whole. */
 _Static_assert(sizeof(struct result) <= 4096, "PIPE_BUF");
-static void job_says(struct job *job, struct tally *tally)
+static void job_says(const struct wanted *wanted, struct job *job, struct tally *tally)
 {
     struct result result;
     ssize_t got = read(job->fd, &result, sizeof result);
 
     if (got == (ssize_t)sizeof result) {
-        count_in(tally, &result);
+        count_in(wanted, tally, &result);
         return;
     }
     int status = 0;
@@ -96,7 +99,7 @@ static void job_says(struct job *job, struct tally *tally)
     }
 }
 
-static unsigned jobs_poll(struct job *job, unsigned jobs, struct tally *tally)
+static unsigned jobs_poll(const struct wanted *wanted, struct job *job, unsigned jobs, struct tally *tally)
 {
     struct pollfd polled[JOBS_MAX];
     unsigned running = 0;
@@ -111,7 +114,7 @@ static unsigned jobs_poll(struct job *job, unsigned jobs, struct tally *tally)
     (void)poll(polled, jobs, -1);
     for (unsigned i = 0; i < jobs; i++) {
         if (job[i].fd >= 0 && polled[i].revents != 0) {
-            job_says(&job[i], tally);
+            job_says(wanted, &job[i], tally);
         }
     }
     return running;
@@ -160,7 +163,7 @@ bool swarm(const struct wanted *wanted, uint64_t count, unsigned jobs)
     for (unsigned i = 0; i < jobs; i++) {
         job_start(&job[i], wanted, count, i, jobs);
     }
-    while ((tally.broken == 0 || wanted->go_on) && jobs_poll(job, jobs, &tally) > 0) {
+    while ((tally.broken == 0 || wanted->go_on) && jobs_poll(wanted, job, jobs, &tally) > 0) {
         if (isatty(STDOUT_FILENO) && seconds() - told > 0.2) {
             told = seconds();
             printf("\r%lu of %lu seeds", (unsigned long)tally.seeds, (unsigned long)count);

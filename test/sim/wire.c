@@ -143,7 +143,7 @@ static void forward_spoiled(struct run *run, struct node *from, uint64_t time_ns
 void wire_send(struct run *run, struct node *from, uint64_t time_ns, const char *frame, size_t size)
 {
     if (size < WIRE_FRAME_MIN || size > WIRE_FRAME_MAX) {
-        run_violation(run, "%s: sends a frame of %zu bytes", from->name, size);
+        run_violation(run, BY_MACHINE, "%s: sends a frame of %zu bytes", from->name, size);
     } else if (from->spoils) {
         forward_spoiled(run, from, time_ns, frame, size);
     } else {
