@@ -339,6 +339,12 @@ static void struck(struct node *node, const struct sim_message *message)
     record_note(node->run, node, what);
 }
 
+/* It says addresses, which are the compiler's, and the time that it takes to say them. */
+static bool panics(const struct sim_message *message, const char *body)
+{
+    return message->kind == SIM_TEXT && memmem(body, message->size, "*** panic: ", 11) != NULL;
+}
+
 /* One message. True when the batch is over. */
 static bool take(struct node *node, const struct sim_message *message, const char *body)
 {
@@ -352,6 +358,7 @@ static bool take(struct node *node, const struct sim_message *message, const cha
     }
     uint64_t time_ns = clock_run(&node->clock, message->time_ns);
     time_ns = time_ns > run->now_ns ? time_ns : run->now_ns; /* what rounding took */
+    run->hash_over |= panics(message, body);
     run_hash(run, time_ns);
     run_hash(run, message->kind | (uint64_t)message->flags << 16);
     node->free_ns = time_ns;

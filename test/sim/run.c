@@ -33,12 +33,12 @@ void run_violation(struct run *run, enum checker by, const char *format, ...)
 
 void run_hash(struct run *run, uint64_t word)
 {
-    run->hash = hash_word(run->hash, word);
+    run->hash = run->hash_over ? run->hash : hash_word(run->hash, word);
 }
 
 void run_hash_bytes(struct run *run, const void *bytes, size_t size)
 {
-    run->hash = hash_bytes(run->hash, bytes, size);
+    run->hash = run->hash_over ? run->hash : hash_bytes(run->hash, bytes, size);
 }
 
 /* --- the world ------------------------------------------------------------------------------------------------------- */

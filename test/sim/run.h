@@ -62,6 +62,7 @@ struct run {
     uint64_t seed;
     uint64_t now_ns;
     uint64_t hash;
+    bool hash_over;       /* what comes now is not the run's */
     uint64_t event_count; /* messages that reached a node, and acts of the world */
     struct faults faults;
     struct random loop; /* when nodes that are in a loop stop */
