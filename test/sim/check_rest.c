@@ -93,6 +93,20 @@ void rest_act(struct run *run)
     }
 }
 
+/* "..., at most N, refused N": since the boot. A node whose tables are not small by its fleet has enough for all of it. */
+static void high_water(struct run *run, const struct node *node, const char *line, unsigned long budget)
+{
+    const char *most_at = strstr(line, "at most ");
+    const char *refused_at = strstr(line, ", refused ");
+    unsigned long most = 0, refused = 0;
+
+    (void)(most_at != NULL && sscanf(most_at, "at most %lu", &most));
+    (void)(refused_at != NULL && sscanf(refused_at, ", refused %lu", &refused));
+    if (most > budget || (refused > 0 && !node->small && !faults_fired(run, 1u << FAULT_MEMORY))) {
+        run_violation(run, BY_MEMORY, "%s: more was wanted than there is:%s", node->name, line);
+    }
+}
+
 /* "  NAME  N of M ...": kept up to M. */
 void rest_line(struct run *run, const struct node *node, const char *line)
 {
@@ -104,6 +118,7 @@ void rest_line(struct run *run, const struct node *node, const char *line)
     if (sscanf(line, "  %25[^0-9] %lu of %lu%n", name, &in_use, &count, &end) != 3 || said->count == LINES_MAX) {
         return;
     }
+    high_water(run, node, line, count);
     snprintf(said->line[said->count++], sizeof said->line[0], "%.*s", end, line);
 }
 

@@ -20,9 +20,10 @@ struct asked {
 
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(stderr,
-            "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile|rude] [transport=T]\n",
-            place->path, place->line, what, which);
+    fprintf(
+        stderr,
+        "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile|rude|small] [transport=T]\n",
+        place->path, place->line, what, which);
     exit(2);
 }
 
@@ -44,6 +45,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
         node->load = true;
     } else if (strcmp(word, "hostile") == 0) {
         node->hostile = node->spoils = true;
+    } else if (strcmp(word, "small") == 0) {
+        node->small = true;
     } else if (strcmp(word, "rude") == 0) {
         node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {

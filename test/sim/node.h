@@ -23,6 +23,7 @@ struct node {
     bool hostile;           /* it means ill: nobody waits for it (hostile.h) */
     bool spoils;            /* what it sends is spoiled on its way */
     uint64_t mute_until_ns; /* spoils: it is as dead until then */
+    bool small;             /* its tables are: it may refuse */
     bool load;              /* a workload runs on it, and says when it is done */
     bool audits;            /* it has changed all that it will change */
     bool done;              /* it said so */
