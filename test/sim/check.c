@@ -34,15 +34,6 @@ static void store_line(struct run *run, const struct node *node, uint64_t time_n
     }
 }
 
-/* After a disk was dishonest what was there may be gone, or older; but it was there. */
-static enum verdict store_verdict(const struct run *run, char *why, size_t size)
-{
-    if (faults_fired(run, FAULTS_DISHONEST)) {
-        return history_invents(run->check.store, why, size) ? VERDICT_BROKEN : VERDICT_KEPT;
-    }
-    return history_check(run->check.store, why, size);
-}
-
 static void store_end(struct run *run)
 {
     char why[256] = "";
@@ -50,7 +41,10 @@ static void store_end(struct run *run)
     if (run->check.store == NULL) {
         return;
     }
-    enum verdict verdict = store_verdict(run, why, sizeof why);
+    if (faults_fired(run, FAULTS_DISHONEST)) {
+        history_forgets(run->check.store);
+    }
+    enum verdict verdict = history_check(run->check.store, why, sizeof why);
     run->check.undecided = verdict == VERDICT_UNDECIDED;
     if (verdict == VERDICT_BROKEN) {
         run_violation(run, BY_STORE, "%s", why);
@@ -125,6 +119,13 @@ static bool may_be_unreadable(const struct run *run, uint64_t time_ns)
         }
     }
     return faults_fired(run, FAULTS_DISHONEST) || (!run->calm && faults_fired(run, 1u << FAULT_IO_ERROR));
+}
+
+void check_boot(struct run *run, const struct node *node)
+{
+    if (node->disk != NULL && run->check.store != NULL) {
+        history_boot(run->check.store, run->now_ns);
+    }
 }
 
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)

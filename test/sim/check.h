@@ -42,6 +42,8 @@ struct check {
     unsigned rest_acts; /* that have happened */
 };
 
+/* A node was switched on. */
+void check_boot(struct run *run, const struct node *node);
 /* A line of a console. */
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line);
 /* The run is over, all is calm. */

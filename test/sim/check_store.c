@@ -9,7 +9,9 @@
  *
  *  (1) An operation whose outcome nobody knows is under way until the end: it may have its effect at any time, or never. Only an
  *      effect that somebody saw matters, so it is tried right before an operation that needs it, and nowhere else.
- *  (2) What was refused had no effect; it is not looked at. An effect of it shows as a value that nobody wrote.
+ *  (2) When the store forgets, every name may be as it was at any time until then, whatever had its effect: but not as it
+ *      never was, and from there on the order holds again.
+ *  (3) What was refused had no effect; it is not looked at. An effect of it shows as a value that nobody wrote.
  */
 #include "check_store.h"
 #include <stdio.h>
@@ -23,7 +25,7 @@
 #define STATES_MAX 200000u
 #define NOTHING (-1)
 
-enum kind { BIND, LOOKUP, REMOVE };
+enum kind { BIND, LOOKUP, REMOVE, BOOT };
 enum outcome { UNDER_WAY, DONE, REFUSED, UNKNOWN };
 
 struct op {
@@ -37,6 +39,7 @@ struct op {
 struct history {
     struct op *op;
     size_t count, size;
+    bool forgets; /* whenever it boots (2) */
 };
 
 /* --- collecting ------------------------------------------------------------------------------------------------------ */
@@ -124,6 +127,16 @@ bool history_line(struct history *history, unsigned node, unsigned boot, uint64_
     return begun != NULL;
 }
 
+void history_boot(struct history *history, uint64_t time_ns)
+{
+    *op_new(history) = (struct op){.kind = BOOT, .outcome = UNKNOWN, .from_ns = time_ns};
+}
+
+void history_forgets(struct history *history)
+{
+    history->forgets = true;
+}
+
 struct history *history_new(void)
 {
     return sim_alloc(sizeof(struct history));
@@ -185,6 +198,26 @@ static bool states_add(struct search *search, struct state state)
     search->taken[search->next.count] = at;
     search->next.state[search->next.count++] = state;
     search->table[at] = (uint32_t)search->next.count;
+    return true;
+}
+
+/* The next is now. */
+static void take_next(struct search *search)
+{
+    memcpy(search->now.state, search->next.state, search->next.count * sizeof *search->now.state);
+    search->now.count = search->next.count;
+    states_clear(search);
+}
+
+/* What may be now is where the next begins. False: too many. */
+static bool begin_next(struct search *search)
+{
+    states_clear(search);
+    for (size_t i = 0; i < search->now.count; i++) {
+        if (!states_add(search, search->now.state[i])) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -254,13 +287,7 @@ static bool op_over(struct search *search, const struct op *op)
     unsigned place = place_of(search, op);
     size_t kept = 0;
 
-    states_clear(search);
-    for (size_t i = 0; i < search->now.count; i++) {
-        if (!states_add(search, search->now.state[i])) {
-            return false;
-        }
-    }
-    if (!carry_on(search)) {
+    if (!begin_next(search) || !carry_on(search)) {
         return false;
     }
     for (size_t i = 0; i < search->next.count; i++) {
@@ -302,7 +329,11 @@ static size_t moments_of(const struct history *history, int key, struct moment *
 
     for (size_t i = 0; i < history->count; i++) {
         const struct op *op = &history->op[i];
-        if (op->key != key || op->outcome == REFUSED || (op->outcome != DONE && op->kind == LOOKUP)) {
+        if (op->kind == BOOT && history->forgets) {
+            moments[count++] = (struct moment){op->from_ns, false, op};
+        }
+        if (op->kind == BOOT || op->key != key || op->outcome == REFUSED ||
+            (op->outcome != DONE && op->kind == LOOKUP)) {
             continue;
         }
         moments[count++] = (struct moment){op->from_ns, false, op};
@@ -312,6 +343,29 @@ static size_t moments_of(const struct history *history, int key, struct moment *
     }
     qsort(moments, count, sizeof *moments, moment_order);
     return count;
+}
+
+/* (2), at the last of these. False: too many. */
+static bool forget(struct search *search, const struct moment *moments, size_t count)
+{
+    if (!begin_next(search) || !carry_on(search)) {
+        return false;
+    }
+    take_next(search);
+    for (size_t i = 0; i < search->now.count; i++) {
+        struct state state = {search->now.state[i].had, NOTHING};
+        if (!states_add(search, state)) {
+            return false;
+        }
+        for (size_t j = 0; j < count; j++) {
+            state.value = moments[j].op->blob;
+            if (!moments[j].end && moments[j].op->kind == BIND && !states_add(search, state)) {
+                return false;
+            }
+        }
+    }
+    take_next(search);
+    return true;
 }
 
 static void cannot_be(const struct op *op, char *why, size_t why_size)
@@ -331,6 +385,12 @@ static enum verdict key_check(struct search *search, const struct moment *moment
     search->now.state[0] = (struct state){0, NOTHING};
     search->now.count = 1;
     for (size_t i = 0; i < count; i++) {
+        if (moments[i].op->kind == BOOT) {
+            if (!forget(search, moments, i)) {
+                return VERDICT_UNDECIDED;
+            }
+            continue;
+        }
         if (!moments[i].end) {
             unsigned place = place_of(search, NULL);
             if (place == UNDER_WAY_MAX) {
@@ -383,30 +443,4 @@ enum verdict history_check(const struct history *history, char *why, size_t why_
     }
     free(moments);
     return verdict;
-}
-
-/* A bind of that name and value that had begun when the operation ended. `blob` NOTHING: of any value. */
-static bool was_bound(const struct history *history, const struct op *seen_by, int blob)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        const struct op *op = &history->op[i];
-        if (op != seen_by && op->kind == BIND && op->outcome != REFUSED && op->key == seen_by->key &&
-            (blob == NOTHING || op->blob == blob) && op->from_ns <= seen_by->to_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool history_invents(const struct history *history, char *why, size_t why_size)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        const struct op *op = &history->op[i];
-        bool there = op->kind == REMOVE ? op->seen != 0 : op->seen != NOTHING;
-        if (op->outcome == DONE && there && !was_bound(history, op, op->kind == REMOVE ? NOTHING : op->seen)) {
-            cannot_be(op, why, why_size);
-            return true;
-        }
-    }
-    return false;
 }

@@ -20,7 +20,9 @@ void history_free(struct history *history);
 /* What follows "@ " in a line of a workload's console. What is under way in one boot of its node never ends in another, where
  * operations are counted anew. False: it makes no sense. */
 bool history_line(struct history *history, unsigned node, unsigned boot, uint64_t time_ns, const char *said);
+/* The store begins anew. */
+void history_boot(struct history *history, uint64_t time_ns);
+/* Its disk was dishonest at some time: at each of its boots what was there may be gone, or older. */
+void history_forgets(struct history *history);
 /* BROKEN: `why` says what no order explains. */
 enum verdict history_check(const struct history *history, char *why, size_t why_size);
-/* Somebody saw what had never been written there: no loss explains that. `why`, likewise. */
-bool history_invents(const struct history *history, char *why, size_t why_size);
