@@ -29,6 +29,8 @@
 #define DOMAINS_MAX 8u
 #define THREADS_MAX 8u
 #define ENDPOINT_FIRST 8u
+#define TABLE_SIZE 64u /* DOMAIN_CAPS_SPARE, and what is there from the beginning */
+#define UNTOLD_MAX 16u /* entries of the two threads of a domain, and as much again */
 #define NEVER SIZE_MAX
 
 enum method { METHOD_ADD, METHOD_LATER, METHOD_NEVER, METHOD_FAIL, METHOD_GIVE }; /* as in cap_load.h */
@@ -169,12 +171,24 @@ static bool copy_done(struct caps *caps, const struct transfer *t, const struct 
     return cap_add(caps, cap);
 }
 
+/* Whatever is not surely gone, and what came with messages of which no line has told yet, may take a place. */
+static bool may_be_full(const struct caps *caps, unsigned domain)
+{
+    size_t there = UNTOLD_MAX;
+
+    for (size_t i = 0; i < caps->cap_count; i++) {
+        const struct cap *cap = &caps->cap[i];
+        there += cap->domain == domain && cap->moved == NEVER && cap->dropped == NEVER;
+    }
+    return there >= TABLE_SIZE;
+}
+
 /* The table had no reason to say no. */
 static bool refused(struct caps *caps, const struct transfer *t, const struct cap *from, unsigned right)
 {
     bool lacks = from != NULL && (from->rights & right) == 0;
-    bool good = t->status == ST_FULL || (t->status == ST_STALE && may_be_gone(from)) ||
-                (t->status == ST_DENIED && lacks) ||
+    bool good = (t->status == ST_FULL && may_be_full(caps, t->target)) ||
+                (t->status == ST_STALE && may_be_gone(from)) || (t->status == ST_DENIED && lacks) ||
                 (t->status == ST_BADARG && from != NULL && (from->rights & t->rights) == 0) ||
                 (t->status == ST_UNSUPPORTED && from != NULL && from->revoker != 0 && t->revoker != 0);
 
@@ -343,7 +357,7 @@ static bool call_refused(struct caps *caps, const struct use *use, const struct 
     bool passes = use->passed != 0;
     bool lacks = (target != NULL && (target->rights & RIGHT_CALL) == 0) || (passes && limited(passed));
     bool gone = may_be_gone(target) || (passes && may_be_gone(passed));
-    bool good = o->status == ST_FULL || (o->status == ST_STALE && gone) || (o->status == ST_DENIED && lacks);
+    bool good = (o->status == ST_STALE && gone) || (o->status == ST_DENIED && lacks);
 
     return good || broken(caps, "thread %u is refused %lu of table %u, passing %lu, with %d", use->thread,
                           (unsigned long)use->cap, use->domain, (unsigned long)use->passed, o->status);

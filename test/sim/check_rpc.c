@@ -112,8 +112,9 @@ static bool may_fail(const struct run *run, const struct line *line, unsigned ca
     }
     switch (why) {
     case WHY_OVERLOADED:
+        return faults_fired(run, 1u << FAULT_MEMORY) && (!line->audit || !run_settled(run));
     case WHY_DISCONNECTED:
-        return !line->audit || !run_settled(run);
+        return faults_fired(run, FAULTS_SEVERING) && (!line->audit || !run_settled(run));
     case WHY_FAILED:
         return line->broken;
     default:

@@ -6,8 +6,8 @@
  *  (2) The calls of a line reach their object in the order in which they were sent: what its reference has become on the
  *      way, here, at home, or a promise of either, changes nothing (E-order; Miller, "Robust Composition", 2006).
  *  (3) A call has exactly one end, unless its sender lost power. One that returned had reached its object.
- *  (4) One that was not cancelled fails because the peer is gone, or a bound is reached, or, where a promise of the line was
- *      broken, so; and in an audit for none of these.
+ *  (4) One that was not cancelled fails because the peer is gone, if anything has happened that may end a connection, or because a
+ *      pool refused, if one was made to, or, where a promise of the line was broken, so; and in an audit for none of these.
  */
 #pragma once
 #include <stdint.h>

@@ -47,6 +47,10 @@ enum fault {
 #define FAULTS_ALL ((1u << FAULTS) - 1)
 #define FAULTS_DISHONEST (1u << FAULT_ROT | 1u << FAULT_MISDIRECT | 1u << FAULT_STALE | 1u << FAULT_LYING_FLUSH)
 #define FAULTS_DECEIVING (FAULTS_DISHONEST & ~(1u << FAULT_ROT))
+/* After these a connection may end. */
+#define FAULTS_SEVERING                                                                                                \
+    (1u << FAULT_LOSS | 1u << FAULT_CORRUPT | 1u << FAULT_PARTITION | 1u << FAULT_LINK | 1u << FAULT_CUT |             \
+     1u << FAULT_LOOP | 1u << FAULT_REBOOT | FAULTS_DEVICE | 1u << FAULT_MEMORY | 1u << FAULT_PEER_CUT)
 #define FAULTS_DEVICE                                                                                                  \
     (1u << FAULT_DEVICE_LIE | 1u << FAULT_DEVICE_STALL | 1u << FAULT_DEVICE_RESET | 1u << FAULT_DEVICE_GONE)
 
