@@ -9,12 +9,15 @@
  *      where there is nobody to give way to.
  *  (3) It is stopped by what stops it on a machine: the timer fires, on time when its slice or a deadline ends while it computes,
  *      else early, and the interrupt's tail (core_trap_return) gives the CPU to the loop. Nothing is scheduled here.
+ *  (4) A THREAD that passes a point has computed for a while: time moves by a fixed cost, so one that does nothing but use its ring
+ *      does not stand still in time. An edge costs nothing: an image that has points at edges lives as long as one that has none.
  */
 #include "preempt.h"
 #include "core/point.h"
 #include "sim_private.h"
 #include "splitmix.h"
 
+#define COST_POINT_NS 10u /* some dozens of instructions: what core does between two points */
 #define CHANCE_ALL 1000000u
 #define LONG_ONE_IN 16u       /* the others are stopped on the spot */
 #define LONG_NS_MAX 20000000u /* two slices of core/run/thread.c */
@@ -63,6 +66,7 @@ static void pass(struct draw *draw)
 
 void point_reached(void)
 {
+    sim_cost(sim_context_is_thread() ? COST_POINT_NS : 0); /* (4) */
     pass(&self.point);
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # sim-builds.sh: a seed is a run, whoever compiled the images: those of gcc (twice), of clang, and of gcc with ASan and UBSan give the same
-# hash, with all faults, whatever their devices are attached by. SEEDS=n: fewer than 100.
+# hash, with all faults, whatever their devices are attached by: 100 seeds of the store and of threads, 20 of remote calls and of reboots.
+# SEEDS=n: fewer than 100.
 # timeout: 1800
 # cost: serial
 set -eu
@@ -16,8 +17,9 @@ build_as() (
     mkdir -p "$work/$1/build"
     cd "$work/$1"
     ln -s "$CAPOS_BUILD/deps" build/deps
-    for profile in "$CAPOS_TOP/configs/store.profile" "$CAPOS_TOP/test/profiles/load.profile" "$CAPOS_TOP/test/profiles/caps.profile"; do
-        name=$(basename "$profile" .profile)
+    for name in store load caps rpc-home rpc-load tight steady; do
+        profile=$CAPOS_TOP/configs/$name.profile
+        [ -e "$profile" ] || profile=$CAPOS_TOP/test/profiles/$name.profile
         "$CAPOS_TOP/configure" "$profile" "$2" >said 2>&1 || { cat said; exit 1; }
         make "-j$(nproc)" "build/$name/$name.sim" >said 2>&1 || { tail -n 30 said; exit 1; }
     done
@@ -41,6 +43,8 @@ seed=1
 while [ "$seed" -le "${SEEDS:-100}" ]; do
     all_alike "$fleets/store.fleet" "$seed"
     all_alike "$fleets/caps.fleet" "$seed"
+    [ "$seed" -gt 20 ] || all_alike "$fleets/rpc.fleet" "$seed"
+    [ "$seed" -gt 20 ] || all_alike "$fleets/reboot.fleet" "$seed"
     seed=$((seed + 1))
 done
-echo "${SEEDS:-100} seeds of the store and of threads, four times each, the same hashes"
+echo "${SEEDS:-100} seeds of the store and of threads, 20 at most of remote calls and reboots, four times each, the same hashes"

@@ -400,14 +400,15 @@ static void remove_name(struct session *s) REQUIRES(LOOP)
     load_ask_send(&s->ask, s->names, removed);
 }
 
-enum op { OP_PUT, OP_PUT_IN_VAIN, OP_REMOVE, OP_PUT_AHEAD, OP_LOOK_IN_VAIN, OP_RENAME, OP_LOOK, OPS };
+enum op { OP_PUT, OP_PUT_IN_VAIN, OP_REMOVE, OP_LOOK_IN_VAIN, OP_RENAME, OP_LOOK, OP_PUT_AHEAD, OPS };
 
 static enum op op_choose(struct session *s) REQUIRES(LOOP)
 {
     static const uint8_t weighted[10] = {OP_PUT,       OP_PUT,          OP_PUT,    OP_PUT_IN_VAIN, OP_REMOVE,
                                          OP_PUT_AHEAD, OP_LOOK_IN_VAIN, OP_RENAME, OP_LOOK,        OP_LOOK};
 
-    return (enum op)load_choice_weighted(s, weighted, sizeof weighted, OPS);
+    /* Whoever types goes through all kinds; without a connection the last would be OP_PUT once more. */
+    return (enum op)load_choice_weighted(s, weighted, sizeof weighted, s->connection != NULL ? OPS : OP_PUT_AHEAD);
 }
 
 void load_op_begin(struct session *s)

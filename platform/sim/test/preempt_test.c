@@ -7,7 +7,7 @@
 static struct {
     bool on, thread;
     unsigned stopped, late;
-    uint64_t last_ns;
+    uint64_t last_ns, cost_ns;
 } saw;
 
 bool plat_irq_enabled(void)
@@ -23,6 +23,11 @@ bool sim_context_is_thread(void)
 uint64_t sim_clock_ns(void)
 {
     return 7;
+}
+
+void sim_cost(uint64_t ns)
+{
+    saw.cost_ns += ns;
 }
 
 void sim_timer_early(uint64_t deadline_ns)
@@ -62,6 +67,18 @@ static void test_who(void)
     CHECK_EQ(preempt_counts(), 0);
 }
 
+static void test_each_takes_time(void)
+{
+    uint64_t before = saw.cost_ns;
+
+    points(true, true, 10);
+    points(false, true, 10); /* in cap_enter */
+    CHECK_EQ(saw.cost_ns - before, 20 * COST_POINT_NS);
+    points(true, false, 10); /* the loop: its turn is what it asks of the machine */
+    __sanitizer_cov_trace_pc();
+    CHECK_EQ(saw.cost_ns - before, 20 * COST_POINT_NS);
+}
+
 static void test_how_often(void)
 {
     saw.stopped = saw.late = 0;
@@ -91,6 +108,7 @@ static void test_again(void)
 int main(void)
 {
     RUN(test_who);
+    RUN(test_each_takes_time);
     RUN(test_how_often);
     RUN(test_again);
     return test_end();
