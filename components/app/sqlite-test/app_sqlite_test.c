@@ -91,7 +91,7 @@ static bool mount(struct ring_shared *ring) REQUIRES(THREAD)
     }
     if (s == ST_STALE) {
         log_info("the disk is blank: a volume is made");
-        s = volume_format(&self.volume, self.seed, LOG_BLOCKS);
+        s = volume_format(&self.volume, self.seed, LOG_BLOCKS, 0);
     }
     return held(s == ST_OK, "mount", s);
 }

@@ -3,7 +3,8 @@
  *
  *  (1) The two copies stand in blocks SUPER_A and SUPER_B. A commit writes A, FLUSHes, and writes B, which is durable with the
  *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both.
- *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs. Each begins where the one before it ends, or later.
+ *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs, data. Each begins where the one before it ends, or
+ *      later.
  */
 #include "lib/volume/volume.h"
 #include <string.h>
@@ -70,7 +71,8 @@ static bool super_ok(const struct volume_super *super, uint64_t disk_blocks)
 {
     uint64_t end = FIRST_BLOCK;
 
-    if (super->block_bytes != DISK_BLOCK_BYTES || super->blocks > disk_blocks || super->generation == 0 ||
+    if (super->block_bytes != DISK_BLOCK_BYTES || super->blocks > disk_blocks || super->data_start != super->blocks ||
+        super->data_blocks > disk_blocks - super->blocks || super->generation == 0 ||
         super->log_blocks < VOLUME_LOG_BLOCKS_MIN || super->index_count == 0 || super->index_count > VOLUME_INDEX_MAX) {
         return false;
     }
@@ -220,6 +222,11 @@ status_t volume_commit(struct volume *volume)
     return volume_fail(volume, s);
 }
 
+status_t volume_data_sync(struct volume *volume)
+{
+    return volume->failed != ST_OK ? volume->failed : volume_fail(volume, disk_flush(volume->io));
+}
+
 /* --- format ---------------------------------------------------------------------------------------------------------- */
 
 static uint64_t index_count_for(uint64_t blocks)
@@ -229,7 +236,8 @@ static uint64_t index_count_for(uint64_t blocks)
     return count < VOLUME_INDEX_MAX ? count : VOLUME_INDEX_MAX;
 }
 
-static void super_lay_out(struct volume_super *super, uint64_t blocks, const uint8_t uuid[16], uint64_t log_blocks)
+static void super_lay_out(struct volume_super *super, uint64_t blocks, const uint8_t uuid[16], uint64_t log_blocks,
+                          uint64_t data_blocks)
 {
     *super = (struct volume_super){.magic = MAGIC,
                                    .version = VERSION,
@@ -238,7 +246,9 @@ static void super_lay_out(struct volume_super *super, uint64_t blocks, const uin
                                    .log_start = FIRST_BLOCK,
                                    .log_blocks = log_blocks,
                                    .index_start = FIRST_BLOCK + log_blocks,
-                                   .index_count = index_count_for(blocks)};
+                                   .index_count = index_count_for(blocks),
+                                   .data_start = blocks,
+                                   .data_blocks = data_blocks};
     super->free_start = super->index_start + 2 * super->index_count;
     memcpy(super->uuid, uuid, sizeof super->uuid);
 }
@@ -256,20 +266,22 @@ static status_t wipe(struct volume *volume) REQUIRES(THREAD)
     return s == ST_OK ? disk_flush(volume->io) : s;
 }
 
-status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks)
+status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)
 {
-    uint64_t least = FIRST_BLOCK + log_blocks + 2 * index_count_for(volume->io->blocks) + RUN_UNIT;
+    uint64_t all = volume->io->blocks;
+    uint64_t blocks = data_blocks < all ? all - data_blocks : 0;
+    uint64_t least = FIRST_BLOCK + log_blocks + 2 * index_count_for(blocks) + RUN_UNIT;
 
     if (log_blocks > volume->log_room) {
         return ST_NOMEM;
     }
-    if (log_blocks < VOLUME_LOG_BLOCKS_MIN || volume->io->blocks < least) {
+    if (log_blocks < VOLUME_LOG_BLOCKS_MIN || blocks < least) {
         return ST_FULL;
     }
     volume_map_forget(volume);
     volume_log_forget(volume);
     volume->failed = ST_OK;
-    super_lay_out(&volume->super, volume->io->blocks, uuid, log_blocks);
+    super_lay_out(&volume->super, blocks, uuid, log_blocks, data_blocks);
     status_t s = wipe(volume);
     if (s == ST_OK) {
         s = super_write(volume);

@@ -43,7 +43,7 @@ struct volume_super {
     uint32_t block_bytes;
     uint8_t uuid[16];
     uint64_t generation;
-    uint64_t blocks; /* of the volume; the disk may have grown since */
+    uint64_t blocks; /* of all but the data; the disk may have grown since */
     uint64_t log_start;
     uint64_t log_blocks;
     uint64_t index_start; /* two homes each */
@@ -53,7 +53,8 @@ struct volume_super {
     uint64_t run_count;
     struct volume_run run[VOLUME_RUNS_MAX];
     struct volume_entry index[VOLUME_INDEX_MAX];
-    uint8_t unused[16];
+    uint64_t data_start; /* blocks that are lent to whoever keeps data here, and not looked at */
+    uint64_t data_blocks;
     uint32_t reserved;
     uint32_t crc; /* of all before it */
 };
@@ -114,8 +115,10 @@ struct volume {
 
 /* Gives the volume its memory. ST_NOMEM: less than VOLUME_MEMORY(1, VOLUME_LOG_BLOCKS_MIN). */
 status_t volume_init(struct volume *volume, struct disk_io *io, const struct volume_memory *memory, uint32_t leaves);
-/* Makes an empty volume, whatever was there. ST_FULL: the disk is too small. ST_NOMEM: more log than the memory is for. */
-status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks) REQUIRES(THREAD);
+/* Makes an empty volume, whatever was there, with `data_blocks` at its end for others' data. ST_FULL: the disk is too small.
+ * ST_NOMEM: more log than the memory is for. */
+status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)
+    REQUIRES(THREAD);
 /* ST_STALE: there is nothing (blank). ST_UNSUPPORTED: something else, or a later version. ST_PROTO: a volume of ours, but damaged.
  * ST_NOMEM: its log is longer than the memory is for. Each is logged with what was found. */
 status_t volume_mount(struct volume *volume) REQUIRES(THREAD);
@@ -133,6 +136,11 @@ status_t volume_truncate(struct volume *volume, uint64_t page_count) REQUIRES(TH
 status_t volume_commit(struct volume *volume) REQUIRES(THREAD);
 /* Pages that the database can have, ever, on this disk. */
 uint64_t volume_pages_max(const struct volume *volume);
+
+/* --- the data --- */
+
+/* What others wrote to the data blocks, and was taken by the disk, is durable when this says ST_OK. */
+status_t volume_data_sync(struct volume *volume) REQUIRES(THREAD);
 
 /* --- the log --- */
 

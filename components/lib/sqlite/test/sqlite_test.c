@@ -54,7 +54,7 @@ static void begin(uint64_t blocks)
 
     disk_new(blocks);
     REQUIRE(volume_init(&volume, &disk.io, &given, LEAVES) == ST_OK);
-    REQUIRE(volume_format(&volume, uuid, LOG_BLOCKS) == ST_OK);
+    REQUIRE(volume_format(&volume, uuid, LOG_BLOCKS, 0) == ST_OK);
     REQUIRE(open_db() == SQLITE_OK);
 }
 

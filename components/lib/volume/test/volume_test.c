@@ -29,7 +29,7 @@ static void begin(uint64_t blocks)
 {
     disk_new(blocks);
     REQUIRE(init() == ST_OK);
-    REQUIRE(volume_format(&volume, uuid, LOG_BLOCKS) == ST_OK);
+    REQUIRE(volume_format(&volume, uuid, LOG_BLOCKS, 0) == ST_OK);
 }
 
 static const unsigned char *content(uint64_t number, unsigned version)
@@ -109,12 +109,12 @@ static void test_growth(void)
 static void test_format_refuses(void)
 {
     begin(SMALL);
-    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS + 1000), ST_NOMEM);
-    CHECK_EQ(volume_format(&volume, uuid, VOLUME_LOG_BLOCKS_MIN - 1), ST_FULL);
+    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS + 1000, 0), ST_NOMEM);
+    CHECK_EQ(volume_format(&volume, uuid, VOLUME_LOG_BLOCKS_MIN - 1, 0), ST_FULL);
     disk.io.blocks = FIRST_BLOCK + LOG_BLOCKS + 2 + RUN_UNIT - 1;
-    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS), ST_FULL);
+    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS, 0), ST_FULL);
     disk.io.blocks++;
-    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS), ST_OK);
+    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS, 0), ST_OK);
     CHECK_EQ(volume_pages_max(&volume), VOLUME_LEAF_PAGES);
 }
 
@@ -124,7 +124,7 @@ static void test_format_wipes(void)
     begin(SMALL);
     REQUIRE(volume_log_write(&volume, 0, content(1, 1), sizeof page) == ST_OK && volume_log_sync(&volume) == ST_OK);
     REQUIRE(!all_zero(disk_at(FIRST_BLOCK), sizeof page));
-    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS), ST_OK);
+    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS, 0), ST_OK);
     CHECK(all_zero(disk_at(FIRST_BLOCK), sizeof page));
 }
 
@@ -175,6 +175,13 @@ static void test_super_lies(void)
         }
     }
     CHECK(super != NULL);
+    for (unsigned i = 1; i < sizeof values / sizeof values[0]; i++) { /* data that begins elsewhere, or ends behind the disk */
+        *super = good;
+        *(i % 2 == 0 ? &super->data_start : &super->data_blocks) += values[i];
+        super->crc = super_crc(super);
+        memcpy(disk_at(SUPER_B), super, sizeof *super);
+        CHECK_EQ(volume_mount(&volume), ST_PROTO);
+    }
 }
 
 /* As many runs as there may be, and one more. */
@@ -182,7 +189,7 @@ static void test_runs_max(void)
 {
     begin(SMALL);
     struct volume_super *super = (struct volume_super *)(void *)disk_at(SUPER_A);
-    disk.io.blocks = super->blocks = 100 + VOLUME_RUNS_MAX * RUN_UNIT;
+    disk.io.blocks = super->blocks = super->data_start = 100 + VOLUME_RUNS_MAX * RUN_UNIT;
     for (unsigned i = 0; i < VOLUME_RUNS_MAX; i++) {
         super->run[i] = (struct volume_run){100 + i * RUN_UNIT, VOLUME_LEAF_PAGES};
     }

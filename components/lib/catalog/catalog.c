@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * catalog.c: open, the batch and its one commit, care. Rules in catalog.h.
+ *
+ *  (1) catalog.state is what the tables `meta` and in memory say alike after each commit. A rollback takes it back with the rest.
+ *  (2) A change that fails half-way is taken back to where it began. SQLite may take back the whole transaction instead: then
+ *      the batch has failed.
+ *  (3) A batch that the log has no room for is done again, each operation alone.
+ */
+#include <string.h>
+#include "catalog_private.h"
+#include "core/assert.h"
+#define LOG_TAG "catalog"
+#include "core/log.h"
+
+const char *catalog_answer_name(enum catalog_answer answer)
+{
+    static const char *const name[] = {"ok",           "not-found", "exists", "conflict", "not-empty", "not-directory",
+                                       "is-directory", "bad-name",  "named",  "full",     "limit",     "damaged",
+                                       "failed"};
+
+    return (unsigned)answer < sizeof name / sizeof name[0] ? name[answer] : "?";
+}
+
+/* --- one operation --------------------------------------------------------------------------------------------------- */
+
+static enum catalog_answer info_op(struct catalog *catalog, struct catalog_op *op)
+{
+    const struct catalog_state *state = &catalog->state;
+
+    *op->info = (struct catalog_info){.data_blocks = catalog->data_blocks,
+                                      .free_blocks = state->free_blocks,
+                                      .lent_blocks = catalog->lent_blocks,
+                                      .objects = state->objects,
+                                      .nodes = state->nodes,
+                                      .snapshots = state->snapshots,
+                                      .generation = state->generation,
+                                      .database_pages = catalog->volume->super.page_count,
+                                      .database_pages_max = volume_pages_max(catalog->volume)};
+    memcpy(op->info->uuid, catalog->volume->super.uuid, sizeof op->info->uuid);
+    return CATALOG_OK;
+}
+
+static enum catalog_answer ask(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+{
+    switch (op->kind) {
+    case CATALOG_STAT:
+    case CATALOG_STAT_NODE:
+        return tree_stat(catalog, op);
+    case CATALOG_LIST:
+        return tree_list(catalog, op);
+    case CATALOG_FIND:
+        return object_find_op(catalog, op);
+    case CATALOG_SPAN:
+        return object_span(catalog, op);
+    case CATALOG_INFO:
+        return info_op(catalog, op);
+    case CATALOG_SNAPSHOTS:
+        return snapshot_list(catalog, op);
+    case CATALOG_HOLD:
+        return object_hold(catalog, op);
+    case CATALOG_UNHOLD:
+        return object_let_go(catalog, op->object);
+    case CATALOG_LEND:
+        return space_lend(catalog, op);
+    case CATALOG_UNLEND:
+        return space_unlend(catalog, op->run);
+    case CATALOG_RESERVE:
+        return space_reserve(catalog, op->size);
+    case CATALOG_UNRESERVE:
+        return space_unreserve(catalog, op->size);
+    default:
+        UNREACHABLE();
+    }
+}
+
+static enum catalog_answer change(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+{
+    switch (op->kind) {
+    case CATALOG_EXTEND:
+        return write_extend(catalog, op);
+    case CATALOG_PUT:
+        return write_put(catalog, op);
+    case CATALOG_BIND:
+        return change_bind_op(catalog, op);
+    case CATALOG_BATCH:
+        return change_batch(catalog, op);
+    case CATALOG_MKDIR:
+        return change_make(catalog, op, CATALOG_DIRECTORY);
+    case CATALOG_CREATE:
+        return change_make(catalog, op, CATALOG_FILE);
+    case CATALOG_REMOVE:
+        return change_remove(catalog, op);
+    case CATALOG_RENAME:
+        return change_rename(catalog, op);
+    case CATALOG_WRITE:
+        return write_file(catalog, op);
+    case CATALOG_TRUNCATE:
+        return write_truncate(catalog, op);
+    case CATALOG_PIN:
+        return object_pin(catalog, op, 1);
+    case CATALOG_UNPIN:
+        return object_pin(catalog, op, -1);
+    case CATALOG_FORGET:
+        return object_forget(catalog, op);
+    case CATALOG_COLLECT:
+        return object_collect(catalog, op);
+    case CATALOG_SNAPSHOT:
+        return snapshot_take(catalog, op);
+    case CATALOG_UNSNAPSHOT:
+        return snapshot_drop(catalog, op);
+    default:
+        UNREACHABLE();
+    }
+}
+
+/* --- the transaction ------------------------------------------------------------------------------------------------- */
+
+/* (2): a change, or nothing of it. */
+static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+{
+    struct catalog_state before = catalog->state;
+    enum catalog_answer answer = catalog_do(catalog, Q_SAVE, "");
+
+    if (answer == CATALOG_OK) {
+        answer = change(catalog, op);
+    }
+    if (answer != CATALOG_OK) {
+        catalog->code = SQLITE_OK;
+        catalog->state = before;
+        space_back(catalog);
+        catalog_rest(catalog);
+        if (sqlite3_get_autocommit(catalog->db)) {
+            return answer; /* (2) */
+        }
+        (void)catalog_do(catalog, Q_BACK, "");
+    }
+    enum catalog_answer end = catalog_do(catalog, Q_RELEASE, "");
+    return answer != CATALOG_OK ? answer : end;
+}
+
+static enum catalog_answer commit(struct catalog *catalog, const struct catalog_state *before) REQUIRES(THREAD)
+{
+    const struct catalog_state *state = &catalog->state;
+    enum catalog_answer answer = CATALOG_OK;
+
+    if (memcmp(state, before, sizeof *state) != 0) {
+        answer = catalog_do(catalog, Q_META_SET, "iiiiiii", (int64_t)state->free_blocks, (int64_t)state->next_node,
+                            (int64_t)state->generation, (int64_t)state->last_snapshot, (int64_t)state->objects,
+                            (int64_t)state->nodes, (int64_t)state->snapshots);
+    }
+    catalog_rest(catalog);
+    if (answer == CATALOG_OK && catalog->names_data && volume_data_sync(catalog->volume) != ST_OK) {
+        answer = CATALOG_FAILED;
+    }
+    return answer == CATALOG_OK ? catalog_do(catalog, Q_COMMIT, "") : answer;
+}
+
+static void roll_back(struct catalog *catalog, const struct catalog_state *before) REQUIRES(THREAD)
+{
+    catalog_rest(catalog);
+    catalog->state = *before;
+    catalog->code = SQLITE_OK;
+    if (!sqlite3_get_autocommit(catalog->db)) {
+        (void)catalog_do(catalog, Q_ROLLBACK, "");
+    }
+}
+
+/* Ends the transaction. CATALOG_OK: what it changed is durable. */
+static enum catalog_answer settle(struct catalog *catalog, enum catalog_answer answer,
+                                  const struct catalog_state *before) REQUIRES(THREAD)
+{
+    if (answer == CATALOG_OK) {
+        answer = commit(catalog, before);
+    }
+    if (answer != CATALOG_OK) {
+        roll_back(catalog, before);
+    }
+    space_settle(catalog, answer == CATALOG_OK);
+    catalog->code = SQLITE_OK;
+    catalog->names_data = false;
+    return answer;
+}
+
+static enum catalog_answer begin(struct catalog *catalog) REQUIRES(THREAD)
+{
+    catalog->code = SQLITE_OK;
+    catalog->names_data = false;
+    return catalog_do(catalog, Q_BEGIN, "");
+}
+
+static bool changes(const struct catalog_op *op)
+{
+    return op->kind >= CATALOG_CHANGES;
+}
+
+/* One after the other. What stops the transaction is the result. */
+static enum catalog_answer act(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, bool any)
+    REQUIRES(THREAD)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        catalog->operation = i + 1;
+        op[i]->answer = changes(op[i]) ? change_or_not(catalog, op[i]) : ask(catalog, op[i]);
+        enum catalog_answer trouble = catalog_trouble(catalog);
+        catalog->code = SQLITE_OK;
+        if (trouble != CATALOG_OK) {
+            op[i]->answer = trouble; /* (2) of catalog_private.h */
+        }
+        if (any && sqlite3_get_autocommit(catalog->db)) {
+            return op[i]->answer; /* (2) */
+        }
+    }
+    return CATALOG_OK;
+}
+
+static enum catalog_answer transaction(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, bool any)
+    REQUIRES(THREAD)
+{
+    struct catalog_state before = catalog->state;
+
+    if (!any) {
+        return act(catalog, op, count, false);
+    }
+    enum catalog_answer answer = catalog->volume->failed != ST_OK ? CATALOG_FAILED : begin(catalog);
+    if (answer == CATALOG_OK) {
+        answer = act(catalog, op, count, true);
+    }
+    return settle(catalog, answer, &before);
+}
+
+/* What a transaction that does not come about takes back: changes, and what was seen, which may have been one of them. */
+static bool undoable(const struct catalog_op *op)
+{
+    return changes(op) || op->kind <= CATALOG_SNAPSHOTS;
+}
+
+static void refuse(struct catalog_op *op, enum catalog_answer answer)
+{
+    if (op->answer == CATALOG_OK && undoable(op)) {
+        op->answer = answer;
+        op->object = op->object_asked;
+        op->size = op->size_asked;
+    }
+}
+
+static void prepare(struct catalog_op *op)
+{
+    op->answer = CATALOG_OK; /* until something else is known */
+    op->object_asked = op->object;
+    op->size_asked = op->size;
+}
+
+static void keep(struct catalog *catalog, const struct catalog_op *op)
+{
+    bool wanted = (op->kind == CATALOG_PUT || (op->kind == CATALOG_EXTEND && op->object_asked == 0)) &&
+                  (op->flags & CATALOG_KEEP) != 0 && op->answer == CATALOG_OK;
+
+    if (wanted && object_keep(catalog, op->object) != CATALOG_OK) {
+        log_warn("more than %u objects are held",
+                 CATALOG_HOLDS_MAX); /* then it may end under its reader, who is told */
+    }
+}
+
+void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_t count)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        any = any || changes(op[i]);
+        prepare(op[i]);
+    }
+    enum catalog_answer answer = transaction(catalog, op, count, any);
+    catalog_rest(catalog);
+    for (uint32_t i = 0; i < count; i++) {
+        if (answer != CATALOG_OK) {
+            refuse(op[i], answer);
+        }
+        if (answer == CATALOG_FULL && count > 1 && undoable(op[i])) {
+            catalog_run(catalog, &op[i], 1); /* (3) */
+        } else {
+            keep(catalog, op[i]);
+        }
+    }
+}
+
+/* --- care ------------------------------------------------------------------------------------------------------------ */
+
+bool catalog_care(struct catalog *catalog)
+{
+    struct catalog_state before = catalog->state;
+    bool more = false;
+
+    if (!catalog->care_wanted || catalog->volume->failed != ST_OK) {
+        return false;
+    }
+    catalog->care_wanted = false;
+    catalog->operation = 1;
+    enum catalog_answer answer = begin(catalog);
+    if (answer == CATALOG_OK) {
+        answer = snapshot_sweep(catalog, &more);
+    }
+    if (answer == CATALOG_OK && !more) {
+        answer = object_reclaim(catalog, &more);
+    }
+    answer = settle(catalog, answer, &before);
+    if (answer != CATALOG_OK) {
+        log_err("nothing more is reclaimed in this life: %s", catalog_answer_name(answer));
+        catalog->care_wanted = false;
+        return false;
+    }
+    catalog->care_wanted = catalog->care_wanted || more;
+    return catalog->care_wanted;
+}
+
+/* --- open ------------------------------------------------------------------------------------------------------------ */
+
+static enum catalog_answer meta_read(struct catalog *catalog) REQUIRES(THREAD)
+{
+    sqlite3_stmt *row = catalog_query(catalog, Q_META, "");
+
+    if (!catalog_row(catalog, row)) {
+        return catalog->code != SQLITE_OK ? catalog_trouble(catalog) : CATALOG_DAMAGED;
+    }
+    if (catalog_u64(row, 0) != CATALOG_VERSION) {
+        log_err("the catalog has version %llu, and %u is what this image knows",
+                (unsigned long long)catalog_u64(row, 0), CATALOG_VERSION);
+        return CATALOG_LIMIT;
+    }
+    catalog->state = (struct catalog_state){
+        .free_blocks = catalog_u64(row, 1),
+        .next_node = catalog_u64(row, 2),
+        .generation = catalog_u64(row, 3),
+        .last_snapshot = catalog_u64(row, 4),
+        .objects = catalog_u64(row, 5),
+        .nodes = catalog_u64(row, 6),
+        .snapshots = catalog_u64(row, 7),
+    };
+    return CATALOG_OK;
+}
+
+/* The tables of an empty volume, all data blocks free. */
+static enum catalog_answer make(struct catalog *catalog) REQUIRES(THREAD)
+{
+    static const struct catalog_state nothing;
+    enum catalog_answer answer = begin(catalog);
+
+    catalog->state = (struct catalog_state){.next_node = CATALOG_NAMES + 1, .generation = 1};
+    if (answer == CATALOG_OK) {
+        answer = catalog_make_tables(catalog);
+    }
+    if (answer == CATALOG_OK) {
+        answer = catalog_do(catalog, Q_META_NEW, "i", (int64_t)CATALOG_VERSION);
+    }
+    if (answer == CATALOG_OK) {
+        catalog->state.free_blocks = catalog->data_blocks;
+        answer = catalog_do(catalog, Q_FREE_PUT, "ii", (int64_t)catalog->data_start, (int64_t)catalog->data_blocks);
+    }
+    return settle(catalog, answer, &nothing);
+}
+
+static enum catalog_answer there(struct catalog *catalog, bool *yes) REQUIRES(THREAD)
+{
+    *yes = catalog_row(catalog, catalog_query(catalog, Q_TABLES, ""));
+    catalog_rest(catalog);
+    return catalog_trouble(catalog);
+}
+
+enum catalog_answer catalog_open(struct catalog *catalog, struct volume *volume, const void *seed, uint32_t seed_bytes)
+{
+    bool made = false;
+
+    *catalog = (struct catalog){.volume = volume, .care_wanted = true};
+    catalog->data_start = volume->super.data_start;
+    catalog->data_blocks = volume->super.data_blocks;
+    catalog->code = sqlite_open(volume, seed, seed_bytes, &catalog->db);
+    enum catalog_answer answer = catalog_trouble(catalog);
+    if (answer == CATALOG_OK) {
+        answer = there(catalog, &made);
+    }
+    if (answer == CATALOG_OK && !made) {
+        answer = make(catalog);
+    }
+    if (answer == CATALOG_OK) {
+        answer = meta_read(catalog);
+    }
+    if (answer != CATALOG_OK) {
+        log_err("the catalog cannot be opened: %s", catalog_answer_name(answer));
+        catalog_close(catalog);
+    }
+    return answer;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+    catalog_finalize(catalog);
+    if (catalog->db != NULL && sqlite_close(catalog->db) != SQLITE_OK) {
+        log_warn("the database did not close well");
+    }
+    catalog->db = NULL;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * catalog_change.c: names change: (1) of catalog_tree.c holds after each operation, and object.names counts rows.
+ *
+ *  (1) A row that a snapshot shows is never altered: it gets its `died`, and what comes after it is another row.
+ */
+#include <string.h>
+#include "catalog_private.h"
+
+static bool covered(const struct catalog *catalog, const struct node *node)
+{
+    return node->born <= catalog->state.last_snapshot;
+}
+
+/* The row of a name that is there now, with its claim on the object. */
+static enum catalog_answer row_new(struct catalog *catalog, struct node *node) REQUIRES(THREAD)
+{
+    node->born = catalog->state.generation;
+    catalog->state.nodes++;
+    enum catalog_answer answer =
+        catalog_do(catalog, Q_NODE_NEW, "iiiiiiiiit", (int64_t)node->parent, (int64_t)node->id, (int64_t)node->object,
+                   (int64_t)node->born, (int64_t)node->kind, node->made.ns, (int64_t)node->made.clock, node->changed.ns,
+                   (int64_t)node->changed.clock, node->name, node->name_size);
+    return answer == CATALOG_OK ? object_name(catalog, node->object) : answer;
+}
+
+enum catalog_answer change_end_row(struct catalog *catalog, const struct node *node)
+{
+    if (covered(catalog, node)) {
+        return catalog_do(catalog, Q_NODE_DIE, "iti", (int64_t)node->parent, node->name, node->name_size,
+                          (int64_t)catalog->state.generation);
+    }
+    catalog->state.nodes--;
+    enum catalog_answer answer =
+        catalog_do(catalog, Q_NODE_DROP, "iti", (int64_t)node->parent, node->name, node->name_size, DIED_NEVER);
+    return answer == CATALOG_OK ? object_unname(catalog, node->object) : answer;
+}
+
+/* One row in another's place. The new object gets its name before the old one loses it: they may be the same. */
+static enum catalog_answer row_replace(struct catalog *catalog, const struct node *old, struct node *new)
+    REQUIRES(THREAD)
+{
+    enum catalog_answer answer = object_name(catalog, new->object);
+
+    if (answer == CATALOG_OK) {
+        answer = change_end_row(catalog, old);
+    }
+    if (answer == CATALOG_OK) {
+        answer = row_new(catalog, new);
+    }
+    return answer == CATALOG_OK ? object_unname(catalog, new->object) : answer;
+}
+
+enum catalog_answer change_content(struct catalog *catalog, struct node *node, uint64_t object,
+                                   struct catalog_time time)
+{
+    struct node new = *node;
+
+    new.object = object;
+    new.changed = time;
+    enum catalog_answer answer = row_replace(catalog, node, &new);
+    *node = new;
+    return answer;
+}
+
+static void name_set(struct node *node, struct catalog_text name)
+{
+    node->name_size = name.size;
+    memset(node->name, 0, sizeof node->name);
+    memcpy(node->name, name.text, name.size);
+}
+
+static enum catalog_answer node_make(struct catalog *catalog, uint64_t parent, struct catalog_text name, uint32_t kind,
+                                     uint64_t object, struct catalog_time time, struct node *node) REQUIRES(THREAD)
+{
+    *node = (struct node){.parent = parent,
+                          .id = catalog->state.next_node++,
+                          .object = object,
+                          .kind = kind,
+                          .made = time,
+                          .changed = time};
+    name_set(node, name);
+    return row_new(catalog, node);
+}
+
+/* --- content under a name -------------------------------------------------------------------------------------------- */
+
+/* What stands there now against what the asker expects; NULL: nothing. */
+static enum catalog_answer expected(struct catalog *catalog, const struct node *node, const uint8_t *digest)
+    REQUIRES(THREAD)
+{
+    struct object object = {0};
+
+    if (node == NULL || digest == NULL) {
+        return node == NULL && digest == NULL ? CATALOG_OK : CATALOG_CONFLICT;
+    }
+    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &object) : CATALOG_OK;
+    if (answer != CATALOG_OK) {
+        return answer;
+    }
+    bool same = object.has_digest && memcmp(object.digest, digest, CATALOG_DIGEST) == 0;
+    return same ? CATALOG_OK : CATALOG_CONFLICT;
+}
+
+static enum catalog_answer previous_of(struct catalog *catalog, struct catalog_op *op, const struct node *node)
+    REQUIRES(THREAD)
+{
+    struct object object = {0};
+    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &object) : CATALOG_OK;
+
+    op->had_previous = object.has_digest;
+    memcpy(op->previous, object.digest, CATALOG_DIGEST);
+    return answer;
+}
+
+static enum catalog_answer bind_existing(struct catalog *catalog, struct catalog_op *op, struct node *node,
+                                         uint64_t object) REQUIRES(THREAD)
+{
+    enum catalog_answer answer = CATALOG_OK;
+
+    if ((op->flags & CATALOG_EXCLUSIVE) != 0) {
+        return CATALOG_EXISTS;
+    }
+    if (node->kind != CATALOG_FILE) {
+        return CATALOG_IS_DIRECTORY;
+    }
+    if ((op->flags & CATALOG_EXPECT) != 0) {
+        answer = expected(catalog, node, op->expected);
+    }
+    if (answer == CATALOG_OK) {
+        answer = previous_of(catalog, op, node);
+    }
+    return answer == CATALOG_OK ? change_content(catalog, node, object, op->time) : answer;
+}
+
+enum catalog_answer change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
+{
+    struct catalog_text name;
+    uint64_t parent;
+    struct node node;
+    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+
+    op->had_previous = false;
+    if (answer != CATALOG_OK) {
+        return answer;
+    }
+    answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+    if (answer == CATALOG_OK) {
+        answer = bind_existing(catalog, op, &node, object);
+    } else if (answer == CATALOG_MISSING) {
+        answer = (op->flags & CATALOG_EXPECT) != 0 ? expected(catalog, NULL, op->expected) : CATALOG_OK;
+        if (answer == CATALOG_OK) {
+            answer = node_make(catalog, parent, name, CATALOG_FILE, object, op->time, &node);
+        }
+    }
+    return answer == CATALOG_OK ? tree_describe(catalog, &node, &op->node) : answer;
+}
+
+enum catalog_answer change_bind_op(struct catalog *catalog, struct catalog_op *op)
+{
+    enum catalog_answer answer = object_find_op(catalog, op);
+
+    return answer == CATALOG_OK ? change_bind(catalog, op, op->object) : answer;
+}
+
+/* One step of a batch, as an operation of its own. */
+static enum catalog_answer batch_step(struct catalog *catalog, const struct catalog_op *op,
+                                      const struct catalog_step *step) REQUIRES(THREAD)
+{
+    struct catalog_op one = {.kind = CATALOG_BIND,
+                             .flags = step->expect ? CATALOG_EXPECT : 0,
+                             .at = op->at,
+                             .path = step->name,
+                             .expected = step->expected,
+                             .digest = step->digest,
+                             .time = op->time};
+
+    return step->digest == NULL ? change_remove(catalog, &one) : change_bind_op(catalog, &one);
+}
+
+enum catalog_answer change_batch(struct catalog *catalog, struct catalog_op *op)
+{
+    for (uint32_t i = 0; i < op->step_count; i++) {
+        enum catalog_answer answer = batch_step(catalog, op, &op->step[i]);
+        if (answer != CATALOG_OK) {
+            op->failed_step = i;
+            return answer;
+        }
+    }
+    return CATALOG_OK;
+}
+
+/* --- making, removing, moving ---------------------------------------------------------------------------------------- */
+
+/* CATALOG_CONFLICT: `directory` is `other` or lies in it. CATALOG_LIMIT: it lies too deep for anything to be put into it. */
+static enum catalog_answer outside(struct catalog *catalog, uint64_t directory, uint64_t other) REQUIRES(THREAD)
+{
+    struct node node;
+    enum catalog_answer answer = CATALOG_OK;
+
+    for (unsigned depth = 0; answer == CATALOG_OK && directory != 0; depth++) {
+        if (directory == other) {
+            return CATALOG_CONFLICT;
+        }
+        if (depth == CATALOG_DEPTH_MAX) {
+            return CATALOG_LIMIT;
+        }
+        answer = tree_by_id(catalog, directory, &node);
+        directory = node.parent;
+    }
+    return answer;
+}
+
+enum catalog_answer change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
+{
+    struct catalog_text name;
+    uint64_t parent;
+    struct node node;
+    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+
+    if (answer != CATALOG_OK) {
+        return answer;
+    }
+    answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+    if (answer != CATALOG_MISSING) {
+        return answer == CATALOG_OK ? CATALOG_EXISTS : answer;
+    }
+    answer = kind == CATALOG_DIRECTORY ? outside(catalog, parent, 0) : CATALOG_OK;
+    if (answer == CATALOG_OK) {
+        answer = node_make(catalog, parent, name, kind, 0, op->time, &node);
+    }
+    return answer == CATALOG_OK ? tree_describe(catalog, &node, &op->node) : answer;
+}
+
+static enum catalog_answer empty(struct catalog *catalog, uint64_t directory) REQUIRES(THREAD)
+{
+    bool any = catalog_row(catalog, catalog_query(catalog, Q_NODE_ANY, "i", (int64_t)directory));
+
+    return any ? CATALOG_NOT_EMPTY : catalog_trouble(catalog);
+}
+
+enum catalog_answer change_remove(struct catalog *catalog, struct catalog_op *op)
+{
+    struct catalog_text name;
+    uint64_t parent;
+    struct node node;
+    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+
+    if (answer == CATALOG_OK) {
+        answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+    }
+    if (answer == CATALOG_OK && node.kind == CATALOG_DIRECTORY) {
+        answer = empty(catalog, node.id);
+    }
+    if (answer == CATALOG_OK && (op->flags & CATALOG_EXPECT) != 0) {
+        answer = expected(catalog, &node, op->expected);
+    }
+    if (answer == CATALOG_OK) {
+        answer = tree_describe(catalog, &node, &op->node);
+    }
+    return answer == CATALOG_OK ? change_end_row(catalog, &node) : answer;
+}
+
+/* Room for `moved` under the new name: what stands there goes, if it may. */
+static enum catalog_answer make_way(struct catalog *catalog, const struct catalog_op *op, const struct node *moved,
+                                    uint64_t parent, struct catalog_text name) REQUIRES(THREAD)
+{
+    struct node there;
+    enum catalog_answer answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &there);
+
+    if (answer != CATALOG_OK) {
+        return answer == CATALOG_MISSING ? CATALOG_OK : answer;
+    }
+    if ((op->flags & CATALOG_EXCLUSIVE) != 0) {
+        return CATALOG_EXISTS;
+    }
+    if (there.kind != moved->kind) {
+        return there.kind == CATALOG_DIRECTORY ? CATALOG_IS_DIRECTORY : CATALOG_NOT_DIRECTORY;
+    }
+    if (there.kind == CATALOG_DIRECTORY) {
+        answer = empty(catalog, there.id);
+    }
+    return answer == CATALOG_OK ? change_end_row(catalog, &there) : answer;
+}
+
+enum catalog_answer change_rename(struct catalog *catalog, struct catalog_op *op)
+{
+    struct catalog_text from_name;
+    struct catalog_text name;
+    uint64_t from;
+    uint64_t parent;
+    struct node old;
+    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &from, &from_name);
+
+    if (answer == CATALOG_OK) {
+        answer = tree_child(catalog, (struct catalog_place){from, CATALOG_NOW}, from_name, &old);
+    }
+    if (answer == CATALOG_OK) {
+        answer = tree_parent(catalog, op->to, op->to_path, &parent, &name);
+    }
+    if (answer == CATALOG_OK && old.kind == CATALOG_DIRECTORY) {
+        answer = outside(catalog, parent, old.id);
+    }
+    if (answer != CATALOG_OK) {
+        return answer;
+    }
+    struct node new = old;
+    new.parent = parent;
+    name_set(&new, name);
+    if (from == parent && old.name_size == name.size && memcmp(old.name, name.text, name.size) == 0) {
+        return tree_describe(catalog, &old, &op->node);
+    }
+    answer = make_way(catalog, op, &old, parent, name);
+    if (answer == CATALOG_OK) {
+        answer = row_replace(catalog, &old, &new);
+    }
+    return answer == CATALOG_OK ? tree_describe(catalog, &new, &op->node) : answer;
+}
