@@ -175,7 +175,8 @@ static void test_super_lies(void)
         }
     }
     CHECK(super != NULL);
-    for (unsigned i = 1; i < sizeof values / sizeof values[0]; i++) { /* data that begins elsewhere, or ends behind the disk */
+    for (unsigned i = 1; i < sizeof values / sizeof values[0];
+         i++) { /* data that begins elsewhere, or ends behind the disk */
         *super = good;
         *(i % 2 == 0 ? &super->data_start : &super->data_blocks) += values[i];
         super->crc = super_crc(super);
