@@ -6,8 +6,8 @@
  *  (2) A request ends at a time of the disk's choosing; a write can be read from its beginning on. Of one that fails, or that a
  *      reset meets, any sectors may be there.
  *  (3) Two writes that meet and are under way at once land in either order.
- *  (4) A disk may have fewer bytes behind it than it says (a sparse file, a pool that is shared). When those run out, reads and writes
- *      of what was written before go on; the first write to any other block of FULL_BLOCK fails, until there is room again.
+ *  (4) A disk may have fewer bytes behind it than it says (a sparse file, a pool that is shared). When those run out, reads and
+ *      writes of what was written before go on; the first write to any other block of FULL_BLOCK fails, until there is room again.
  */
 #pragma once
 #include <stdbool.h>
@@ -48,5 +48,5 @@ bool disk_command(struct disk *disk, struct node *node, uint64_t time_ns, const 
 void disk_answered(struct disk *disk, const struct sim_message *message);
 /* The power went: the cache becomes one of the outcomes that are legal. Gives how many writes were torn. */
 uint32_t disk_cut(struct disk *disk);
-/* The machine starts anew, the disk has its power: what was under way is in the cache, and a FLUSH from now on covers it. */
+/* The machine starts anew, the disk has its power: of what was under way some is in the cache, and a FLUSH from now on covers that. */
 void disk_reset(struct disk *disk, uint64_t time_ns);
