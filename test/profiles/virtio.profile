@@ -13,7 +13,7 @@ component lib/entropy
 component bus/pci
 component bus/virtio
 component drv/virtio-net
-component drv/virtio-blk
+component drv/virtio-blk queues=4
 component drv/virtio-rng
 component crypto/entropy
 component app/virtio-test

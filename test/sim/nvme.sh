@@ -8,7 +8,7 @@ set -eu
 . "$CAPOS_TOP/test/sim/models.inc"
 for way in "nvme mmio" "nvme pci:2" "nvme pci:1" "nvme pci:0" "nvme-many pci" "nvme-many pci:0"; do
     run "${way%% *}" --transport "${way#* }" --device "nvme:$work/disk"
-    grep -q "id 'sim-nvme-0', namespace 1, block 512/4096, .* flush, discard" "$work/log" || fail "$way: another disk"
+    grep -q "id 'sim-nvme-0', namespace 1, block 512/4096, .* flush, discard, zeroes" "$work/log" || fail "$way: another disk"
     all_ok "$way"
 done
 grep -q '4 queues of 16, 0 vectors' "$work/log" || fail "no four queues on the pin"

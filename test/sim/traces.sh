@@ -25,7 +25,7 @@ refused() {
 }
 refused "another capacity" virtio-blk-pci 's/^device r 00 4 .*/device r 00 4 4001/'
 refused "a status that another device would show" virtio-net-mmio 's/^mmio r 70 4 b/mmio r 70 4 3/'
-refused "a feature that QEMU has not" virtio-blk-pci 's/^common r 04 4 30006e54/common r 04 4 30006c54/'
+refused "a feature that QEMU has not" virtio-blk-pci 's/^common r 04 4 30007e54/common r 04 4 30007c54/'
 refused "a vector that did not stick" virtio-rng-pci 's/^common r 1a 2 1/common r 1a 2 ffff/'
 refused "a capability that the model has not" virtio-net-pin 's/^header r 34.*/&\ncap-11 r 00 1 11/'
 refused "a mask" virtio-net-pci 's/^cap-11 r 02 2 c.*/cap-11 r 02 2 8002/'

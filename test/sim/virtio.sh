@@ -8,6 +8,7 @@ set -eu
 . "$CAPOS_TOP/test/sim/models.inc"
 for transport in mmio pci pci:2 pci:1 pci:0; do
     run virtio --transport "$transport" --disk "$work/disk"
+    grep -q "4 queues, 32 segments, indirect, flush, discard, zeroes\$" "$work/log" || fail "$transport: another disk"
     all_ok "$transport"
 done
 

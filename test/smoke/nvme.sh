@@ -7,8 +7,8 @@
 disk=$work/disk
 truncate -s 8M "$disk"
 DEVICES="-netdev user,id=n -device virtio-net-pci,netdev=n,romfile= -device virtio-rng-pci"
-ONE="-drive if=none,id=d,format=raw,file=$disk -device nvme,drive=d,serial=check-1"
-TWO="-drive if=none,id=d,format=raw,file=$disk -drive if=none,id=e,format=raw,read-only=on,file=$disk,file.locking=off
+ONE="-drive if=none,id=d,format=raw,discard=unmap,file=$disk -device nvme,drive=d,serial=check-1"
+TWO="-drive if=none,id=d,format=raw,discard=unmap,file=$disk -drive if=none,id=e,format=raw,read-only=on,file=$disk,file.locking=off
     -device nvme,id=c,serial=check-1 -device nvme-ns,bus=c,nsid=3,drive=d"
 
 # good PROFILE MACHINE WHAT-IT-SAYS DISK...: all is well there, and it says so of the disk.
@@ -25,7 +25,7 @@ good() {
 }
 # shellcheck disable=SC2086
 {
-    good nvme q35 "id 'check-1', namespace 1, block 512/512, 1 queues of 64, 2 vectors, 256 KiB a command, flush, discard$" $ONE
+    good nvme q35 "id 'check-1', namespace 1, block 512/512, 1 queues of 64, 2 vectors, 256 KiB a command, flush, discard, zeroes$" $ONE
     good nvme pc "1 queues of 64, 1 vectors, 8 KiB a command" $ONE,msix_qsize=1,mdts=1
     good nvme q35 "namespace 3, block 4096/4096, " $TWO,logical_block_size=4096,physical_block_size=4096
     good nvme q35 "has several namespaces; only 3 is used" $TWO -device nvme-ns,bus=c,nsid=7,drive=e

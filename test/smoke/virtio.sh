@@ -13,7 +13,7 @@ truncate -s 8M "$disk"
 devices() {
     rom=
     [ "$1" != pci ] || rom=,romfile=
-    echo "-netdev user,id=n -device virtio-net-$1,netdev=n$rom$2 -drive if=none,id=d,format=raw,file=$disk" \
+    echo "-netdev user,id=n -device virtio-net-$1,netdev=n$rom$2 -drive if=none,id=d,format=raw,discard=unmap,file=$disk" \
         "-device virtio-blk-$1,drive=d,serial=check-1$3 -device virtio-rng-$1$4"
 }
 MODERN="-global virtio-mmio.force-legacy=false"
@@ -27,12 +27,16 @@ for machine in q35 pc; do
         # shellcheck disable=SC2046,SC2086
         boot "$image" "$machine" "" $DEBUG_EXIT $(devices pci "${net#-}" "${blk#-}" "${rng#-}")
         good "$machine net '$net' disk '$blk' entropy '$rng'"
+        case $blk in
+        *num-queues=4*) expect_line '4 queues, 32 segments, indirect, flush, discard, zeroes$' "the disk with all that it can" ;;
+        *discard=off*) expect_line '1 queues, 32 segments, flush$' "the disk with little" ;;
+        esac
     done <<END
 - - -
 ,vectors=0 ,vectors=0 -
 ,vectors=0,addr=3 ,vectors=0,addr=7 ,vectors=0,addr=b
-,vectors=2 ,vectors=1 -
-,event_idx=off ,event_idx=off -
+,vectors=2 ,vectors=1,num-queues=4 -
+,event_idx=off ,event_idx=off,indirect_desc=off,discard=off,write-zeroes=off -
 ,mrg_rxbuf=off,status=off ,physical_block_size=4096 -
 ,host_mtu=1400,packed=on ,queue-size=16,seg-max-adjust=on,iommu_platform=on,disable-legacy=on -
 END

@@ -4,7 +4,8 @@
  *
  *   WRITE (a request per place) -> FLUSH -> READ (the same places, other segments) -> compare -> next round, other pattern
  *
- * Where the disk can, some rounds begin with a DISCARD of the places, and some of the writes are durable by themselves.
+ * Where the disk can, some rounds begin with a DISCARD of the places, some with WRITE_ZEROES, which are read back, and some of
+ * the writes are durable by themselves.
  */
 #define LOG_TAG "virtio-test"
 #include "core/log.h"
@@ -23,6 +24,7 @@ static struct disk_test {
     struct blk_segment segment[PLACES][SEGMENTS];
     uint64_t sector[PLACES];
     enum blk_op phase;
+    bool zeroed; /* what is read is zeroes, and the round has not begun to write */
     unsigned round;
     unsigned waiting;
     bool bad;
@@ -30,7 +32,7 @@ static struct disk_test {
 
 static uint8_t pattern(unsigned place, unsigned i)
 {
-    return (uint8_t)(i * 31 + i / 509 + place * 7 + self.round * 13);
+    return self.zeroed ? 0 : (uint8_t)(i * 31 + i / 509 + place * 7 + self.round * 13);
 }
 
 static uint8_t *place_memory(unsigned place)
@@ -128,34 +130,53 @@ static bool refusals(void) REQUIRES(LOOP)
            refused(UINT64_MAX, 1, block, BLK_READ, ST_RANGE) && refused(0, 0, block, BLK_READ, ST_BADARG) &&
            refused(0, 1, block - 1, BLK_WRITE, ST_BADARG) && refused(0, 1, 0, BLK_READ, ST_BADARG) &&
            refused(0, (uint16_t)(self.disk->segments_max + 1), block, BLK_READ, ST_BADARG) &&
-           (self.disk->has_discard || refused(0, 0, 0, BLK_DISCARD, ST_UNSUPPORTED));
+           refused(0, 0, 0, BLK_DISCARD, self.disk->discard_sectors_max == 0 ? ST_UNSUPPORTED : ST_BADARG) &&
+           refused(0, 0, 0, BLK_WRITE_ZEROES, self.disk->zeroes_sectors_max == 0 ? ST_UNSUPPORTED : ST_BADARG);
 }
 
 static void round_begin(void) REQUIRES(LOOP)
 {
-    phase_begin(self.disk->has_discard && self.round % 4 == 3 ? BLK_DISCARD : BLK_WRITE);
+    bool discard = self.disk->discard_sectors_max != 0 && self.round % 4 == 3;
+
+    self.zeroed = self.disk->zeroes_sectors_max != 0 && self.round % 4 == 1;
+    phase_begin(discard ? BLK_DISCARD : self.zeroed ? BLK_WRITE_ZEROES : BLK_WRITE);
+}
+
+/* The places hold what they should. */
+static void round_go_on(void) REQUIRES(LOOP)
+{
+    if (self.zeroed) {
+        self.zeroed = false;
+        phase_begin(BLK_WRITE);
+    } else if (++self.round == VIRTIO_TEST_ROUNDS) {
+        virtio_test_done("disk", true);
+    } else {
+        round_begin();
+    }
 }
 
 static void phase_end(void) REQUIRES(LOOP)
 {
-    if (self.phase == BLK_DISCARD) {
+    switch (self.phase) {
+    case BLK_DISCARD:
         phase_begin(BLK_WRITE);
         return;
-    }
-    if (self.phase == BLK_WRITE) {
+    case BLK_WRITE:
         phase_begin(BLK_FLUSH);
         return;
-    }
-    if (self.phase == BLK_FLUSH) {
+    case BLK_WRITE_ZEROES:
+    case BLK_FLUSH:
         phase_begin(BLK_READ);
         return;
+    case BLK_READ:
+        self.bad = self.bad || !compare();
+        break;
     }
-    self.bad = self.bad || !compare();
-    if (self.bad || ++self.round == VIRTIO_TEST_ROUNDS) {
-        virtio_test_done("disk", !self.bad);
-        return;
+    if (self.bad) {
+        virtio_test_done("disk", false);
+    } else {
+        round_go_on();
     }
-    round_begin();
 }
 
 static void on_done(struct blk_request *request, status_t status)

@@ -16,10 +16,10 @@
 #include "core/assert.h"
 #include "core/mem.h"
 
-enum { OP_FLUSH = 0x00, OP_WRITE = 0x01, OP_READ = 0x02, OP_DATASET = 0x09 }; /* 6 */
-#define WRITE_FUA (1u << 30)                                                  /* 6.15, dword 12 */
-#define DATASET_DISCARD (1u << 2)                                             /* 6.7, dword 11 */
-#define DISCARD_BLOCKS_MAX (1ull << 31)
+enum { OP_FLUSH = 0x00, OP_WRITE = 0x01, OP_READ = 0x02, OP_WRITE_ZEROES = 0x08, OP_DATASET = 0x09 }; /* 6 */
+#define ZEROES_DEALLOCATE (1u << 25) /* 6.17, dword 12 */
+#define WRITE_FUA (1u << 30)         /* 6.15, dword 12 */
+#define DATASET_DISCARD (1u << 2)    /* 6.7, dword 11 */
 
 struct nvme nvme_self;
 
@@ -49,22 +49,44 @@ static void transfer_fill(const struct nvme *nvme, struct nvme_job *job, struct 
     job->sent = job->segment == job->request->segment_count;
 }
 
+/* The next piece of a request that has sectors and no segments, of at most so many blocks: its first block. */
+static uint64_t range_next(const struct nvme *nvme, struct nvme_job *job, uint64_t most, uint32_t *blocks)
+{
+    unsigned shift = nvme->identity.block_shift - 9u;
+    uint64_t end = job->request->sector + job->request->sector_count;
+    uint64_t first = job->sector >> shift;
+    uint64_t left = (end - job->sector) >> shift;
+
+    *blocks = (uint32_t)(left < most ? left : most);
+    job->sector += (uint64_t)*blocks << shift;
+    job->sent = job->sector == end;
+    return first;
+}
+
 /* One range (6.7.1), which lies where a transfer would have its list. */
 static void discard_fill(const struct nvme *nvme, struct nvme_job *job, struct nvme_slot *slot,
                          struct nvme_command *command)
 {
-    unsigned shift = nvme->identity.block_shift - 9u;
-    uint64_t end = job->request->sector + job->request->sector_count;
-    uint64_t blocks = (end - job->sector) >> shift;
+    uint32_t blocks = 0;
 
-    blocks = blocks < DISCARD_BLOCKS_MAX ? blocks : DISCARD_BLOCKS_MAX;
-    slot->list[0] = blocks << 32;
-    slot->list[1] = job->sector >> shift;
+    slot->list[1] = range_next(nvme, job, UINT32_MAX, &blocks);
+    slot->list[0] = (uint64_t)blocks << 32;
     command->opcode = OP_DATASET;
     command->prp1 = slot->list_dma.value;
     command->word11 = DATASET_DISCARD;
-    job->sector += blocks << shift;
-    job->sent = job->sector == end;
+}
+
+/* No data, so no limit but the field's is in the specification (6.17); but controllers are known that take no more than they do
+ * of data, and a command must not take longer than timeout_ms. */
+static void zeroes_fill(const struct nvme *nvme, struct nvme_job *job, struct nvme_command *command)
+{
+    uint32_t blocks = 0;
+    uint64_t first = range_next(nvme, job, nvme->identity.command_bytes >> nvme->identity.block_shift, &blocks);
+
+    command->opcode = OP_WRITE_ZEROES;
+    command->word10 = (uint32_t)first;
+    command->word11 = (uint32_t)(first >> 32);
+    command->word12 = (blocks - 1) | (nvme->identity.zeroes_free ? ZEROES_DEALLOCATE : 0);
 }
 
 static void command_fill(const struct nvme *nvme, struct nvme_job *job, struct nvme_slot *slot,
@@ -78,6 +100,9 @@ static void command_fill(const struct nvme *nvme, struct nvme_job *job, struct n
         return;
     case BLK_DISCARD:
         discard_fill(nvme, job, slot, command);
+        return;
+    case BLK_WRITE_ZEROES:
+        zeroes_fill(nvme, job, command);
         return;
     case BLK_FLUSH:
         command->opcode = OP_FLUSH;
@@ -164,21 +189,6 @@ static void job_begin(struct nvme *nvme, struct nvme_job *job) REQUIRES(LOOP)
     }
 }
 
-static status_t request_check(const struct blkdev *blkdev, const struct blk_request *request)
-{
-    uint32_t bytes = 0;
-    status_t s = blkdev_check_op(blkdev, request);
-
-    if (s != ST_OK || request->op == BLK_FLUSH) {
-        return s;
-    }
-    if (request->op == BLK_DISCARD) {
-        return request->sector_count == 0 ? ST_BADARG
-                                          : blkdev_check_place(blkdev, request->sector, request->sector_count);
-    }
-    return blkdev_check(blkdev, request, &bytes);
-}
-
 static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
 {
     struct nvme *nvme = &nvme_self;
@@ -188,7 +198,7 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
     if (blkdev->dead) {
         return ST_CLOSED;
     }
-    status_t s = request_check(blkdev, request);
+    status_t s = blkdev_check(blkdev, request);
     if (s != ST_OK) {
         return s;
     }
@@ -209,36 +219,21 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
 
 /* --- from the controller ---------------------------------------------------------------------------------------------- */
 
-static uint64_t bytes_of(const struct blk_request *request)
+/* What FLUSHes have to vouch for: (4). */
+static void cache_note(struct nvme *nvme, const struct nvme_job *job)
 {
-    uint64_t bytes = 0;
-
-    for (uint16_t i = 0; i < request->segment_count; i++) {
-        bytes += request->segment[i].size;
-    }
-    return bytes;
-}
-
-static void count_done(struct nvme *nvme, const struct nvme_job *job)
-{
-    struct blkdev_counters *count = &nvme->blkdev.count;
-
     switch (job->request->op) {
-    case BLK_READ:
-        count->reads++;
-        count->read_bytes += bytes_of(job->request);
-        return;
     case BLK_WRITE:
-        count->writes++;
-        count->write_bytes += bytes_of(job->request);
         nvme->written += nvme->blkdev.has_flush && !job->request->durable;
         return;
+    case BLK_WRITE_ZEROES:
+        nvme->written += nvme->blkdev.has_flush;
+        return;
     case BLK_FLUSH:
-        count->flushes++;
         nvme->flushed = job->covers > nvme->flushed ? job->covers : nvme->flushed;
         return;
+    case BLK_READ:
     case BLK_DISCARD:
-        count->discards++;
         return;
     }
     UNREACHABLE();
@@ -249,10 +244,9 @@ static void job_end(struct nvme *nvme, struct nvme_job *job, status_t status) RE
     struct blk_request *request = job->request;
 
     ASSERT(request != NULL && job->out == 0 && nvme->taken > 0);
+    blkdev_count(&nvme->blkdev.count, request, status);
     if (status == ST_OK) {
-        count_done(nvme, job);
-    } else {
-        nvme->blkdev.count.errors++;
+        cache_note(nvme, job);
     }
     job->request = NULL;
     list_push_front(&nvme->job_free, &job->node);

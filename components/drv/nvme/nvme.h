@@ -149,6 +149,7 @@ struct nvme_identity { /* what the controller says of itself and of the namespac
     uint32_t command_bytes; /* at most; its MDTS and our option */
     uint8_t block_shift;    /* a block is 1 << so many bytes */
     bool cache, discard, read_only;
+    bool zeroes, zeroes_free; /* has Write Zeroes, which may deallocate */
     char serial[21];
 };
 

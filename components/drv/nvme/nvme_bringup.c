@@ -32,11 +32,13 @@ enum { /* 5.15.2.1 */
        NS_FEATURES = 24,
        NS_FORMATS = 25,
        NS_FORMAT = 26,
+       NS_DLFEAT = 33,
        NS_ATTRIBUTES = 99,
        NS_PREFERRED = 64,
        NS_FORMAT_0 = 128,
 };
-enum { ONCS_DATASET = 4, VWC_PRESENT = 1, NSFEAT_PREFERRED = 0x10, NSATTR_PROTECTED = 1 };
+enum { ONCS_DATASET = 4, ONCS_WRITE_ZEROES = 8, VWC_PRESENT = 1 };
+enum { NSFEAT_PREFERRED = 0x10, DLFEAT_ZEROES_FREE = 8, NSATTR_PROTECTED = 1 };
 #define VERSION_1_1 0x00010100u /* since when there is CNS_NAMESPACE_LIST */
 #define PHYSICAL_BYTES_MAX (1u << 20)
 
@@ -131,7 +133,9 @@ static uint64_t page_field(const struct nvme *nvme, size_t offset, unsigned size
 static void identify_fill(const struct nvme *nvme, struct nvme_command *command, uint32_t what)
 {
     command->opcode = ADMIN_IDENTIFY;
-    command->nsid = what == CNS_NAMESPACE ? nvme->found.nsid : 0;
+    command->nsid = what == CNS_NAMESPACE        ? nvme->found.nsid
+                    : what == CNS_NAMESPACE_LIST ? nvme->found.nsid - 1 /* those above it */
+                                                 : 0;
     command->prp1 = dma_of(nvme->page).value;
     command->word10 = what;
 }
@@ -162,23 +166,30 @@ static status_t controller_take(struct nvme *nvme)
     nvme->found.command_bytes =
         mdts == 0 || mdts > 8 || NVME_PAGE << mdts > NVME_COMMAND_MAX ? NVME_COMMAND_MAX : NVME_PAGE << mdts;
     nvme->found.discard = (page_field(nvme, ID_ONCS, 2) & ONCS_DATASET) != 0;
+    nvme->found.zeroes = (page_field(nvme, ID_ONCS, 2) & ONCS_WRITE_ZEROES) != 0;
     nvme->found.cache = (page_field(nvme, ID_VWC, 1) & VWC_PRESENT) != 0;
-    nvme->found.nsid = 1;
+    nvme->found.nsid = NVME_NAMESPACE != 0 ? NVME_NAMESPACE : 1;
     nvme->step = reg(nvme, NVME_REG_VS) >= VERSION_1_1 ? STEP_NAMESPACES : STEP_NAMESPACE;
     return ST_OK;
 }
 
-/* The first that is active; after a reset, the one that we have. */
+/* The list of those that are active begins with the one that the option names, or else with the first of all (5.15.2.3). */
 static status_t namespaces_take(struct nvme *nvme)
 {
     uint32_t first = (uint32_t)page_field(nvme, 0, 4);
+    bool none = first == 0 || first == UINT32_MAX;
 
-    if (first == 0 || first == UINT32_MAX) {
+    if (NVME_NAMESPACE != 0 && first != NVME_NAMESPACE) {
+        log_err("%s has no active namespace %u, which the profile names", nvme->where, (unsigned)NVME_NAMESPACE);
+        return ST_UNSUPPORTED;
+    }
+    if (none) {
         log_err("%s has no namespace", nvme->where);
         return ST_UNSUPPORTED;
     }
-    if (page_field(nvme, 4, 4) != 0) {
-        log_warn("%s has several namespaces; only %u is used", nvme->where, first);
+    if (NVME_NAMESPACE == 0 && page_field(nvme, 4, 4) != 0) {
+        log_warn("%s has several namespaces; only %u is used: `component drv/nvme namespace=N` names another",
+                 nvme->where, first);
     }
     nvme->found.nsid = first;
     nvme->step = STEP_NAMESPACE;
@@ -212,6 +223,7 @@ static status_t namespace_take(struct nvme *nvme)
     }
     nvme->found.block_shift = (uint8_t)shift;
     nvme->found.physical_bytes = physical_bytes(nvme, 1u << shift);
+    nvme->found.zeroes_free = (page_field(nvme, NS_DLFEAT, 1) & DLFEAT_ZEROES_FREE) != 0;
     nvme->found.read_only = (page_field(nvme, NS_ATTRIBUTES, 1) & NSATTR_PROTECTED) != 0;
     nvme->step = STEP_QUEUE_COUNT;
     return ST_OK;

@@ -11,6 +11,8 @@
 enum { PCI_CLASS_STORAGE = 1, PCI_SUBCLASS_NVM = 8, PCI_INTERFACE_NVME = 2, PCI_REG_INTERFACE = 0x09 }; /* 2.1.5 */
 enum { CAP_NVM_COMMANDS = 37, CAP_STRIDE = 32, CAP_PAGE_MIN = 48 };                                     /* 3.1.1 */
 #define REQUEST_BYTES_MAX (1u << 20)
+#define DISCARD_SECTORS_MAX (1u << 22) /* these are ours, so that no request lasts for ever: one command */
+#define ZEROES_SECTORS_MAX (1u << 16)  /* as many commands as for data */
 #define LIST_BYTES (NVME_COMMAND_MAX / NVME_PAGE * sizeof(uint64_t))
 #define QUEUE_ARENA_BYTES(size, list_bytes)                                                                            \
     (DMA_ARENA_BYTES((size) * sizeof(struct nvme_command)) +                                                           \
@@ -154,7 +156,9 @@ static void disk_fill(struct nvme *nvme)
     blkdev->read_only = identity->read_only;
     blkdev->has_flush = identity->cache;
     blkdev->has_durable = true; /* FUA is part of every write (6.15); without a cache it changes nothing */
-    blkdev->has_discard = identity->discard;
+    blkdev->discard_sectors_max = identity->discard ? DISCARD_SECTORS_MAX : 0;
+    blkdev->discard_sectors = identity->physical_bytes / BLKDEV_SECTOR_BYTES;
+    blkdev->zeroes_sectors_max = identity->zeroes ? ZEROES_SECTORS_MAX : 0;
     fmt_text(blkdev->id, sizeof blkdev->id, "%s", identity->serial);
     blkdev->ops = &nvme_ops;
 }
@@ -165,10 +169,11 @@ static void describe(struct nvme *nvme)
 
     fmt_text(nvme->note.text, sizeof nvme->note.text, "%s at %s: %llu KiB, id '%s'", blkdev->name, nvme->where,
              (unsigned long long)(blkdev->sectors / 2), blkdev->id);
-    log_info("%s, namespace %u, block %u/%u, %u queues of %u, %u vectors, %u KiB a command%s%s%s", nvme->note.text,
+    log_info("%s, namespace %u, block %u/%u, %u queues of %u, %u vectors, %u KiB a command%s%s%s%s", nvme->note.text,
              nvme->identity.nsid, blkdev->logical_bytes, blkdev->physical_bytes, nvme->queue_count, nvme->queue[1].size,
              nvme->irq_count, nvme->identity.command_bytes / 1024, blkdev->has_flush ? ", flush" : ", write-through",
-             blkdev->has_discard ? ", discard" : "", blkdev->read_only ? ", read-only" : "");
+             blkdev->discard_sectors_max != 0 ? ", discard" : "", blkdev->zeroes_sectors_max != 0 ? ", zeroes" : "",
+             blkdev->read_only ? ", read-only" : "");
 }
 
 static status_t device_setup(struct nvme *nvme) REQUIRES(BOOT)

@@ -45,7 +45,9 @@ void virtio_blk_bell(struct work *work)
 {
     (void)work;
     room_assert_loop();
-    virtio_notify(virtio_blk_self.device, 0, &virtio_blk_self.queue);
+    for (uint16_t i = 0; i < virtio_blk_self.queue_count; i++) {
+        virtio_notify(virtio_blk_self.device, i, &virtio_blk_self.queue[i]);
+    }
 }
 
 /* --- to the device -------------------------------------------------------------------------------------------------- */
@@ -60,45 +62,82 @@ static uint32_t type_of(const struct blk_request *request)
     case BLK_FLUSH:
         return TYPE_FLUSH;
     case BLK_DISCARD:
-        break; /* not offered: has_discard is false */
+        return TYPE_DISCARD;
+    case BLK_WRITE_ZEROES:
+        return TYPE_WRITE_ZEROES;
     }
     UNREACHABLE();
 }
 
+/* A chain as the device is to see it: `readable` segments, then those that it writes. */
+struct chain {
+    struct virtq_segment segment[TABLE_SIZE];
+    uint16_t count, readable;
+};
+
+static void chain_add(struct chain *chain, uint64_t address, uint32_t size)
+{
+    ASSERT(chain->count < TABLE_SIZE);
+    chain->segment[chain->count++] = (struct virtq_segment){.address = {address}, .size = size};
+}
+
+static void chain_data(struct chain *chain, const struct blk_request *request)
+{
+    for (uint16_t i = 0; i < request->segment_count; i++) {
+        chain_add(chain, dma_of(request->segment[i].data).value, request->segment[i].size);
+    }
+}
+
+static void range_fill(struct blk_slot *slot, uint32_t type, const struct blk_request *request)
+{
+    slot->wrap->range = (struct virtio_blk_range){
+        .sector = request->sector,
+        .count = (uint32_t)request->sector_count,
+        .flags = type == TYPE_WRITE_ZEROES ? virtio_blk_self.zeroes_flags : 0, /* none is for DISCARD */
+    };
+}
+
 /* Header, data, status: virtio 1.2, 5.2.6. GET_ID has no request and reads into the wrap itself. */
+static void chain_make(struct chain *chain, struct blk_slot *slot, uint32_t type, const struct blk_request *request)
+{
+    uint64_t base = slot->wrap_dma.value;
+
+    chain->count = 0;
+    chain_add(chain, base, HEADER_BYTES);
+    chain->readable = 1;
+    if (type == TYPE_IN || type == TYPE_OUT) {
+        slot->wrap->sector = request->sector;
+        chain_data(chain, request);
+    } else if (type == TYPE_DISCARD || type == TYPE_WRITE_ZEROES) {
+        range_fill(slot, type, request);
+        chain_add(chain, base + offsetof(struct virtio_blk_wrap, range), sizeof slot->wrap->range);
+    } else if (type == TYPE_GET_ID) {
+        chain_add(chain, base + offsetof(struct virtio_blk_wrap, id), sizeof slot->wrap->id);
+    }
+    if (type != TYPE_IN && type != TYPE_GET_ID) {
+        chain->readable = chain->count;
+    }
+    chain_add(chain, base + offsetof(struct virtio_blk_wrap, status), 1);
+}
+
 status_t virtio_blk_slot_submit(struct blk_slot *slot, uint32_t type, const struct blk_request *request)
 {
-    UNINITIALIZED struct virtq_segment segment[BLKDEV_SEGMENTS_MAX + 2]; /* the first n are written, and passed on */
-    uint16_t data = request != NULL && type != TYPE_FLUSH ? request->segment_count : 0;
-    uint64_t base = slot->wrap_dma.value;
-    uint16_t n = 0;
+    UNINITIALIZED struct chain chain; /* the first `count` segments are written, and passed on */
+    struct virtio_blk *blk = &virtio_blk_self;
+    status_t s = ST_FULL;
 
     slot->wrap->type = type;
     slot->wrap->reserved = 0;
-    slot->wrap->sector = data != 0 ? request->sector : 0;
+    slot->wrap->sector = 0;
     slot->wrap->status = STATUS_NOT_WRITTEN; /* (3) */
-    segment[n++] = (struct virtq_segment){.address = {base}, .size = HEADER_BYTES};
-    for (uint16_t i = 0; i < data; i++) {
-        segment[n++] =
-            (struct virtq_segment){.address = dma_of(request->segment[i].data), .size = request->segment[i].size};
+    chain_make(&chain, slot, type, request);
+    for (uint16_t i = 0; i < blk->queue_count && s == ST_FULL; i++) {
+        struct virtq *q = &blk->queue[blk->queue_next];
+        blk->queue_next = (uint16_t)(blk->queue_next + 1 < blk->queue_count ? blk->queue_next + 1 : 0);
+        s = virtq_submit_either(q, &slot->table, chain.segment, chain.readable,
+                                (uint16_t)(chain.count - chain.readable), slot);
     }
-    if (type == TYPE_GET_ID) {
-        segment[n++] = (struct virtq_segment){.address = {base + offsetof(struct virtio_blk_wrap, id)},
-                                              .size = sizeof slot->wrap->id};
-    }
-    segment[n++] = (struct virtq_segment){.address = {base + offsetof(struct virtio_blk_wrap, status)}, .size = 1};
-    uint16_t readable = type == TYPE_OUT ? (uint16_t)(n - 1) : 1;
-    return virtq_submit(&virtio_blk_self.queue, segment, readable, (uint16_t)(n - readable), slot);
-}
-
-static uint32_t bytes_of(const struct blk_request *request)
-{
-    uint32_t bytes = 0;
-
-    for (uint16_t i = 0; request->op != BLK_FLUSH && i < request->segment_count; i++) {
-        bytes += request->segment[i].size;
-    }
-    return bytes;
+    return s;
 }
 
 /* (5) */
@@ -143,7 +182,7 @@ static status_t request_send(struct blk_request *request) REQUIRES(LOOP)
         ASSERT(!slot->busy);
         slot->busy = true;
         slot->request = request;
-        slot->bytes = bytes_of(request);
+        slot->bytes = blkdev_bytes(request);
         slot->watch = blk->watches;
         blk->slot_free = slot->next;
         watch(blk);
@@ -166,17 +205,6 @@ static void waiting_send(void) REQUIRES(LOOP)
     }
 }
 
-static status_t request_check(const struct blkdev *blkdev, const struct blk_request *request)
-{
-    uint32_t bytes = 0;
-
-    status_t s = blkdev_check_op(blkdev, request);
-    if (s != ST_OK || request->op == BLK_FLUSH) {
-        return s;
-    }
-    return blkdev_check(blkdev, request, &bytes);
-}
-
 static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
 {
     struct virtio_blk *blk = &virtio_blk_self;
@@ -186,7 +214,7 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
     if (blkdev->dead) {
         return ST_CLOSED;
     }
-    status_t s = request_check(blkdev, request);
+    status_t s = blkdev_check(blkdev, request);
     if (s != ST_OK) {
         return s;
     }
@@ -206,33 +234,11 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
 
 /* --- from the device ------------------------------------------------------------------------------------------------ */
 
-static void count_done(struct blkdev_counters *count, const struct blk_request *request, uint32_t bytes)
-{
-    switch (request->op) {
-    case BLK_READ:
-        count->reads++;
-        count->read_bytes += bytes;
-        return;
-    case BLK_WRITE:
-        count->writes++;
-        count->write_bytes += bytes;
-        return;
-    case BLK_FLUSH:
-        count->flushes++;
-        return;
-    case BLK_DISCARD:
-        break;
-    }
-    UNREACHABLE();
-}
-
 static void request_done(struct blk_request *request, status_t status) REQUIRES(LOOP)
 {
     ASSERT(virtio_blk_self.taken > 0);
     virtio_blk_self.taken--;
-    if (status != ST_OK) {
-        virtio_blk_self.blkdev.count.errors++;
-    }
+    blkdev_count(&virtio_blk_self.blkdev.count, request, status);
     request->done(request, status);
 }
 
@@ -297,39 +303,42 @@ static bool slot_finished(struct blk_slot *slot, uint32_t written) REQUIRES(LOOP
         return true;
     }
     bool honest = answer_read(slot, written, &status);
-    uint32_t bytes = slot->bytes;
-    struct blk_request *request = slot_release(slot);
-    if (!honest) {
-        status = ST_IO;
-    }
-    if (status == ST_OK) {
-        count_done(&virtio_blk_self.blkdev.count, request, bytes);
-    }
-    request_done(request, status);
+    request_done(slot_release(slot), honest ? status : ST_IO);
     return honest;
 }
 
-/* What has finished, at most a ring full a turn; then either an interrupt is asked for or the rest is posted. */
-static void queue_reap(struct virtio_blk *blk) REQUIRES(LOOP)
+/* What has finished in one queue, at most a ring full a turn; then either an interrupt is asked for or the rest is posted.
+ * False: it lied. */
+static bool queue_reap(struct virtio_blk *blk, struct virtq *q) REQUIRES(LOOP)
 {
     void *slot = NULL;
     uint32_t written = 0;
     status_t s = ST_OK;
 
-    for (unsigned i = 0; i < blk->queue.size && (s = virtq_reap(&blk->queue, &slot, &written)) == ST_OK; i++) {
+    for (unsigned i = 0; i < q->size && (s = virtq_reap(q, &slot, &written)) == ST_OK; i++) {
         if (!slot_finished(slot, written)) {
             lied("status of a request");
-            return;
+            return false;
         }
     }
     if (s == ST_PROTO) {
         lied("used ring");
-        return;
+        return false;
     }
-    waiting_send();
-    if (s == ST_OK || !virtq_interrupts_on(&blk->queue)) {
+    if (s == ST_OK || !virtq_interrupts_on(q)) {
         loop_post(&blk->again);
     }
+    return true;
+}
+
+static void queues_reap(struct virtio_blk *blk, uint32_t queues) REQUIRES(LOOP)
+{
+    for (uint16_t i = 0; i < blk->queue_count; i++) {
+        if ((queues >> i & 1) != 0 && !queue_reap(blk, &blk->queue[i])) {
+            return;
+        }
+    }
+    waiting_send();
 }
 
 void virtio_blk_again(struct work *work)
@@ -337,16 +346,26 @@ void virtio_blk_again(struct work *work)
     (void)work;
     room_assert_loop();
     if (virtio_blk_self.device->state == VIRTIO_RUNNING) {
-        queue_reap(&virtio_blk_self);
+        queues_reap(&virtio_blk_self, UINT32_MAX);
     }
 }
 
 static void on_interrupt(struct virtio_device *device, uint32_t queues)
 {
     (void)device;
-    (void)queues;
     room_assert_loop();
-    queue_reap(&virtio_blk_self);
+    queues_reap(&virtio_blk_self, queues);
+}
+
+/* NULL: no queue has anything any more. */
+static struct blk_slot *slot_reclaim(struct virtio_blk *blk)
+{
+    struct blk_slot *slot = NULL;
+
+    for (uint16_t i = 0; i < blk->queue_count && slot == NULL; i++) {
+        slot = virtq_reclaim(&blk->queue[i]);
+    }
+    return slot;
 }
 
 /* Nothing is with the device any more: every request is answered, the oldest first among those that never left. */
@@ -359,7 +378,7 @@ static void on_stopped(struct virtio_device *device)
     (void)device;
     room_assert_loop();
     dead();
-    while ((slot = virtq_reclaim(&blk->queue)) != NULL) {
+    while ((slot = slot_reclaim(blk)) != NULL) {
         struct blk_request *request = slot_release(slot);
         if (request != NULL) {
             request_done(request, ST_IO);

@@ -15,6 +15,11 @@ enum { /* virtio 1.2, 5.2.4 */
        CONFIG_SEG_MAX = 12,
        CONFIG_BLK_SIZE = 20,
        CONFIG_PHYSICAL_EXPONENT = 24,
+       CONFIG_QUEUES = 34,
+       CONFIG_DISCARD_SECTORS_MAX = 36,
+       CONFIG_DISCARD_ALIGNMENT = 44,
+       CONFIG_ZEROES_SECTORS_MAX = 48,
+       CONFIG_ZEROES_MAY_UNMAP = 56,
 };
 
 #define REQUEST_BYTES_MAX (1u << 20)
@@ -73,10 +78,11 @@ static status_t limits_read(struct virtio_blk *blk)
     if (s != ST_OK) {
         return s;
     }
-    if (blk->queue.size < 4 || segments == 0) {
+    uint32_t size = blk->queue[0].size; /* no chain is longer, by way of a table neither: 2.7.5.3.1 */
+    if (size < 4 || segments == 0) {
         return ST_UNSUPPORTED;
     }
-    uint32_t most = blk->queue.size - 2u < VIRTIO_BLK_SEGMENTS_MAX ? blk->queue.size - 2u : VIRTIO_BLK_SEGMENTS_MAX;
+    uint32_t most = size - 2 < VIRTIO_BLK_SEGMENTS_MAX ? size - 2 : VIRTIO_BLK_SEGMENTS_MAX;
     blkdev->segments_max = (uint16_t)(segments < most ? segments : most);
     /* The device's limit is for one segment; taken for the whole request it holds for each. */
     bytes = bytes < REQUEST_BYTES_MAX ? bytes : REQUEST_BYTES_MAX;
@@ -84,21 +90,80 @@ static status_t limits_read(struct virtio_blk *blk)
     return blkdev->bytes_max == 0 ? ST_UNSUPPORTED : ST_OK;
 }
 
-_Static_assert(VIRTIO_BLK_MEMORY_BYTES >= VIRTIO_QUEUE_ARENA_BYTES(VIRTIO_BLK_RING_SIZE) +
-                                              DMA_ARENA_BYTES((VIRTIO_BLK_DEPTH + 1) * sizeof(struct virtio_blk_wrap)) +
-                                              (VIRTIO_BLK_DEPTH + 1) * sizeof(struct blk_slot),
+/* Of what has a limit in the configuration: so many whole blocks a request; 0: not offered, or not even one. */
+static status_t sectors_max_read(const struct blkdev *blkdev, uint64_t feature, size_t offset, uint32_t *most)
+{
+    uint64_t sectors = 0;
+
+    status_t s = virtio_has(virtio_blk_self.device, feature) ? field(0, offset, 4, 0, &sectors) : ST_OK;
+    *most = (uint32_t)sectors & ~(blkdev->logical_bytes / BLKDEV_SECTOR_BYTES - 1);
+    return s;
+}
+
+/* DISCARD and WRITE_ZEROES: one range a request, whatever the device would take (5.2.4: the limits of number). */
+static status_t ranges_read(struct virtio_blk *blk)
+{
+    struct blkdev *blkdev = &blk->blkdev;
+    uint64_t alignment = 1;
+    uint64_t may_unmap = 0;
+
+    status_t s = sectors_max_read(blkdev, BLK_F_DISCARD, CONFIG_DISCARD_SECTORS_MAX, &blkdev->discard_sectors_max);
+    if (s == ST_OK) {
+        s = sectors_max_read(blkdev, BLK_F_WRITE_ZEROES, CONFIG_ZEROES_SECTORS_MAX, &blkdev->zeroes_sectors_max);
+    }
+    if (s == ST_OK) {
+        s = field(BLK_F_DISCARD, CONFIG_DISCARD_ALIGNMENT, 4, 1, &alignment);
+    }
+    if (s == ST_OK) {
+        s = field(BLK_F_WRITE_ZEROES, CONFIG_ZEROES_MAY_UNMAP, 1, 0, &may_unmap);
+    }
+    blkdev->discard_sectors = alignment != 0 ? (uint32_t)alignment : 1;
+    blk->zeroes_flags = may_unmap != 0 ? RANGE_UNMAP : 0;
+    return s;
+}
+
+/* As many queues as there are and we have memory for. */
+static status_t queues_open(struct virtio_blk *blk) REQUIRES(BOOT)
+{
+    uint64_t count = 1;
+
+    status_t s = field(BLK_F_MQ, CONFIG_QUEUES, 2, 1, &count);
+    if (s == ST_OK && count == 0) {
+        return ST_PROTO;
+    }
+    blk->queue_count = (uint16_t)(count < VIRTIO_BLK_QUEUES ? count : VIRTIO_BLK_QUEUES);
+    if (s == ST_OK) {
+        s = virtio_interrupts(blk->device, blk->queue_count);
+    }
+    for (uint16_t i = 0; i < blk->queue_count && s == ST_OK; i++) {
+        s = virtio_queue_open(blk->device, i, VIRTIO_BLK_RING_SIZE, &blk->queue[i]);
+    }
+    return s;
+}
+
+_Static_assert(VIRTIO_BLK_QUEUES <= VIRTIO_QUEUES_MAX, "as many as a device may have here");
+_Static_assert(VIRTIO_BLK_MEMORY_BYTES >=
+                   VIRTIO_BLK_QUEUES * VIRTIO_QUEUE_ARENA_BYTES(VIRTIO_BLK_RING_SIZE) +
+                       DMA_ARENA_BYTES((VIRTIO_BLK_DEPTH + 1) * sizeof(struct virtio_blk_wrap)) +
+                       DMA_ARENA_BYTES((VIRTIO_BLK_DEPTH + 1) * TABLE_SIZE * sizeof(struct virtq_desc)) +
+                       (VIRTIO_BLK_DEPTH + 1) * sizeof(struct blk_slot),
                "the `memory` line of component.conf says less than is taken");
 
 static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
 {
     const uint16_t count = VIRTIO_BLK_DEPTH + 1;
     struct dma_memory memory;
+    struct dma_memory tables = {0};
 
     dma_alloc(&memory, sizeof(struct virtio_blk_wrap) * count);
+    if (virtio_has(blk->device, VIRTIO_F_INDIRECT_DESC)) {
+        dma_alloc(&tables, sizeof(struct virtq_desc) * TABLE_SIZE * count);
+    }
     blk->slot = boot_alloc(sizeof(struct blk_slot) * count, _Alignof(struct blk_slot));
     for (uint16_t i = 0; i < count; i++) {
         blk->slot[i].wrap = (struct virtio_blk_wrap *)memory.cpu + i;
         blk->slot[i].wrap_dma.value = memory.dev.value + i * sizeof(struct virtio_blk_wrap);
+        blk->slot[i].table = virtq_table_of(&tables, i, TABLE_SIZE);
         blk->slot[i].next = (uint16_t)(i + 1);
     }
     list_init(&blk->waiting);
@@ -136,10 +201,10 @@ static void id_ask(struct virtio_blk *blk)
     if (virtio_blk_slot_submit(slot, TYPE_GET_ID, NULL) != ST_OK) {
         return;
     }
-    virtio_notify(blk->device, 0, &blk->queue);
-    status_t s = virtq_reap(&blk->queue, &token, &written);
+    virtio_notify(blk->device, 0, &blk->queue[0]);
+    status_t s = virtq_reap(&blk->queue[0], &token, &written);
     while (s == ST_AGAIN && clock_ns() < deadline) {
-        s = virtq_reap(&blk->queue, &token, &written);
+        s = virtq_reap(&blk->queue[0], &token, &written);
     }
     if (s == ST_OK && __atomic_load_n(&slot->wrap->status, __ATOMIC_RELAXED) == STATUS_OK) {
         id_copy(blk, slot->wrap);
@@ -150,15 +215,15 @@ static status_t device_setup(struct virtio_blk *blk) REQUIRES(BOOT)
 {
     struct blkdev *blkdev = &blk->blkdev;
 
-    status_t s = virtio_interrupts(blk->device, 1);
-    if (s == ST_OK) {
-        s = virtio_queue_open(blk->device, 0, VIRTIO_BLK_RING_SIZE, &blk->queue);
-    }
+    status_t s = queues_open(blk);
     if (s == ST_OK) {
         s = size_read(blkdev);
     }
     if (s == ST_OK) {
         s = limits_read(blk);
+    }
+    if (s == ST_OK) {
+        s = ranges_read(blk);
     }
     if (s != ST_OK) {
         return s;
@@ -179,9 +244,11 @@ static void describe(const struct virtio_blk *blk)
 
     fmt_text(blk->device->note.text, sizeof blk->device->note.text, "%s at %s: %llu KiB, id '%s'", blkdev->name,
              blk->device->where, (unsigned long long)(blkdev->sectors / 2), blkdev->id);
-    log_info("%s, block %u/%u, %u segments%s%s", blk->device->note.text, (unsigned)blkdev->logical_bytes,
-             (unsigned)blkdev->physical_bytes, (unsigned)blkdev->segments_max,
-             blkdev->has_flush ? ", flush" : ", write-through", blkdev->read_only ? ", read-only" : "");
+    log_info("%s, block %u/%u, %u queues, %u segments%s%s%s%s%s", blk->device->note.text,
+             (unsigned)blkdev->logical_bytes, (unsigned)blkdev->physical_bytes, (unsigned)blk->queue_count,
+             (unsigned)blkdev->segments_max, blk->slot[0].table.desc != NULL ? ", indirect" : "",
+             blkdev->has_flush ? ", flush" : ", write-through", blkdev->discard_sectors_max != 0 ? ", discard" : "",
+             blkdev->zeroes_sectors_max != 0 ? ", zeroes" : "", blkdev->read_only ? ", read-only" : "");
 }
 
 void virtio_blk_wire_bus(struct virtio_bus *bus) REQUIRES(BOOT);
@@ -201,7 +268,9 @@ status_t virtio_blk_start(void) REQUIRES(BOOT);
 status_t virtio_blk_start(void)
 {
     struct virtio_blk *blk = &virtio_blk_self;
-    const uint64_t wanted = BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_RO | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
+    const uint64_t wanted = BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_RO | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY |
+                            BLK_F_DISCARD | BLK_F_WRITE_ZEROES | (VIRTIO_BLK_QUEUES > 1 ? BLK_F_MQ : 0) |
+                            VIRTIO_F_INDIRECT_DESC;
 
     blk->device = virtio_bus_take(blk->bus, VIRTIO_BLK);
     if (blk->device == NULL) {

@@ -30,7 +30,7 @@
 
 #define VIRTIO_QUEUES_MAX 4u
 
-enum virtio_type { VIRTIO_NET = 1, VIRTIO_BLK = 2, VIRTIO_RNG = 4 }; /* virtio 1.2, 5 */
+enum virtio_type { VIRTIO_NET = 1, VIRTIO_BLK = 2, VIRTIO_RNG = 4, VIRTIO_SCSI = 8 }; /* virtio 1.2, 5 */
 
 enum virtio_status { /* virtio 1.2, 2.1 */
                      VIRTIO_STATUS_ACKNOWLEDGE = 1,
@@ -42,6 +42,7 @@ enum virtio_status { /* virtio 1.2, 2.1 */
 };
 
 /* Features that are no device type's own: virtio 1.2, 6. */
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)

@@ -96,66 +96,115 @@ void virtq_empty(struct virtq *q)
 {
     ASSERT(q->in_flight == 0 && q->free_count == q->size);
     memset(q->memory.cpu, 0, virtq_bytes(q->size));
+    bool counts_all = q->counts_all;
     virtq_init(q, q->size, q->event_idx, q->memory, q->slot);
+    q->counts_all = counts_all;
 }
 
-/* Writes the chain into descriptors off the free list; gives its head. */
-static uint16_t chain_write(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t count)
+/* The descriptor of a segment, and `next` behind it. Adds to `lent` what the device may say that it wrote. */
+static struct virtq_desc desc_of(const struct virtq *q, const struct virtq_segment *segment, bool write, bool last,
+                                 uint16_t next, uint32_t *lent)
 {
-    uint16_t head = q->free_head;
-    uint16_t at = head;
-    uint16_t last = head;
+    ASSERT(segment->size != 0 && segment->size <= UINT32_MAX - *lent);
+    *lent += write || q->counts_all ? segment->size : 0;
+    return (struct virtq_desc){
+        .address = segment->address.value,
+        .size = segment->size,
+        .flags = (uint16_t)((last ? 0 : VIRTQ_DESC_NEXT) | (write ? VIRTQ_DESC_WRITE : 0)),
+        .next = last ? 0 : next,
+    };
+}
+
+/* Writes the chain into descriptors off the free list. */
+static void chain_write(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t count)
+{
+    uint16_t at = q->free_head;
+    struct virtq_slot *head = &q->slot[at];
     uint32_t lent = 0;
 
     for (uint16_t i = 0; i < count; i++) {
-        uint16_t flags = i + 1 < count ? VIRTQ_DESC_NEXT : 0;
-        ASSERT(segment[i].size != 0 && at < q->size && q->slot[at].token == NULL);
-        if (i >= readable) {
-            flags |= VIRTQ_DESC_WRITE;
-            ASSERT(segment[i].size <= UINT32_MAX - lent);
-            lent += segment[i].size;
-        }
+        ASSERT(at < q->size && q->slot[at].token == NULL);
         uint16_t next = q->slot[at].next;
-        q->desc[at] = (struct virtq_desc){
-            .address = segment[i].address.value,
-            .size = segment[i].size,
-            .flags = flags,
-            .next = i + 1 < count ? next : 0,
-        };
-        last = at;
+        q->desc[at] = desc_of(q, &segment[i], i >= readable, i + 1 == count, next, &lent);
+        head->last = at;
         at = next;
     }
     q->free_head = at;
-    q->slot[head].lent = lent;
-    q->slot[head].last = last;
-    q->slot[head].count = count;
-    return head;
+    head->lent = lent;
+    head->count = count;
 }
 
-status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
-                      void *token)
+/* The chain into a table, which one descriptor off the free list names. */
+static void table_write(struct virtq *q, const struct virtq_table *table, const struct virtq_segment *segment,
+                        uint16_t readable, uint16_t count)
 {
-    uint32_t count = (uint32_t)readable + writable;
+    uint16_t at = q->free_head;
+    struct virtq_slot *head = &q->slot[at];
+    uint32_t lent = 0;
 
-    virtq_check(q);
-    ASSERT(token != NULL && count != 0 && count <= VIRTQ_CHAIN_MAX);
-    if (q->broken) {
-        return ST_CLOSED;
+    ASSERT(at < q->size && head->token == NULL);
+    for (uint16_t i = 0; i < count; i++) {
+        table->desc[i] = desc_of(q, &segment[i], i >= readable, i + 1 == count, (uint16_t)(i + 1), &lent);
     }
-    if (count > q->free_count) {
-        return ST_FULL;
-    }
-    uint16_t head = chain_write(q, segment, readable, (uint16_t)count);
+    q->desc[at] = (struct virtq_desc){.address = table->address.value,
+                                      .size = count * (uint32_t)sizeof(struct virtq_desc),
+                                      .flags = VIRTQ_DESC_INDIRECT};
+    q->free_head = head->next;
+    head->lent = lent;
+    head->last = at;
+    head->count = 1;
+}
+
+/* The device has the chain that begins at `head` from here on. */
+static void chain_lend(struct virtq *q, uint16_t head, void *token)
+{
     q->slot[head].token = token;
-    q->free_count = (uint16_t)(q->free_count - count);
-    q->lent_count = (uint16_t)(q->lent_count + count);
+    q->free_count = (uint16_t)(q->free_count - q->slot[head].count);
+    q->lent_count = (uint16_t)(q->lent_count + q->slot[head].count);
     q->in_flight++;
     q->avail[RING_ENTRIES + (q->avail_next & mask_of(q))] = head;
     q->avail_next++;
     /* Release: the device must not see the new index before the head and the descriptors that it points at. */
     __atomic_store_n(&q->avail[RING_INDEX], q->avail_next, __ATOMIC_RELEASE);
     virtq_check(q);
-    return ST_OK;
+}
+
+static status_t room_check(const struct virtq *q, uint32_t descriptors)
+{
+    return q->broken ? ST_CLOSED : descriptors > q->free_count ? ST_FULL : ST_OK;
+}
+
+status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
+                      void *token)
+{
+    uint32_t count = (uint32_t)readable + writable;
+    uint16_t head = q->free_head;
+
+    virtq_check(q);
+    ASSERT(token != NULL && count != 0 && count <= VIRTQ_CHAIN_MAX);
+    status_t s = room_check(q, count);
+    if (s == ST_OK) {
+        chain_write(q, segment, readable, (uint16_t)count);
+        chain_lend(q, head, token);
+    }
+    return s;
+}
+
+status_t virtq_submit_indirect(struct virtq *q, const struct virtq_table *table, const struct virtq_segment *segment,
+                               uint16_t readable, uint16_t writable, void *token)
+{
+    uint32_t count = (uint32_t)readable + writable;
+    uint16_t head = q->free_head;
+
+    virtq_check(q);
+    ASSERT(token != NULL && count != 0 && count <= VIRTQ_CHAIN_MAX);
+    ASSERT(count <= q->size); /* 2.7.5.3.1: no longer than the queue */
+    status_t s = room_check(q, 1);
+    if (s == ST_OK) {
+        table_write(q, table, segment, readable, (uint16_t)count);
+        chain_lend(q, head, token);
+    }
+    return s;
 }
 
 bool virtq_kick_wanted(struct virtq *q)

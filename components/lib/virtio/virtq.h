@@ -30,12 +30,12 @@ struct virtq_used {
 _Static_assert(sizeof(struct virtq_used) == 8, "virtio 1.2, 2.7.8");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are written without swapping");
 
-enum virtq_desc_flag { VIRTQ_DESC_NEXT = 1, VIRTQ_DESC_WRITE = 2 };
+enum virtq_desc_flag { VIRTQ_DESC_NEXT = 1, VIRTQ_DESC_WRITE = 2, VIRTQ_DESC_INDIRECT = 4 };
 
 /* What we know of a descriptor without asking memory that the device can write. Keys: [L] the owner */
 struct virtq_slot {
     void *token;    /* [L] heads of lent chains: the caller's; else NULL */
-    uint32_t lent;  /* [L] heads: bytes that the device may write */
+    uint32_t lent;  /* [L] heads: bytes that the device may say it wrote */
     uint16_t next;  /* [L] next of the chain or of the free list */
     uint16_t last;  /* [L] heads: last of the chain */
     uint16_t count; /* [L] heads: descriptors of the chain */
@@ -50,6 +50,7 @@ struct virtq {
     struct dma_memory memory; /* [I] the three parts */
     uint16_t size;            /* [I] power of two */
     bool event_idx;           /* [I] VIRTIO_F_EVENT_IDX was negotiated */
+    bool counts_all;          /* [I] it counts as written what it only read, too: QEMU's SCSI adapter */
     bool broken;              /* [L] the device lied; only virtq_reclaim() makes sense now */
     uint16_t free_head;       /* [L] valid while free_count > 0 */
     uint16_t free_count;      /* [L] descriptors */
@@ -63,6 +64,11 @@ struct virtq {
 struct virtq_segment {
     dma_t address;
     uint32_t size; /* not 0 */
+};
+
+struct virtq_table {
+    struct virtq_desc *desc; /* DMA memory */
+    dma_t address;           /* the same, for the device */
 };
 
 /* Device-visible bytes of a queue, and where its parts begin (virtio 1.2, 2.7: desc at 0). */
@@ -81,6 +87,34 @@ void virtq_empty(struct virtq *q);
  * ST_CLOSED: broken. */
 status_t virtq_submit(struct virtq *q, const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
                       void *token);
+
+/* The same by way of a table, which is lent too: one descriptor of the ring, however long the chain (2.7.5.3). It has room for
+ * as many as there are segments. Only where VIRTIO_F_INDIRECT_DESC was agreed on. */
+status_t virtq_submit_indirect(struct virtq *q, const struct virtq_table *table, const struct virtq_segment *segment,
+                               uint16_t readable, uint16_t writable, void *token);
+
+/* By way of the table where there is one (its desc is not NULL) and it is worth an access more of the device's: a chain of three
+ * is what most requests of disks are. */
+static inline status_t virtq_submit_either(struct virtq *q, const struct virtq_table *table,
+                                           const struct virtq_segment *segment, uint16_t readable, uint16_t writable,
+                                           void *token)
+{
+    return table->desc != NULL && readable + writable > 3
+               ? virtq_submit_indirect(q, table, segment, readable, writable, token)
+               : virtq_submit(q, segment, readable, writable, token);
+}
+
+/* The i-th of tables of `size` descriptors in this memory; none where there is no memory. */
+static inline struct virtq_table virtq_table_of(const struct dma_memory *memory, unsigned i, unsigned size)
+{
+    size_t offset = (size_t)i * size * sizeof(struct virtq_desc);
+
+    if (memory->cpu == NULL) {
+        return (struct virtq_table){0};
+    }
+    return (struct virtq_table){.desc = (struct virtq_desc *)(void *)((char *)memory->cpu + offset),
+                                .address = {memory->dev.value + offset}};
+}
 
 /* Whether the device must be told of what was submitted since this was last asked. Ask once after each batch; true means
  * ring the doorbell. Never says false for a device that may be asleep. */

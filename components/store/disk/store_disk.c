@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * store_disk.c: calls become requests of the disk, with the region's own memory as their one segment.
  *
- *  (1) A job is a call that is out, a request that is lent and, unless it is a flush, a span that is open. All three end in
+ *  (1) A job is a call that is out, a request that is lent and, when there is memory to it, a span that is open. All three end in
  *      job_done(). So a call that was cancelled, or whose ring was closed, returns when the disk has done with the memory.
  *  (2) There are at most `depth` jobs: blkdev_submit() never answers ST_FULL.
  */
@@ -16,7 +16,7 @@ struct job {
     struct blk_request request; /* [L] */
     struct blk_segment segment; /* [L] */
     struct call *call;          /* [L] */
-    struct object *region;      /* [L] holds the span open; NULL: a flush */
+    struct object *region;      /* [L] holds the span open; NULL: no memory */
 };
 _Static_assert(sizeof(struct job) <= 128, "the `memory` line counts this much");
 
@@ -112,6 +112,31 @@ static void disk_flush(struct object *object, struct call *call, struct block_de
     }
 }
 
+/* Discards and zeroes: sectors, no memory. The params of both have the same layout. */
+static void clear(struct call *call, enum blk_op op, struct block_device_discard_params_reader params) REQUIRES(LOOP)
+{
+    struct job *job = job_new(call, op);
+
+    if (job != NULL) {
+        job->request.sector = block_device_discard_params_get_sector(params);
+        job->request.sector_count = block_device_discard_params_get_sectors(params);
+        job_submit(job);
+    }
+}
+
+static void disk_discard(struct object *object, struct call *call, struct block_device_discard_params_reader params)
+{
+    room_assert_loop();
+    clear(call, BLK_DISCARD, params);
+}
+
+static void disk_write_zeroes(struct object *object, struct call *call,
+                              struct block_device_write_zeroes_params_reader params)
+{
+    room_assert_loop();
+    clear(call, BLK_WRITE_ZEROES, (struct block_device_discard_params_reader){params.s});
+}
+
 static void disk_info(struct object *object, struct call *call, struct block_device_info_params_reader params)
 {
     room_assert_loop();
@@ -125,6 +150,9 @@ static void disk_info(struct object *object, struct call *call, struct block_dev
     block_device_info_results_set_depth(results, (uint16_t)self.jobs.count);
     block_device_info_results_set_read_only(results, disk->read_only);
     block_device_info_results_set_id(results, capnp_text(disk->id));
+    block_device_info_results_set_discard_sectors_max(results, disk->discard_sectors_max);
+    block_device_info_results_set_discard_sectors(results, disk->discard_sectors);
+    block_device_info_results_set_zeroes_sectors_max(results, disk->zeroes_sectors_max);
     call_return(call);
 }
 
@@ -135,6 +163,8 @@ static void dispatch(struct object *object, struct call *call)
         .read = disk_read,
         .write = disk_write,
         .flush = disk_flush,
+        .discard = disk_discard,
+        .write_zeroes = disk_write_zeroes,
     };
 
     room_assert_loop();

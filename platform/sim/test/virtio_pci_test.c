@@ -124,7 +124,7 @@ static void features_set(uint64_t features)
 static void test_features(void)
 {
     set(AT(device_feature_select), 4, 0);
-    CHECK_EQ(get(AT(device_feature), 4), OFFER | 1u << 29);
+    CHECK_EQ(get(AT(device_feature), 4), OFFER | 3u << 28);
     set(AT(device_feature_select), 4, 1);
     CHECK_EQ(get(AT(device_feature), 4), 1);
     set(AT(device_feature_select), 4, 2);

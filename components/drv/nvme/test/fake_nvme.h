@@ -34,6 +34,7 @@ static struct fake {
     uint8_t controller[4096], names[4096], space[4096]; /* what identify gives */
     struct fake_rings rings[FAKE_QUEUES];
     unsigned starts;
+    uint32_t names_above;      /* which list was asked for */
     struct nvme_command abort; /* the last */
     unsigned aborts;
 } fake;
@@ -75,6 +76,7 @@ static uint32_t fake_admin_do(const struct nvme_command *command)
     switch (command->opcode) {
     case 0x06:
         REQUIRE(command->word10 <= 2 && (command->prp1 & 4095) == 0);
+        fake.names_above = command->word10 == 2 ? command->nsid : fake.names_above;
         memcpy((void *)(uintptr_t)command->prp1, pages[command->word10], 4096);
         return 0;
     case 0x09:
@@ -292,7 +294,7 @@ static inline void fake_begin(void)
     memcpy(fake.controller + 4, "serial 7            ", 20);
     fake.controller[512] = 0x66;
     fake.controller[513] = 0x44;
-    fake.controller[520] = 4;
+    fake.controller[520] = 0xc;
     fake.controller[525] = 1;
     fake.names[0] = 1;
     fake.space[0] = 1000 & 0xff;

@@ -2,6 +2,10 @@
  * nvme_test.c: a controller played by the test: what it says of itself, requests, errors, lies, time-outs, resets, death.
  */
 #include "test.h"
+#include "../nvme.h"
+static uint32_t namespace_wanted;
+#undef NVME_NAMESPACE
+#define NVME_NAMESPACE namespace_wanted
 #include "../nvme.c"
 #include "../nvme_queue.c"
 #include "../nvme_prp.c"
@@ -128,14 +132,17 @@ static void test_what_it_is(void)
     fake.cap |= 2ull << 32; /* doorbells 16 bytes apart */
     struct blkdev *disk = go();
     CHECK(disk->sectors == 8000 && disk->logical_bytes == 4096 && disk->physical_bytes == 16384);
-    CHECK(disk->read_only && !disk->has_flush && !disk->has_discard && disk->has_durable);
+    CHECK(disk->read_only && !disk->has_flush && disk->has_durable);
+    CHECK(disk->discard_sectors_max == 0 && disk->zeroes_sectors_max == 0);
     CHECK(disk->bytes_max == 1 << 20 && disk->segments_max == BLKDEV_SEGMENTS_MAX && disk->depth == NVME_DEPTH);
     CHECK(nvme_self.identity.command_bytes == 131072 && nvme_self.identity.nsid == 7);
     CHECK_STR(disk->id, "serial 7");
     CHECK(fake.rings[1].size == NVME_QUEUE_SIZE && fake.rings[1].interrupts && !fake.pin);
 
     disk = begin();
-    CHECK(disk->logical_bytes == 512 && disk->physical_bytes == 512 && disk->has_flush && disk->has_discard);
+    CHECK(disk->logical_bytes == 512 && disk->physical_bytes == 512 && disk->has_flush &&
+          disk->discard_sectors_max != 0);
+    CHECK_EQ(disk->zeroes_sectors_max, 65536);
     CHECK(!disk->read_only && nvme_self.identity.command_bytes == NVME_COMMAND_MAX);
 }
 
@@ -162,6 +169,27 @@ static void test_little_is_enough(void)
     answer(&command, 0);
     fake_interrupt(0);
     CHECK(ended(0, ST_OK));
+}
+
+/* The option: the list is asked for from there on, and it must be there. */
+static void test_namespace_by_option(void)
+{
+    namespace_wanted = 9;
+    fake_begin();
+    fake.names[0] = 9;
+    fake.names[4] = 12;
+    go();
+    CHECK(nvme_self.identity.nsid == 9 && fake.names_above == 8 && strstr(test_log_last, "several") == NULL);
+    fake_begin();
+    fake.names[0] = 10;
+    CHECK(start() == ST_UNSUPPORTED);
+    fake_begin();
+    fake.names[0] = 0;
+    CHECK(start() == ST_UNSUPPORTED);
+    namespace_wanted = 0;
+    fake_begin();
+    go();
+    CHECK_EQ(fake.names_above, 0);
 }
 
 /* Each is one thing that is wrong. */
@@ -294,6 +322,36 @@ static void test_requests_look_as_they_should(void)
     c = pop();
     CHECK(c.opcode == 9 && c.word10 == 0 && c.word11 == 4);
     CHECK_BYTES((const void *)(uintptr_t)c.prp1, "\0\0\0\0\x84\x03\0\0\x64\0\0\0\0\0\0\0", 16);
+}
+
+/* Zeroes: as many blocks a command as data would be, and they may deallocate only where the namespace says so. */
+static void test_zeroes(void)
+{
+    uint32_t most = NVME_COMMAND_MAX / 512;
+
+    begin();
+    ask(0, BLK_WRITE_ZEROES, 4, 0, 0)->sector_count = 2ull * most + 3;
+    CHECK(blkdev_submit(&nvme_self.blkdev, &requests[0]) == ST_RANGE);
+    fake_begin();
+    fake.space[2] = 1; /* 66,536 blocks */
+    fake.space[33] = 8;
+    go();
+    ask(0, BLK_WRITE_ZEROES, 4, 0, 0)->sector_count = 65537;
+    CHECK(blkdev_submit(&nvme_self.blkdev, &requests[0]) == ST_BADARG);
+    requests[0].sector_count = 2ull * most + 3;
+    CHECK(blkdev_submit(&nvme_self.blkdev, &requests[0]) == ST_OK);
+    fake_turn();
+    struct nvme_command c[3] = {pop(), pop(), pop()};
+    CHECK(c[0].opcode == 8 && c[0].word10 == 4 && c[0].word11 == 0 && c[0].word12 == (1u << 25 | (most - 1)));
+    CHECK(c[1].word10 == 4 + most && c[2].word10 == 4 + 2 * most && c[2].word12 == (1u << 25 | 2));
+    CHECK(c[0].prp1 == 0 && c[0].nsid == 1);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(answered[0] == 0);
+        answer(&c[i], 0);
+        fake_interrupt(1);
+    }
+    CHECK(ended(0, ST_OK) && nvme_self.blkdev.count.zeroes == 1);
+    CHECK(nvme_self.written == 1 && nvme_self.flushed == 0); /* as a write, it is for a FLUSH to vouch for */
 }
 
 /* Blocks of 4 KiB: sectors are ours, blocks are the controller's. */
@@ -756,6 +814,8 @@ int main(void)
 {
     RUN(test_what_it_is);
     RUN(test_little_is_enough);
+    RUN(test_namespace_by_option);
+    RUN(test_zeroes);
     RUN(test_nonsense_is_refused);
     RUN(test_firmware_was_there);
     RUN(test_requests_look_as_they_should);

@@ -206,9 +206,9 @@ static void test_refused_without_the_device(void)
     CHECK(submit(1, BLK_READ, 0, 0, 512) == ST_BADARG);
     CHECK(submit(1, BLK_READ, 0, 21, 512) == ST_BADARG);
     CHECK(submit(1, BLK_READ, 0, 1, 2u << 20) == ST_BADARG);
-    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_DENIED);
+    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_DENIED && submit(1, BLK_WRITE_ZEROES, 0, 0, 0) == ST_DENIED);
     virtio_blk_self.blkdev.read_only = false;
-    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_UNSUPPORTED);
+    CHECK(submit(1, BLK_DISCARD, 0, 0, 0) == ST_UNSUPPORTED && submit(1, BLK_WRITE_ZEROES, 0, 0, 0) == ST_UNSUPPORTED);
     segments[1][0] = (struct blk_segment){data + 2, 512};
     requests[1].op = BLK_READ;
     requests[1].segment_count = 1;
@@ -413,8 +413,101 @@ static void test_gone(void)
     CHECK(answered[0] == 1 && answers[0] == ST_IO);
 }
 
+/* --- ranges, tables, queues ------------------------------------------------------------------------------------------ */
+
+static status_t clear(unsigned i, enum blk_op op, uint64_t sector, uint64_t count)
+{
+    requests[i] = (struct blk_request){.op = op, .sector = sector, .sector_count = count, .done = on_done};
+    return blkdev_submit(&virtio_blk_self.blkdev, &requests[i]);
+}
+
+/* A disk of 1,000 sectors in blocks of 1 KiB that discards 100 sectors at most and zeroes 64; GET_ID is out. */
+static struct blkdev *begin_ranges(uint64_t offered, uint8_t may_unmap)
+{
+    struct fake_chain chain;
+
+    fake_begin(VIRTIO_BLK, 0);
+    config_put(CONFIG_CAPACITY, 1000, 8);
+    config_put(CONFIG_SEG_MAX, 30, 4);
+    config_put(CONFIG_BLK_SIZE, 1024, 4);
+    config_put(CONFIG_QUEUES, 3, 2);
+    config_put(CONFIG_DISCARD_SECTORS_MAX, 101, 4);
+    config_put(CONFIG_DISCARD_ALIGNMENT, 16, 4);
+    config_put(CONFIG_ZEROES_SECTORS_MAX, 64, 4);
+    config_put(CONFIG_ZEROES_MAY_UNMAP, may_unmap, 1);
+    REQUIRE(begin_with(offered | BLK_F_SEG_MAX | BLK_F_BLK_SIZE) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    test_room = ROOM_LOOP;
+    return virtio_blk_provide_disk();
+}
+
+static void test_ranges(void)
+{
+    struct fake_chain chain;
+    struct blkdev *disk = begin_ranges(BLK_F_DISCARD | BLK_F_WRITE_ZEROES | BLK_F_FLUSH, 1);
+
+    CHECK(disk->discard_sectors_max == 100 && disk->discard_sectors == 16 && disk->zeroes_sectors_max == 64);
+    CHECK(clear(0, BLK_DISCARD, 0, 0) == ST_BADARG && clear(0, BLK_DISCARD, 0, 102) == ST_BADARG);
+    CHECK(clear(0, BLK_DISCARD, 1, 2) == ST_BADARG && clear(0, BLK_DISCARD, 2, 1) == ST_BADARG); /* blocks of two */
+    CHECK(clear(0, BLK_DISCARD, 902, 100) == ST_RANGE && clear(0, BLK_WRITE_ZEROES, UINT64_MAX - 1, 2) == ST_RANGE);
+    CHECK(clear(0, BLK_WRITE_ZEROES, 0, 66) == ST_BADARG);
+    CHECK(clear(0, BLK_DISCARD, 900, 100) == ST_OK && clear(1, BLK_WRITE_ZEROES, 6, 64) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK(chain.out == 2 && chain.in == 1 && chain.segment[0].size == 16 && chain.segment[1].size == 16);
+    CHECK_BYTES(chain.segment[0].bytes, "\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    CHECK_BYTES(chain.segment[1].bytes, "\x84\3\0\0\0\0\0\0\x64\0\0\0\0\0\0\0", 16);
+    answer(&chain, STATUS_OK, 1);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK_BYTES(chain.segment[0].bytes, "\x0d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    CHECK_BYTES(chain.segment[1].bytes, "\6\0\0\0\0\0\0\0\x40\0\0\0\1\0\0\0", 16); /* it may unmap */
+    answer(&chain, STATUS_UNSUPP, 1);
+    fake_interrupt(0);
+    CHECK(answers[0] == ST_OK && answers[1] == ST_UNSUPPORTED && virtio_blk_self.taken == 0);
+    CHECK(disk->count.discards == 1 && disk->count.zeroes == 0 && disk->count.errors == 1);
+
+    begin_ranges(BLK_F_WRITE_ZEROES, 0);
+    CHECK(clear(0, BLK_WRITE_ZEROES, 0, 2) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK_BYTES(chain.segment[1].bytes + 8, "\2\0\0\0\0\0\0\0", 8); /* it may not */
+    CHECK(clear(1, BLK_DISCARD, 0, 2) == ST_UNSUPPORTED);
+}
+
+/* With tables a long chain takes one descriptor: all that are taken are with the device. */
+static void test_tables(void)
+{
+    struct fake_chain chain;
+    struct blkdev *disk = begin_ranges(VIRTIO_F_INDIRECT_DESC, 0);
+
+    CHECK(submit(0, BLK_WRITE, 0, 1, 1024) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    CHECK(!chain.indirect && chain.out == 2 && chain.in == 1);
+    answer(&chain, STATUS_OK, 1);
+    fake_interrupt(0);
+    for (unsigned i = 1; i <= disk->depth; i++) {
+        CHECK(submit(i, i % 2 == 0 ? BLK_READ : BLK_WRITE, 2 * i, 4, 1024) == ST_OK);
+    }
+    CHECK(list_empty(&virtio_blk_self.waiting));
+    for (unsigned i = 1; i <= disk->depth; i++) {
+        REQUIRE(fake_pop(0, &chain));
+        CHECK(chain.indirect && chain.out == (i % 2 == 0 ? 1 : 5) && chain.in == (i % 2 == 0 ? 5 : 1));
+        CHECK(chain.segment[2].bytes == data + 1024 * (i % 2 == 0 ? 1 : 1) && chain.segment[0].bytes[8] == 2 * i);
+        answer(&chain, STATUS_OK, i % 2 == 0 ? 4097 : 1);
+    }
+    fake_interrupt(0);
+    for (unsigned i = 0; i <= disk->depth; i++) {
+        CHECK(answered[i] == 1 && answers[i] == ST_OK);
+    }
+    CHECK(submit(1, BLK_READ, 0, 4, 1024) == ST_OK);
+    REQUIRE(fake_pop(0, &chain));
+    answer(&chain, STATUS_OK, 4098); /* past what its table lends */
+    fake_interrupt(0);
+    CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
+}
+
 int main(void)
 {
+    RUN(test_ranges);
+    RUN(test_tables);
     RUN(test_what_it_is);
     RUN(test_nonsense_is_refused);
     RUN(test_requests_look_as_they_should);

@@ -150,33 +150,53 @@ static inline void fake_begin(enum virtio_type type, uint64_t offered)
 struct fake_chain {
     uint16_t head;
     unsigned out, in;
+    bool indirect;
     struct {
         uint8_t *bytes;
         uint32_t size;
     } segment[VIRTQ_CHAIN_MAX];
 };
 
+static inline void fake_segment(struct fake_chain *chain, const struct virtq_desc *desc)
+{
+    unsigned n = chain->out + chain->in;
+
+    REQUIRE(n < VIRTQ_CHAIN_MAX);
+    chain->segment[n].bytes = (uint8_t *)(uintptr_t)desc->address;
+    chain->segment[n].size = desc->size;
+    if ((desc->flags & VIRTQ_DESC_WRITE) != 0) {
+        chain->in++;
+    } else {
+        REQUIRE(chain->in == 0);
+        chain->out++;
+    }
+}
+
 /* The next chain that the driver lent; false: none. */
 static inline bool fake_pop(unsigned index, struct fake_chain *chain)
 {
     const struct virtq *q = fake.queue[index];
+    const struct virtq_desc *table = q->desc;
+    uint32_t size = q->size;
 
     if (q->avail[1] == fake.seen[index]) {
         return false;
     }
     *chain = (struct fake_chain){.head = q->avail[2 + (fake.seen[index]++ & (q->size - 1))]};
     q->used[2 + 4 * q->size] = fake.seen[index]; /* avail_event: wants to hear of the next one */
-    for (uint16_t at = chain->head;; at = q->desc[at].next) {
-        unsigned n = chain->out + chain->in;
-        REQUIRE(at < q->size && n < VIRTQ_CHAIN_MAX);
-        chain->segment[n].bytes = (uint8_t *)(uintptr_t)q->desc[at].address;
-        chain->segment[n].size = q->desc[at].size;
-        if ((q->desc[at].flags & VIRTQ_DESC_WRITE) != 0) {
-            chain->in++;
-        } else {
-            chain->out++;
-        }
-        if ((q->desc[at].flags & VIRTQ_DESC_NEXT) == 0) {
+    uint16_t at = chain->head;
+    REQUIRE(at < q->size);
+    if ((table[at].flags & VIRTQ_DESC_INDIRECT) != 0) {
+        REQUIRE(table[at].flags == VIRTQ_DESC_INDIRECT && (fake.agreed & VIRTIO_F_INDIRECT_DESC) != 0);
+        size = table[at].size / 16;
+        table = (const struct virtq_desc *)(uintptr_t)table[at].address;
+        at = 0;
+        chain->indirect = true;
+    }
+    for (;; at = table[at].next) {
+        REQUIRE(at < size && (table[at].flags & VIRTQ_DESC_INDIRECT) == 0);
+        fake_segment(chain, &table[at]);
+        if ((table[at].flags & VIRTQ_DESC_NEXT) == 0) {
             return true;
         }
     }

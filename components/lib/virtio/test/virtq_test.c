@@ -16,10 +16,12 @@
 struct lent { /* one chain as it was submitted */
     bool out;
     bool taken; /* the device read it from the avail ring */
+    bool indirect;
     uint16_t head;
     uint16_t readable, writable;
-    uint32_t bytes; /* writable */
+    uint32_t bytes; /* that it may say it wrote */
     struct virtq_segment segment[VIRTQ_CHAIN_MAX];
+    struct virtq_desc table[8];
 };
 
 static union {
@@ -65,11 +67,26 @@ static void queue_begin(uint16_t queue_size, bool event_idx, uint16_t start)
     memset(lent, 0, sizeof lent);
     size = queue_size;
     virtq_init(&q, size, event_idx, dma, slots);
+    q.counts_all = below(3) == 0;
     /* A queue that has been in use for long: the wrap at 65536 is near. */
     q.avail_next = q.avail_rung = q.used_seen = start;
     *avail_word(1) = *used_word(1) = start;
     submitted = reaped = told = fetched = finished = start;
     descriptors_out = 0;
+}
+
+/* Descriptors of the ring. */
+static uint32_t room_of(const struct lent *l)
+{
+    return l->indirect ? 1 : (uint32_t)l->readable + l->writable;
+}
+
+static status_t submit_one(struct lent *l)
+{
+    struct virtq_table table = {.desc = l->table, .address = {(uintptr_t)l->table}};
+
+    return l->indirect ? virtq_submit_indirect(&q, &table, l->segment, l->readable, l->writable, l)
+                       : virtq_submit(&q, l->segment, l->readable, l->writable, l);
 }
 
 static void submit(void)
@@ -86,11 +103,12 @@ static void submit(void)
     for (unsigned i = 0; i < (unsigned)l->readable + l->writable; i++) {
         l->segment[i].address.value = ((uint64_t)id << 32) + i * 4096;
         l->segment[i].size = 1 + below(4096);
-        l->bytes += i >= l->readable ? l->segment[i].size : 0;
+        l->bytes += i >= l->readable || q.counts_all ? l->segment[i].size : 0;
     }
-    uint32_t count = (uint32_t)l->readable + l->writable;
+    l->indirect = (unsigned)l->readable + l->writable <= size && below(2) == 0;
+    uint32_t count = room_of(l);
     status_t want = descriptors_out + count > size ? ST_FULL : ST_OK;
-    REQUIRE(virtq_submit(&q, l->segment, l->readable, l->writable, l) == want);
+    REQUIRE(submit_one(l) == want);
     if (want == ST_OK) {
         REQUIRE(*avail_word(1) == (uint16_t)(submitted + 1));
         l->out = true;
@@ -120,9 +138,16 @@ static void fetch(void)
         REQUIRE(l != NULL && !l->taken);
         l->taken = true;
         unsigned count = (unsigned)l->readable + l->writable;
+        const struct virtq_desc *table = memory.desc;
+        if (l->indirect) {
+            REQUIRE(at < size && table[at].flags == 4 && table[at].size == 16 * count);
+            REQUIRE(table[at].address == (uintptr_t)l->table);
+            table = l->table;
+            at = 0;
+        }
         for (unsigned i = 0; i < count; i++) {
-            REQUIRE(at < size);
-            const struct virtq_desc *d = &memory.desc[at];
+            REQUIRE(at < (l->indirect ? count : size));
+            const struct virtq_desc *d = &table[at];
             REQUIRE(d->address == l->segment[i].address.value && d->size == l->segment[i].size);
             REQUIRE(d->flags == (i + 1 < count ? 1 : 0) + (i >= l->readable ? 2 : 0));
             at = d->next;
@@ -207,7 +232,7 @@ static status_t reap(void)
     if (got == ST_OK) {
         REQUIRE(token == want_chain && written == want_written);
         want_chain->out = false;
-        descriptors_out -= (uint32_t)want_chain->readable + want_chain->writable;
+        descriptors_out -= room_of(want_chain);
         reaped++;
         reaps++;
     } else {
@@ -385,6 +410,12 @@ static void test_own_mistakes_stop(void)
     CHECK_PANICS((void)!virtq_submit(&q, &s, 0, 0, &s));
     CHECK_PANICS((void)!virtq_submit(&q, &s, 1, 0, NULL));
     CHECK_PANICS((void)!virtq_submit(&q, &empty, 1, 0, &s));
+    struct virtq_segment nine[9];
+    for (unsigned i = 0; i < 9; i++) {
+        nine[i] = s;
+    }
+    struct virtq_table table = {.desc = lent[0].table};
+    CHECK_PANICS((void)!virtq_submit_indirect(&q, &table, nine, 9, 0, &s)); /* longer than the queue */
     struct dma_memory small = {.cpu = memory.bytes, .size = virtq_bytes(8) - 1};
     CHECK_PANICS(virtq_init(&q, 8, true, small, slots));
     small.size++;

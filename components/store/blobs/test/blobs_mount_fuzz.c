@@ -34,8 +34,7 @@ static struct {
 
 static status_t disk_submit(struct blkdev *device, struct blk_request *request)
 {
-    uint32_t bytes = 0;
-    status_t s = request->op == BLK_FLUSH ? ST_OK : blkdev_check(device, request, &bytes);
+    status_t s = blkdev_check(device, request);
     if (s == ST_OK) {
         disk.pending = request;
     }

@@ -51,18 +51,15 @@ static void disk_note_write(struct blk_request *r)
 
 static status_t disk_submit(struct blkdev *device, struct blk_request *r)
 {
-    uint32_t bytes = 0;
     if (device->dead) {
         return ST_CLOSED;
     }
     if (disk.pending_count == DISK_DEPTH) {
         return ST_FULL;
     }
-    if (r->op != BLK_FLUSH) {
-        status_t s = blkdev_check(device, r, &bytes);
-        if (s != ST_OK) {
-            return s;
-        }
+    status_t s = blkdev_check(device, r);
+    if (s != ST_OK) {
+        return s;
     }
     if (r->op == BLK_WRITE && !disk.fail_writes) {
         disk_note_write(r); /* from here on a cut may leave any part of it */

@@ -18,10 +18,8 @@ static unsigned char memory[16384];
 
 static status_t submit(struct blkdev *device, struct blk_request *request)
 {
-    uint32_t bytes;
-
     REQUIRE(disk.count < CALLS);
-    status_t s = request->op == BLK_FLUSH ? ST_OK : blkdev_check(device, request, &bytes);
+    status_t s = blkdev_check(device, request);
     if (s == ST_OK && device->dead) {
         s = ST_CLOSED;
     }
@@ -183,15 +181,65 @@ static void test_cancel(void)
     nothing_is_left();
 }
 
+static void ask_discard(struct asker *a, uint64_t sector, uint32_t sectors)
+{
+    struct block_device_discard_params_builder params =
+        block_device_discard_begin(&a->call, store_disk_provide_device(), asker_params(a), &asker_source);
+
+    block_device_discard_params_set_sector(params, sector);
+    block_device_discard_params_set_sectors(params, sectors);
+    object_call(store_disk_provide_device(), &a->call);
+}
+
+static void ask_zeroes(struct asker *a, uint64_t sector, uint32_t sectors)
+{
+    struct block_device_write_zeroes_params_builder params =
+        block_device_write_zeroes_begin(&a->call, store_disk_provide_device(), asker_params(a), &asker_source);
+
+    block_device_write_zeroes_params_set_sector(params, sector);
+    block_device_write_zeroes_params_set_sectors(params, sectors);
+    object_call(store_disk_provide_device(), &a->call);
+}
+
+/* Discards and zeroes go through where the disk has them, within its limits. */
+static void test_clears(void)
+{
+    begin();
+    ask_discard(&ask[0], 8, 16);
+    CHECK_EQ(ask[0].type, EXCEPTION_UNIMPLEMENTED);
+    disk.device.discard_sectors_max = 16;
+    disk.device.zeroes_sectors_max = 7;
+    ask_discard(&ask[0], 8, 17);
+    CHECK_STR(ask[0].reason, "bad argument: disk0");
+    ask_zeroes(&ask[0], 994, 7);
+    CHECK_STR(ask[0].reason, "out of range: disk0");
+    ask_discard(&ask[0], 8, 16);
+    ask_zeroes(&ask[1], 9, 7);
+    REQUIRE(disk.count == 2);
+    CHECK(disk.pending[0]->op == BLK_DISCARD && disk.pending[0]->sector == 8 && disk.pending[0]->sector_count == 16);
+    CHECK(disk.pending[1]->op == BLK_WRITE_ZEROES && disk.pending[1]->sector == 9 &&
+          disk.pending[1]->sector_count == 7);
+    finish(ST_IO);
+    finish(ST_OK);
+    CHECK(ask[0].returned == 1 && ask[1].failed == 1);
+    nothing_is_left();
+}
+
 static void test_info(void)
 {
     begin();
+    disk.device.discard_sectors_max = 16;
+    disk.device.discard_sectors = 8;
+    disk.device.zeroes_sectors_max = 7;
     block_device_info_begin(&ask[0].call, store_disk_provide_device(), asker_params(&ask[0]), &asker_source);
     object_call(store_disk_provide_device(), &ask[0].call);
     struct block_device_info_results_reader info = block_device_info_answer(&ask[0].call);
     CHECK_EQ(block_device_info_results_get_sectors(info), 1000);
     CHECK_EQ(block_device_info_results_get_depth(info), CALLS); /* the disk's, where that is less than the option */
     CHECK(capnp_text_equal(block_device_info_results_get_id(info), capnp_text("serial")));
+    CHECK_EQ(block_device_info_results_get_discard_sectors_max(info), 16);
+    CHECK_EQ(block_device_info_results_get_discard_sectors(info), 8);
+    CHECK_EQ(block_device_info_results_get_zeroes_sectors_max(info), 7);
     nothing_is_left();
 }
 
@@ -200,6 +248,7 @@ int main(void)
     RUN(test_transfers);
     RUN(test_refused);
     RUN(test_depth);
+    RUN(test_clears);
     RUN(test_cancel);
     RUN(test_info);
     return test_end();

@@ -47,7 +47,7 @@ static void identify_controller(const struct nvme_device *nvme, uint8_t *page) /
     put(page, 512, 1, 0x66); /* SQES */
     put(page, 513, 1, 0x44); /* CQES */
     put(page, 516, 4, 1);    /* NN */
-    put(page, 520, 2, 4);    /* ONCS: Dataset Management */
+    put(page, 520, 2, 0xc);  /* ONCS: Dataset Management, Write Zeroes */
     put(page, 525, 1, 1);    /* VWC: there is a cache */
 }
 
@@ -57,6 +57,7 @@ static void identify_namespace(const struct nvme_device *nvme, uint8_t *page) /*
     put(page, 8, 8, nvme->medium->sectors);
     put(page, 16, 8, nvme->medium->sectors);
     put(page, 24, 1, 0x10); /* NSFEAT: NPWG is told */
+    put(page, 33, 1, 8);    /* DLFEAT: Write Zeroes may deallocate */
     put(page, 64, 2, 7);    /* NPWG: 4 KiB, as file systems write */
     put(page, 99, 1, nvme->medium->read_only);
     put(page, 130, 1, 9); /* LBAF0: blocks of 512, no metadata */

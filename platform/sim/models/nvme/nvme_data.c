@@ -4,13 +4,14 @@
  *  (1) Data is copied between the driver's memory and the medium's when a command begins (a write) or ends (a read); commands
  *      end in the order that the medium likes, each once. What ends after a reset is dropped, and the reset waits for it.
  *  (2) A write with FUA flushes the medium before it ends: more than it needs.
+ *      Zeroes are written as such, at most as many as data would be: others are an invalid field.
  *  (3) Deallocated blocks keep what they held, which is one of the things that they may do (6.7).
  */
 #include <stdlib.h>
 #include <string.h>
 #include "models/nvme/nvme_device.h"
 
-enum { OP_FLUSH = 0x00, OP_WRITE = 0x01, OP_READ = 0x02, OP_DATASET = 0x09 };
+enum { OP_FLUSH = 0x00, OP_WRITE = 0x01, OP_READ = 0x02, OP_WRITE_ZEROES = 0x08, OP_DATASET = 0x09 };
 #define WRITE_FUA (1u << 30)
 #define EVERY_NAMESPACE UINT32_MAX
 
@@ -108,7 +109,7 @@ void nvme_medium_done(struct disk_medium *medium, struct disk_request *request, 
     if (read) {
         nvme_data_copy(&work->command, request->bytes, request->size, true);
     }
-    if (work->command.opcode == OP_WRITE && (work->command.word[2] & WRITE_FUA) != 0 && !work->flushes) {
+    if (!read && (work->command.word[2] & WRITE_FUA) != 0 && !work->flushes) {
         free(request->bytes);
         work->flushes = true; /* (2) */
         *request = (struct disk_request){.tag = request->tag, .work = DISK_FLUSH};
@@ -150,12 +151,20 @@ static void transfer_begin(struct nvme_device *nvme, uint16_t sq, const struct n
     nvme->medium->begin(nvme->medium, request);
 }
 
+static bool moves_blocks(const struct nvme_command *command)
+{
+    return command->opcode == OP_READ || command->opcode == OP_WRITE || command->opcode == OP_WRITE_ZEROES;
+}
+
 /* STATUS_OK: it may begin. */
 static uint16_t transfer_check(const struct nvme_device *nvme, const struct nvme_command *command)
 {
     uint64_t block = (uint64_t)command->word[1] << 32 | command->word[0];
     uint64_t count = (command->word[2] & 0xffff) + 1;
 
+    if (count * DISK_SECTOR > NVME_TRANSFER_MAX && command->opcode == OP_WRITE_ZEROES) {
+        return STATUS_INVALID_FIELD; /* (2) */
+    }
     if (count * DISK_SECTOR > NVME_TRANSFER_MAX) {
         sim_die("nvme: a command of %llu blocks; MDTS is %u KiB (5.15.2.2)", (unsigned long long)count,
                 NVME_TRANSFER_MAX / 1024);
@@ -163,7 +172,7 @@ static uint16_t transfer_check(const struct nvme_device *nvme, const struct nvme
     if (block > nvme->medium->sectors || count > nvme->medium->sectors - block) {
         return STATUS_LBA_RANGE;
     }
-    return command->opcode == OP_WRITE && nvme->medium->read_only ? STATUS_READ_ONLY : STATUS_OK;
+    return command->opcode != OP_READ && nvme->medium->read_only ? STATUS_READ_ONLY : STATUS_OK;
 }
 
 /* Ranges of 16 bytes: attributes, blocks, first block (6.7.1). */
@@ -198,7 +207,7 @@ void nvme_io(struct nvme_device *nvme, uint16_t sq, const struct nvme_command *c
     uint16_t status =
         command->nsid == 1 || (flush && command->nsid == EVERY_NAMESPACE) ? STATUS_OK : STATUS_INVALID_NAMESPACE;
 
-    if (status == STATUS_OK && (command->opcode == OP_READ || command->opcode == OP_WRITE)) {
+    if (status == STATUS_OK && moves_blocks(command)) {
         status = transfer_check(nvme, command);
         if (status == STATUS_OK) {
             transfer_begin(nvme, sq, command);

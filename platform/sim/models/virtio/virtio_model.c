@@ -25,7 +25,7 @@ bool vm_has(const struct vm_device *device, uint64_t feature)
 
 static uint64_t offer_of(const struct vm_device *device)
 {
-    return device->features | VM_F_EVENT_IDX | F_VERSION_1;
+    return device->features | VM_F_INDIRECT_DESC | VM_F_EVENT_IDX | F_VERSION_1;
 }
 
 void vm_config_changed(struct vm_device *device)

@@ -58,7 +58,7 @@ struct vm_fault {
 struct vm_device {
     const char *name;
     uint32_t type;
-    uint64_t features; /* offered, beyond VERSION_1 and EVENT_IDX which always are */
+    uint64_t features; /* offered, beyond VERSION_1, EVENT_IDX and INDIRECT_DESC which always are */
     unsigned queue_count;
     uint16_t queue_size;
     const void *config; /* the device configuration, read only */

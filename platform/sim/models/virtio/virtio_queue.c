@@ -42,9 +42,6 @@ static void segment_add(struct vm_device *device, struct vm_chain *chain, const 
     if ((d->flags & DESC_WRITE) == 0 && chain->in != 0) {
         sim_die("%s: a readable descriptor after a writable one (2.7.4.2)", device->name);
     }
-    if ((d->flags & DESC_INDIRECT) != 0) {
-        sim_die("%s: an indirect descriptor, which was not agreed on (2.7.5.3)", device->name);
-    }
     chain->segment[n] = (struct vm_segment){guest(device, d->address, d->size), d->size};
     if ((d->flags & DESC_WRITE) != 0) {
         chain->in++;
@@ -55,20 +52,41 @@ static void segment_add(struct vm_device *device, struct vm_chain *chain, const 
     }
 }
 
-static void chain_read(struct vm_device *device, const struct vm_queue *q, struct vm_chain *chain)
+/* The descriptors of a table: the queue's own, or one that is named there (2.7.5.3). Those that follow each other are
+ * added to the chain; gives the last. */
+static struct desc descs_read(struct vm_device *device, const struct vm_queue *q, uint64_t table, uint32_t size,
+                              uint32_t at, struct vm_chain *chain)
 {
-    uint32_t at = chain->head;
-
     for (uint32_t count = 0;; count++) {
-        if (at >= q->size || count == q->size) {
+        if (at >= size || count == q->size) {
             sim_die("%s: a chain leaves its table or has no end (head %u)", device->name, chain->head);
         }
-        struct desc d = *(struct desc *)guest(device, q->desc + 16ull * at, sizeof d);
+        struct desc d = *(struct desc *)guest(device, table + 16ull * at, sizeof d);
+        if ((d.flags & DESC_INDIRECT) != 0) {
+            return d;
+        }
         segment_add(device, chain, &d);
         if ((d.flags & DESC_NEXT) == 0) {
-            return;
+            return d;
         }
         at = d.next;
+    }
+}
+
+static void chain_read(struct vm_device *device, const struct vm_queue *q, struct vm_chain *chain)
+{
+    struct desc last = descs_read(device, q, q->desc, q->size, chain->head, chain);
+
+    if ((last.flags & DESC_INDIRECT) == 0) {
+        return;
+    }
+    if (!vm_has(device, VM_F_INDIRECT_DESC) || (last.flags & DESC_NEXT) != 0 || last.size == 0 || last.size % 16 != 0) {
+        sim_die("%s: an indirect descriptor that was not agreed on, goes on, or names no table (2.7.5.3.1)",
+                device->name);
+    }
+    last = descs_read(device, q, last.address, last.size / 16, 0, chain);
+    if ((last.flags & DESC_INDIRECT) != 0) {
+        sim_die("%s: an indirect descriptor within a table (2.7.5.3.1)", device->name);
     }
 }
 

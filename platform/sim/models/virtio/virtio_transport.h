@@ -5,6 +5,7 @@
 #pragma once
 #include "models/virtio/virtio_model.h"
 
+#define VM_F_INDIRECT_DESC (1ull << 28)
 #define VM_F_EVENT_IDX (1ull << 29)
 #define VM_CONFIG (-1) /* in the place of a queue: the configuration changed */
 
