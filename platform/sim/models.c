@@ -5,8 +5,9 @@
 #include "models/virtio-blk/virtio_blk_model.h"
 #include "models/virtio-net/virtio_net_model.h"
 #include "models/virtio-rng/virtio_rng_model.h"
+#include "models/virtio-scsi/virtio_scsi_model.h"
 #include "sim_device.h"
 
 const struct sim_model *const sim_models[] = {
-    &virtio_blk_model, &nvme_model, &virtio_net_model, &virtio_rng_model, NULL,
+    &virtio_blk_model, &virtio_scsi_model, &nvme_model, &virtio_net_model, &virtio_rng_model, NULL,
 };
