@@ -48,5 +48,5 @@ bool disk_command(struct disk *disk, struct node *node, uint64_t time_ns, const 
 void disk_answered(struct disk *disk, const struct sim_message *message);
 /* The power went: the cache becomes one of the outcomes that are legal. Gives how many writes were torn. */
 uint32_t disk_cut(struct disk *disk);
-/* The machine starts anew, the disk has its power: of what was under way some is in the cache, and a FLUSH from now on covers that. */
+/* The machine starts anew, the disk has power: the cache has any part of what was under way; a FLUSH from now on covers that. */
 void disk_reset(struct disk *disk, uint64_t time_ns);
