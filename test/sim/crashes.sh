@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Power cuts: every sequence of two operations, every cut, every disk that it may leave, also when one of the writes and FLUSHes failed;
 # and samples of longer sequences. 100,000 crash states and more, none of which breaks a promise of the store.
-# timeout: 400
+# timeout: 600
 # cost: serial
 set -eu
 wanted=100000
