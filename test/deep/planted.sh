@@ -3,4 +3,4 @@
 # planted.sh: every planted bug is seen by some seed, or by the crash explorer.
 # timeout: 1800
 set -eu
-exec env SEEDS=60 "$CAPOS_TOP/test/planted/check" "$CAPOS_TOP" "$CAPOS_BUILD"
+exec env SEEDS=40 "$CAPOS_TOP/test/planted/check" "$CAPOS_TOP" "$CAPOS_BUILD"

@@ -2,4 +2,4 @@
 # rules.mk: make check-planted [T="NAME ..."] [SEEDS=n]: every bug of the catalogue must be seen.
 .PHONY: check-planted
 check-planted: build/sim/sim
-	@SEEDS="$(or $(SEEDS),60)" JOBS="$(JOBS)" $(SRC)/test/planted/check $(abspath $(SRC)) $(abspath build) $T
+	@SEEDS="$(or $(SEEDS),40)" JOBS="$(JOBS)" $(SRC)/test/planted/check $(abspath $(SRC)) $(abspath build) $T
