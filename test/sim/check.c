@@ -135,8 +135,9 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (strncmp(line, "*** panic: ", 11) == 0) {
         run_violation(run, BY_PANIC, "%s: %s", node->name, line);
     }
-    if ((strstr(line, "drv/virtio-blk at ") != NULL || strstr(line, "drv/nvme at ") != NULL) &&
-        strstr(line, "not used any more") != NULL) {
+    bool disk = strstr(line, "drv/virtio-blk at ") != NULL || strstr(line, "drv/virtio-scsi at ") != NULL ||
+                strstr(line, "drv/nvme at ") != NULL;
+    if (disk && strstr(line, "not used any more") != NULL) {
         run_node_ill(run, node);
     }
     if (ended_wrongly(line) && !means_ill(run, node, line)) {

@@ -20,10 +20,10 @@ struct asked {
 
 static _Noreturn void wrong(const struct place *place, const char *what, const char *which)
 {
-    fprintf(
-        stderr,
-        "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE] [load|hostile|rude|small] [transport=T]\n",
-        place->path, place->line, what, which);
+    fprintf(stderr,
+            "%s:%u: %s '%s'; a line is: node NAME PROFILE [disk=SIZE|nvme=SIZE|scsi=SIZE] [load|hostile|rude|small] "
+            "[transport=T]\n",
+            place->path, place->line, what, which);
     exit(2);
 }
 
@@ -36,6 +36,15 @@ static uint64_t parse_size(const char *text)
     value <<= *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
     end += *end == 'K' || *end == 'M';
     return *end == '\0' && value % SECTOR == 0 && value <= 1ull << 30 ? value : 0;
+}
+
+/* Which model a word asks for; NULL: it is about no disk. */
+static const char *disk_of(const char *word)
+{
+    return strncmp(word, "disk=", 5) == 0   ? IMAGE_VIRTIO_BLK
+           : strncmp(word, "nvme=", 5) == 0 ? IMAGE_NVME
+           : strncmp(word, "scsi=", 5) == 0 ? IMAGE_VIRTIO_SCSI
+                                            : NULL;
 }
 
 static void node_word(struct run *run, struct node *node, const char *word, struct asked *asked,
@@ -51,9 +60,8 @@ static void node_word(struct run *run, struct node *node, const char *word, stru
         node->hostile = true;
     } else if (strncmp(word, "transport=", 10) == 0 && image_transport(word + 10) != NULL) {
         asked->transport = image_transport(word + 10);
-    } else if ((strncmp(word, "disk=", 5) == 0 || strncmp(word, "nvme=", 5) == 0) && node->disk == NULL &&
-               parse_size(word + 5) != 0) {
-        asked->disk = word[0] == 'n' ? IMAGE_NVME : IMAGE_VIRTIO_BLK;
+    } else if (disk_of(word) != NULL && node->disk == NULL && parse_size(word + 5) != 0) {
+        asked->disk = disk_of(word);
         node->disk = disk_new(parse_size(word + 5) / SECTOR, random_stream(run->seed, 'disk', node->number));
     } else {
         wrong(place, "cannot use", word);

@@ -23,6 +23,7 @@ const char *image_transport(const char *name);
 /* The models that a disk can have. */
 #define IMAGE_VIRTIO_BLK "virtio-blk"
 #define IMAGE_NVME "nvme"
+#define IMAGE_VIRTIO_SCSI "virtio-scsi"
 
 /* The process of build/PROFILE/PROFILE.sim, started when first asked for. `transport` is one of the above, `disk` a literal. */
 struct image *image_get(const char *build, const char *profile, const char *disk, const char *transport);

@@ -52,14 +52,14 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
     queue_add(&run->world, event);
 }
 
-/* What makes a disk fail. A driver that resets its controller and goes on says so of the next FLUSH (drv/nvme). */
+/* What makes a disk fail. A driver that resets what it drives and goes on says so of the next FLUSH (drv/nvme, drv/virtio-scsi). */
 static uint32_t disk_failures(const struct run *run)
 {
     uint32_t faults = FAULTS_DISHONEST | 1u << FAULT_IO_ERROR | 1u << FAULT_DISK_FULL;
 
     for (unsigned i = 0; i < run->node_count; i++) {
         const char *disk = run->node[i].image->disk;
-        faults |= disk != NULL && strcmp(disk, IMAGE_NVME) == 0 ? FAULTS_DEVICE | 1u << FAULT_STALL : 0;
+        faults |= disk != NULL && strcmp(disk, IMAGE_VIRTIO_BLK) != 0 ? FAULTS_DEVICE | 1u << FAULT_STALL : 0;
     }
     return faults;
 }

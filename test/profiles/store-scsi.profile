@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# configs/store.profile on a SCSI disk, whose commands are late after a second or two: test/sim/fleets/scsi.fleet.
+profile    store-scsi
+summary    "Test: the storage node on a SCSI disk whose commands are soon late"
+platform   kvm-q35
+memory     16M
+status     experiment
+
+component  lib/pci
+component  lib/virtio
+component  lib/netdev
+component  lib/blkdev
+component  lib/entropy
+component  lib/inet
+component  lib/stream
+component  lib/tcp
+component  lib/capnp
+component  lib/store
+component  lib/crc32c
+component  bus/pci
+component  bus/virtio
+component  drv/virtio-net rx_buffers=640    # a full window (16 segments) of each of 32 connections, and the ring
+component  drv/virtio-scsi targets=4 deadline_s=1
+component  drv/virtio-rng
+component  crypto/sha256
+component  crypto/entropy
+component  net/lwip
+component  store/blobs
+component  rpc/vat
+component  svc/node
+
+wire       bus/virtio.pci          -> bus/pci.functions
+wire       drv/virtio-net.bus      -> bus/virtio.devices
+wire       drv/virtio-scsi.bus     -> bus/virtio.devices
+wire       drv/virtio-rng.bus      -> bus/virtio.devices
+wire       crypto/entropy.device   -> drv/virtio-rng.source
+wire       net/lwip.netif          -> drv/virtio-net.port
+wire       net/lwip.random         -> crypto/entropy.random
+wire       store/blobs.disk        -> drv/virtio-scsi.disk
+wire       store/blobs.random      -> crypto/entropy.random
+wire       svc/node.vat            -> rpc/vat.vat
+
+grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
+insecure   rpc/vat
+
+expose     store                   -> store/blobs.store
+expose     names                   -> store/blobs.names
+port       7000 rpc
