@@ -42,6 +42,17 @@ extern int test_room;
 /* A repeatable random number: xorshift from TEST_SEED (default 1). */
 uint64_t test_random(void);
 
+static inline bool test_all_zero(const void *memory, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)memory;
+
+    while (size > 0 && *bytes == 0) {
+        bytes++;
+        size--;
+    }
+    return size == 0;
+}
+
 #define RUN(f) test_run(#f, f)
 
 #define CHECK(x)                                                                                                       \

@@ -6,6 +6,8 @@
  *
  * Where the disk can, some rounds begin with a DISCARD of the places, some with WRITE_ZEROES, which are read back, and some of
  * the writes are durable by themselves.
+ *
+ * At last the disk is revoked amid reads of all places. When they have ended nothing may be written to their memory any more.
  */
 #define LOG_TAG "virtio-test"
 #include "core/log.h"
@@ -16,6 +18,8 @@
 #define PLACES 16u
 #define PLACE_BYTES (20u * 1024u) /* five segments of 4 KiB, or three uneven ones */
 #define SEGMENTS 5u
+#define QUIET 0x5a /* what nobody writes */
+#define QUIET_NS (100 * NS_PER_MS)
 
 static struct disk_test {
     struct blkdev *disk;
@@ -24,10 +28,13 @@ static struct disk_test {
     struct blk_segment segment[PLACES][SEGMENTS];
     uint64_t sector[PLACES];
     enum blk_op phase;
+    bool revoked;
     bool zeroed; /* what is read is zeroes, and the round has not begun to write */
     unsigned round;
     unsigned waiting;
     bool bad;
+    struct work revoke;      /* a turn after the last reads began */
+    struct timer afterwards; /* armed when they have ended */
 } self;
 
 static uint8_t pattern(unsigned place, unsigned i)
@@ -142,6 +149,41 @@ static void round_begin(void) REQUIRES(LOOP)
     phase_begin(discard ? BLK_DISCARD : self.zeroed ? BLK_WRITE_ZEROES : BLK_WRITE);
 }
 
+static void revoke_begin(void) REQUIRES(LOOP)
+{
+    phase_begin(BLK_READ);
+    self.revoked = true;
+    loop_post(&self.revoke); /* not now: the doorbell rings at the turn's end */
+}
+
+static void on_revoke(struct work *work)
+{
+    (void)work;
+    room_assert_loop();
+    blkdev_revoke(self.disk);
+}
+
+/* All reads have ended, some of them perhaps well. */
+static void revoke_end(void) REQUIRES(LOOP)
+{
+    memset(self.memory, QUIET, (size_t)PLACES * PLACE_BYTES);
+    timer_set(&self.afterwards, clock_ns() + QUIET_NS);
+}
+
+static void on_afterwards(struct timer *timer)
+{
+    (void)timer;
+    room_assert_loop();
+    for (unsigned i = 0; i < PLACES * PLACE_BYTES; i++) {
+        self.bad = self.bad || self.memory[i] != QUIET;
+    }
+    if (self.bad) {
+        log_err("disk: written to after it was revoked");
+    }
+    bool closed = refused(0, 1, self.disk->logical_bytes, BLK_READ, ST_CLOSED);
+    virtio_test_done("disk", !self.bad && closed && self.disk->dead);
+}
+
 /* The places hold what they should. */
 static void round_go_on(void) REQUIRES(LOOP)
 {
@@ -149,7 +191,7 @@ static void round_go_on(void) REQUIRES(LOOP)
         self.zeroed = false;
         phase_begin(BLK_WRITE);
     } else if (++self.round == VIRTIO_TEST_ROUNDS) {
-        virtio_test_done("disk", true);
+        revoke_begin();
     } else {
         round_begin();
     }
@@ -182,6 +224,13 @@ static void phase_end(void) REQUIRES(LOOP)
 static void on_done(struct blk_request *request, status_t status)
 {
     room_assert_loop();
+    if (self.revoked) {
+        self.waiting--;
+        if (self.waiting == 0) {
+            revoke_end();
+        }
+        return;
+    }
     if (status != ST_OK) {
         log_err("disk: op %u at %llu: %s", (unsigned)request->op, (unsigned long long)request->sector,
                 status_name(status));
@@ -195,6 +244,8 @@ static void on_done(struct blk_request *request, status_t status)
 void virtio_test_disk_init(struct blkdev *disk)
 {
     self.disk = disk;
+    work_init(&self.revoke, on_revoke);
+    timer_init(&self.afterwards, on_afterwards);
     self.memory = boot_alloc((size_t)PLACES * PLACE_BYTES, 4096);
 }
 

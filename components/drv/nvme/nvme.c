@@ -471,4 +471,4 @@ void nvme_requests_init(struct nvme *nvme)
     work_init(&nvme->again, on_again);
 }
 
-const struct blkdev_ops nvme_ops = {.submit = ops_submit};
+const struct blkdev_ops nvme_ops = {.submit = ops_submit, .revoke = nvme_revoke};

@@ -215,6 +215,7 @@ status_t nvme_start_step(struct nvme *nvme); /* ST_OK: queues are there, `found`
 
 /* nvme_control.c. The controller must be reset. `resend`: it is late, and what is out may be sent again; else it lied. */
 void nvme_fail(struct nvme *nvme, const char *why, bool resend) REQUIRES(LOOP);
+void nvme_revoke(struct blkdev *blkdev); /* LOOP */
 void nvme_control_init(struct nvme *nvme);
 /* A job was taken. */
 void nvme_watch_begin(struct nvme *nvme) REQUIRES(LOOP);

@@ -77,6 +77,19 @@ void nvme_fail(struct nvme *nvme, const char *why, bool resend)
     loop_post(&nvme->control_work); /* not here: somebody is in the midst of a queue */
 }
 
+void nvme_revoke(struct blkdev *blkdev)
+{
+    struct nvme *nvme = &nvme_self;
+
+    room_assert_loop();
+    ASSERT(blkdev == &nvme->blkdev);
+    give_up(nvme, "revoked");
+    if (nvme->state == NVME_RUNNING || nvme->state == NVME_STARTING) {
+        nvme_stop_begin(nvme);
+        loop_post(&nvme->control_work);
+    }
+}
+
 /* --- reset and recovery ------------------------------------------------------------------------------------------------ */
 
 static bool same(const struct nvme_identity *a, const struct nvme_identity *b)
@@ -102,6 +115,20 @@ static void recovered(struct nvme *nvme) REQUIRES(LOOP)
     nvme_requests_send(nvme);
 }
 
+/* What the controller could read and write beside the requests' own memory. */
+static void scrub(struct nvme *nvme)
+{
+    memset(nvme->page, 0, NVME_PAGE);
+    for (uint16_t i = 0; i <= NVME_QUEUES; i++) {
+        struct nvme_queue *q = &nvme->queue[i];
+        memset(q->sq, 0, q->size * sizeof *q->sq);
+        memset(q->cq, 0, q->size * sizeof *q->cq);
+        for (uint16_t place = 0; i != 0 && place + 1 < q->size; place++) {
+            memset(q->slot[place].list, 0, NVME_COMMAND_MAX / NVME_PAGE * sizeof(uint64_t));
+        }
+    }
+}
+
 static void stopping_look(struct nvme *nvme) REQUIRES(LOOP)
 {
     status_t s = nvme_stop_step(nvme);
@@ -117,6 +144,7 @@ static void stopping_look(struct nvme *nvme) REQUIRES(LOOP)
     nvme_requests_return(nvme);
     if (nvme->blkdev.dead) {
         nvme->state = NVME_DEAD;
+        scrub(nvme);
     } else {
         nvme_start_begin(nvme);
     }

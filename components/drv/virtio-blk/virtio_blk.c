@@ -16,6 +16,7 @@
  */
 #define LOG_TAG "virtio-blk"
 #include "virtio_blk.h"
+#include <string.h>
 #include "core/assert.h"
 #include "core/log.h"
 #include "core/stack.h"
@@ -232,6 +233,13 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
     return ST_OK;
 }
 
+static void ops_revoke(struct blkdev *blkdev)
+{
+    room_assert_loop();
+    ASSERT(blkdev == &virtio_blk_self.blkdev);
+    die("revoked");
+}
+
 /* --- from the device ------------------------------------------------------------------------------------------------ */
 
 static void request_done(struct blk_request *request, status_t status) REQUIRES(LOOP)
@@ -368,6 +376,17 @@ static struct blk_slot *slot_reclaim(struct virtio_blk *blk)
     return slot;
 }
 
+/* What the device could read and write beside the requests' own memory. The rings are lib/virtio's. */
+static void scrub(struct virtio_blk *blk)
+{
+    const size_t count = VIRTIO_BLK_DEPTH + 1;
+
+    memset(blk->slot[0].wrap, 0, count * sizeof *blk->slot[0].wrap);
+    if (blk->slot[0].table.desc != NULL) {
+        memset(blk->slot[0].table.desc, 0, count * TABLE_SIZE * sizeof *blk->slot[0].table.desc);
+    }
+}
+
 /* Nothing is with the device any more: every request is answered, the oldest first among those that never left. */
 static void on_stopped(struct virtio_device *device)
 {
@@ -388,6 +407,7 @@ static void on_stopped(struct virtio_device *device)
         request_done(CONTAINER_OF(node, struct blk_request, node), ST_IO);
     }
     ASSERT(blk->taken == 0); /* (1) */
+    scrub(blk);
 }
 
 /* Comes with every interrupt where one vector serves all, so it is looked at what changed. */
@@ -408,7 +428,7 @@ static void on_config(struct virtio_device *device)
     }
 }
 
-const struct blkdev_ops virtio_blk_ops = {.submit = ops_submit};
+const struct blkdev_ops virtio_blk_ops = {.submit = ops_submit, .revoke = ops_revoke};
 
 const struct virtio_driver virtio_blk_driver = {
     .name = "drv/virtio-blk",

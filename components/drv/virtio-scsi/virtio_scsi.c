@@ -18,6 +18,7 @@
  */
 #define LOG_TAG "virtio-scsi"
 #include "virtio_scsi.h"
+#include <string.h>
 #include "core/assert.h"
 #include "core/log.h"
 #include "core/stack.h"
@@ -158,6 +159,13 @@ static status_t ops_submit(struct blkdev *blkdev, struct blk_request *request)
     list_push_back(&scsi->waiting, &request->node);
     waiting_send();
     return ST_OK;
+}
+
+static void ops_revoke(struct blkdev *blkdev)
+{
+    room_assert_loop();
+    ASSERT(blkdev == &virtio_scsi_self.blkdev);
+    virtio_scsi_die("revoked");
 }
 
 /* --- from the device ------------------------------------------------------------------------------------------------------- */
@@ -356,6 +364,19 @@ static void on_interrupt(struct virtio_device *device, uint32_t queues)
     queues_reap(&virtio_scsi_self, queues);
 }
 
+/* What the device could read and write beside the requests' own memory. The rings are lib/virtio's. */
+static void scrub(struct virtio_scsi *scsi)
+{
+    const size_t count = VIRTIO_SCSI_DEPTH + 1;
+
+    memset(scsi->slot[0].wrap, 0, count * sizeof *scsi->slot[0].wrap);
+    memset(scsi->tmf, 0, TMFS * sizeof *scsi->tmf);
+    memset(scsi->event, 0, EVENTS * sizeof *scsi->event);
+    if (scsi->slot[0].table.desc != NULL) {
+        memset(scsi->slot[0].table.desc, 0, count * TABLE_SIZE * sizeof *scsi->slot[0].table.desc);
+    }
+}
+
 /* Nothing is with the device any more: every request is answered, the oldest first among those that never left. */
 static void on_stopped(struct virtio_device *device)
 {
@@ -379,6 +400,9 @@ static void on_stopped(struct virtio_device *device)
         request_done(CONTAINER_OF(node, struct blk_request, node), ST_IO);
     }
     ASSERT(scsi->taken == 0); /* (1) */
+    while (virtq_reclaim(&scsi->queue[QUEUE_CONTROL]) != NULL || virtq_reclaim(&scsi->queue[QUEUE_EVENT]) != NULL) {
+    }
+    scrub(scsi);
 }
 
 void virtio_scsi_init(struct virtio_scsi *scsi)
@@ -393,7 +417,7 @@ void virtio_scsi_init(struct virtio_scsi *scsi)
     timer_init(&scsi->watch, virtio_scsi_watch);
 }
 
-const struct blkdev_ops virtio_scsi_ops = {.submit = ops_submit};
+const struct blkdev_ops virtio_scsi_ops = {.submit = ops_submit, .revoke = ops_revoke};
 
 const struct virtio_driver virtio_scsi_driver = {
     .name = "drv/virtio-scsi",

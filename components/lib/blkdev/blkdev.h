@@ -46,6 +46,7 @@ struct blk_request {
 
 struct blkdev_ops {
     status_t (*submit)(struct blkdev *device, struct blk_request *request);
+    void (*revoke)(struct blkdev *device);
 };
 
 struct blkdev_counters {
@@ -187,4 +188,12 @@ static inline status_t blkdev_submit(struct blkdev *device, struct blk_request *
 {
     ASSERT(request->done != NULL);
     return device->ops->submit(device, request);
+}
+
+/* Takes the disk away for good: ST_CLOSED from here on. It is reset (quiesce); when it confirmed that, or is gone, what was out
+ * ends with ST_IO, and what the driver had lent it of its own is zeroed (scrub). Until then it may write to what it was lent; a
+ * device that never confirms keeps that. */
+static inline void blkdev_revoke(struct blkdev *device) REQUIRES(LOOP)
+{
+    device->ops->revoke(device);
 }

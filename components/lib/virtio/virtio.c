@@ -67,6 +67,16 @@ static void restart_later(struct virtio_device *device) REQUIRES(LOOP)
     timer_set(&device->restart_timer, clock_ns() + wait_ns);
 }
 
+/* Nobody reads its rings any more. */
+static void queues_scrub(struct virtio_device *device)
+{
+    for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+        if (device->queue[i] != NULL) {
+            virtq_scrub(device->queue[i]);
+        }
+    }
+}
+
 static void stop_step(struct virtio_device *device) REQUIRES(LOOP)
 {
     uint8_t status = device->ops->status_get(device);
@@ -76,6 +86,8 @@ static void stop_step(struct virtio_device *device) REQUIRES(LOOP)
         device->driver->stopped(device);
         if (device->driver->restarted != NULL) {
             restart_later(device);
+        } else {
+            queues_scrub(device);
         }
         return;
     }
@@ -106,7 +118,7 @@ void virtio_fail(struct virtio_device *device, const char *why)
     }
     log_err("%s at %s: %s; reset, %s", device->driver->name, device->where, why,
             device->driver->restarted != NULL ? "to be started again" : "not used any more");
-    note_set(device, "dead: device broke the protocol,");
+    note_set(device, "dead: the log says why;");
     if (clock_ns() - device->running_ns >= RESTART_WELL_NS) {
         device->restart_wait_ns = 0;
     }

@@ -11,7 +11,8 @@
  *  (1) A device is reset before anything else: firmware may have driven it.
  *  (2) A device that lies is failed: virtio_fail() says why, resets it and, once the device confirmed the reset, calls
  *      driver->stopped(). Only then does the memory that was lent to it come back (virtq_reclaim): until then it may still
- *      be written. A device that never confirms keeps that memory for good.
+ *      be written. A device that never confirms keeps that memory for good. The rings of one that is not started again are
+ *      zeroed then.
  *  (3) Interrupt callbacks end before virtio_fail() returns, and come again after driver->restarted() only.
  *  (4) A driver that has restarted() gets its device back, set up as it was, with empty queues: at once if the device lets
  *      itself, else after more and more time. One that has none will not use it again: what a disk had cached and then forgot

@@ -763,6 +763,38 @@ static void test_does_not_stop(void)
     expect_death(0);
 }
 
+/* Quiesce, then scrub: until the controller stopped nothing ends and nothing is touched; then nothing is left. */
+static void test_revoked(void)
+{
+    const struct nvme_queue *q = &nvme_self.queue[1];
+
+    begin();
+    CHECK(submit(0, BLK_WRITE, 0, 4, 8192) == ST_OK);
+    ask(1, BLK_DISCARD, 100, 0, 0)->sector_count = 900;
+    CHECK(blkdev_submit(&nvme_self.blkdev, &requests[1]) == ST_OK);
+    fake_turn();
+    fake.never_stops = true;
+    blkdev_revoke(&nvme_self.blkdev);
+    pass(NS_PER_S);
+    CHECK(answered[0] == 0 && submit(2, BLK_READ, 0, 1, 512) == ST_CLOSED);
+    CHECK(!test_all_zero(q->sq, 64) && !test_all_zero(q->slot[0].list, 16));
+    fake.never_stops = false;
+    fake.csts = 0;
+    pass(5 * NS_PER_S);
+    CHECK(ended(0, ST_IO) && ended(1, ST_IO) && nvme_self.taken == 0 && nvme_self.state == NVME_DEAD);
+    for (unsigned i = 0; i <= NVME_QUEUES; i++) {
+        q = &nvme_self.queue[i];
+        CHECK(test_all_zero(q->sq, q->size * 64u) && test_all_zero(q->cq, q->size * 16u));
+        for (unsigned place = 0; i != 0 && place + 1 < q->size; place++) {
+            CHECK(test_all_zero(q->slot[place].list, NVME_COMMAND_MAX / NVME_PAGE * 8));
+        }
+    }
+    CHECK(test_all_zero(nvme_self.page, NVME_PAGE));
+    blkdev_revoke(&nvme_self.blkdev); /* harmless */
+    pass(NS_PER_S);
+    CHECK(nvme_self.state == NVME_DEAD && fake.starts == 1);
+}
+
 static void test_another_disk(void)
 {
     for (unsigned what = 0; what < 3; what++) {
@@ -835,6 +867,7 @@ int main(void)
     RUN(test_gone);
     RUN(test_does_not_stop);
     RUN(test_another_disk);
+    RUN(test_revoked);
     RUN(test_too_many_resets);
     RUN(test_does_not_start_again);
     return test_end();

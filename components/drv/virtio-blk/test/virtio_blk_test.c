@@ -504,8 +504,33 @@ static void test_tables(void)
     CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
 }
 
+/* Quiesce, then scrub: until the device confirmed its reset nothing ends and nothing is touched; then nothing is left. */
+static void test_revoked(void)
+{
+    const struct virtq *q = &virtio_blk_self.queue[0];
+    struct blk_slot *slot;
+
+    begin_ranges(VIRTIO_F_INDIRECT_DESC | BLK_F_FLUSH, 0);
+    slot = virtio_blk_self.slot;
+    CHECK(submit(0, BLK_WRITE, 2, 4, 1024) == ST_OK);
+    fake.never_resets = true;
+    blkdev_revoke(&virtio_blk_self.blkdev);
+    fake_turn();
+    CHECK(answered[0] == 0 && submit(1, BLK_READ, 0, 1, 1024) == ST_CLOSED);
+    CHECK(!test_all_zero(slot->wrap, sizeof *slot->wrap) && !test_all_zero(slot->table.desc, 16));
+    fake.status = 0;
+    after_s(1);
+    CHECK(answered[0] == 1 && answers[0] == ST_IO && virtio_blk_self.taken == 0);
+    CHECK(test_all_zero(slot->wrap, (VIRTIO_BLK_DEPTH + 1) * sizeof *slot->wrap));
+    CHECK(test_all_zero(slot->table.desc, (VIRTIO_BLK_DEPTH + 1) * TABLE_SIZE * 16));
+    CHECK(test_all_zero(q->memory.cpu, virtq_bytes(q->size)));
+    blkdev_revoke(&virtio_blk_self.blkdev); /* harmless */
+    CHECK(virtio_blk_self.blkdev.count.broken_rules == 0);
+}
+
 int main(void)
 {
+    RUN(test_revoked);
     RUN(test_ranges);
     RUN(test_tables);
     RUN(test_what_it_is);

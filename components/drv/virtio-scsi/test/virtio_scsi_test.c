@@ -537,6 +537,33 @@ static void test_events(void)
     CHECK(ended(0, ST_IO) && submit(1, BLK_READ, 0, 1, 512) == ST_CLOSED);
 }
 
+/* Quiesce, then scrub: until the device confirmed its reset nothing ends and nothing is touched; then nothing is left. */
+static void test_revoked(void)
+{
+    const struct virtio_scsi *scsi = &virtio_scsi_self;
+
+    prepare();
+    fake.offered |= VIRTIO_F_INDIRECT_DESC;
+    go();
+    CHECK(submit(0, BLK_WRITE, 2, 4, 512) == ST_OK && submit(1, BLK_DISCARD, 2, 0, 16) == ST_OK);
+    CHECK(tmf_send(TMF_UNIT_RESET, 0));
+    fake.never_resets = true;
+    blkdev_revoke(&virtio_scsi_self.blkdev);
+    fake_turn();
+    CHECK(answered[0] == 0 && submit(2, BLK_READ, 0, 1, 512) == ST_CLOSED);
+    CHECK(!test_all_zero(scsi->slot->wrap, sizeof *scsi->slot->wrap) && !test_all_zero(scsi->slot->table.desc, 16));
+    fake.status = 0;
+    after_ms(1000);
+    CHECK(ended(0, ST_IO) && ended(1, ST_IO) && scsi->taken == 0);
+    CHECK(test_all_zero(scsi->slot->wrap, (VIRTIO_SCSI_DEPTH + 1) * sizeof *scsi->slot->wrap));
+    CHECK(test_all_zero(scsi->slot->table.desc, (VIRTIO_SCSI_DEPTH + 1) * TABLE_SIZE * 16));
+    CHECK(test_all_zero(scsi->tmf, TMFS * sizeof *scsi->tmf) &&
+          test_all_zero(scsi->event, EVENTS * sizeof *scsi->event));
+    for (unsigned i = 0; i < QUEUES; i++) {
+        CHECK(test_all_zero(scsi->queue[i].memory.cpu, virtq_bytes(scsi->queue[i].size)));
+    }
+}
+
 static void expect_death(void)
 {
     CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
@@ -614,6 +641,7 @@ int main(void)
     RUN(test_late);
     RUN(test_events);
     RUN(test_lies);
+    RUN(test_revoked);
     RUN(test_sense_formats);
     return test_end();
 }
