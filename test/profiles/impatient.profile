@@ -20,7 +20,7 @@ component  lib/crc32c
 component  bus/pci
 component  bus/virtio
 component  drv/virtio-net rx_buffers=640    # a full window (16 segments) of each of 32 connections, and the ring
-component  drv/nvme timeout_ms=1000
+component  drv/nvme timeout_ms=1000 queues=3
 component  drv/virtio-rng
 component  crypto/sha256
 component  crypto/entropy

@@ -20,7 +20,7 @@ component  lib/crc32c
 component  bus/pci
 component  bus/virtio
 component  drv/virtio-net rx_buffers=640    # a full window (16 segments) of each of 32 connections, and the ring
-component  drv/virtio-blk
+component  drv/virtio-blk queues=2
 component  drv/virtio-rng
 component  crypto/sha256
 component  crypto/entropy

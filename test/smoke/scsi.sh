@@ -47,3 +47,27 @@ bad() {
     bad "no disk at targets 0 to 15, unit 0: add" "without a disk" $ADAPTER
     bad "no disk at targets 0 to 15" "a disk that is too far" $ADAPTER $DRIVE -device scsi-hd,drive=d,scsi-id=16
 }
+
+# A disk that is taken away while the store has it: no panic, and the image says that it is ill.
+take_away() {
+    for _ in $(seq 300); do
+        ! grep -q '^ready store-scsi' "$log.raw" 2>/dev/null || break
+        sleep 0.05
+    done
+    python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"device_del gone\n")
+while s.recv(4096):
+    pass' "$work/monitor" 2>/dev/null || :
+}
+truncate -s 0 "$disk"
+truncate -s 32M "$disk"
+DEVICES="$DEVICES $ADAPTER $DRIVE -device scsi-hd,id=gone,drive=d -monitor unix:$work/monitor,server=on,wait=off"
+rm -f "$log.raw"
+take_away &
+AWAIT='was taken away' type_commands "$CAPOS_BUILD/store-scsi/store-scsi.elf" q35 status halt
+expect_status "$CLEAN" "a disk that is taken away"
+expect_line 'virtio-scsi: error: disk0 was taken away' "a disk that is taken away"
+expect_line 'drv/virtio-scsi: the disk failed or was taken away' "status of an image whose disk was taken away"

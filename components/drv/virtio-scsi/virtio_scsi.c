@@ -16,11 +16,10 @@
  *  (5) A disk that was reset may have lost what it had cached. When writes had ended that no FLUSH covers, every FLUSH that was in
  *      flight, or else the next one, ends with ST_IO.
  */
-#define LOG_TAG "virtio-scsi"
 #include "virtio_scsi.h"
 #include <string.h>
 #include "core/assert.h"
-#include "core/log.h"
+#include "core/fmt.h"
 #include "core/stack.h"
 
 #define RETRY_NS (20 * NS_PER_MS)
@@ -259,11 +258,13 @@ static void on_retry(struct timer *timer)
     }
 }
 
+/* Its client is told that it failed, whoever asks `devices` why. */
 static void slot_failed(struct scsi_slot *slot, const struct scsi_answer *answer) REQUIRES(LOOP)
 {
-    log_warn("%s: op %u at sector %llu failed: sense %x/%02x/%02x, %u bytes missing", virtio_scsi_self.blkdev.name,
-             (unsigned)slot->request->op, (unsigned long long)slot->request->sector, answer->key, answer->asc,
-             answer->ascq, answer->missing);
+    struct device_note *note = &virtio_scsi_self.device->note;
+
+    fmt_text(note->text, sizeof note->text, "%s at %s: last failure: sense %x/%02x/%02x", virtio_scsi_self.blkdev.name,
+             virtio_scsi_self.device->where, answer->key, answer->asc, answer->ascq);
     slot_end(slot, ST_IO);
 }
 

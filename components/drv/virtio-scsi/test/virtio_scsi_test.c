@@ -373,6 +373,7 @@ static void test_answers(void)
         fake_interrupt(QUEUE_REQUEST);
         CHECK(ended(i, cases[i].status));
     }
+    CHECK_STR(fake.device.note.text, "disk0 at fake: last failure: sense 7/27/00");
     CHECK(submit(20, BLK_READ, 0, 1, 1024) == ST_OK);
     struct fake_chain c = pop();
     end(&c, 0, 0, 512); /* half of it */
