@@ -92,7 +92,7 @@ static void submit(void)
     segments[0] = (struct blk_segment){data, 512u << take() % 5};
     segments[1] = (struct blk_segment){data + 8192 + 4 * take(), 512};
     requests[i] =
-        (struct blk_request){.op = (enum blk_op)(take() % 4), .sector = take(), .segment = segments, .done = on_done};
+        (struct blk_request){.op = (enum blk_op)(take() % 5), .sector = take(), .segment = segments, .done = on_done};
     requests[i].segment_count = (uint16_t)(1 + take() % 2);
     requests[i].sector_count = take();
     out[i] = true;
