@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * virtio_scsi_fuzz.c: the whole driver before an adapter and a disk that say anything: what BOOT is told, responses, sense, used rings,
- * events, and how long it all takes, is the input.
+ * virtio_scsi_fuzz.c: the whole driver before an adapter and a disk that say anything: what BOOT is told, responses, sense, used
+ * rings, events, and how long it all takes, is the input.
  *
  * Each request must be answered exactly once, at the latest when the adapter behaves again or has confirmed a reset. An assertion
  * that fires is a device stopping the machine: a bug.
