@@ -3,7 +3,10 @@
  *
  *  (1) A job is a call that is out, a request that is lent and, when there is memory to it, a span that is open. All three end in
  *      job_done(). So a call that was cancelled, or whose ring was closed, returns when the disk has done with the memory.
- *  (2) There are at most `depth` jobs: blkdev_submit() never answers ST_FULL.
+ *  (2) At most `depth` requests are with the disk, those of calls and those of the port together; the others wait in the order in
+ *      which they came. So blkdev_submit() never answers ST_FULL.
+ *  (3) The port is the same disk for one more component, which lends us its request; the disk is lent a copy, so that its end
+ *      comes by here.
  */
 #include "config.h"
 #include "core/mem.h"
@@ -20,11 +23,57 @@ struct job {
 };
 _Static_assert(sizeof(struct job) <= 128, "the `memory` line counts this much");
 
+struct relay {
+    struct blk_request request; /* [L] */
+    struct blk_request *asked;  /* [L] */
+};
+
 static struct {
     struct object object;
     struct blkdev *disk; /* [I] */
+    struct blkdev port;  /* (3) */
     struct pool jobs;
+    struct pool relays;
+    struct list waiting; /* [L] requests: (2) */
+    uint32_t out;        /* [L] with the disk */
+    bool draining;       /* [L] drain() is on the stack */
 } self;
+
+/* --- the queue ------------------------------------------------------------------------------------------------------- */
+
+/* Hands on what may be handed on. What the disk refuses ends at once; ends may come back here: the outermost call does it all. */
+static void drain(void) REQUIRES(LOOP)
+{
+    if (self.draining) {
+        return;
+    }
+    self.draining = true;
+    while (self.out < self.disk->depth && !list_empty(&self.waiting)) {
+        struct blk_request *request = CONTAINER_OF(list_pop_front(&self.waiting), struct blk_request, node);
+        self.out++;
+        status_t s = blkdev_submit(self.disk, request);
+        ASSERT(s != ST_FULL); /* (2) */
+        if (s != ST_OK) {
+            request->done(request, s);
+        }
+    }
+    self.draining = false;
+}
+
+static void push(struct blk_request *request) REQUIRES(LOOP)
+{
+    list_push_back(&self.waiting, &request->node);
+    drain();
+}
+
+static void popped(void) REQUIRES(LOOP)
+{
+    ASSERT(self.out > 0);
+    self.out--;
+    drain();
+}
+
+/* --- calls ----------------------------------------------------------------------------------------------------------- */
 
 static void job_done(struct blk_request *request, status_t status)
 {
@@ -39,6 +88,7 @@ static void job_done(struct blk_request *request, status_t status)
     } else {
         call_fail_status(call, status, self.disk->name);
     }
+    popped();
 }
 
 /* NULL: the call has failed. */
@@ -53,16 +103,6 @@ static struct job *job_new(struct call *call, enum blk_op op) REQUIRES(LOOP)
     job->call = call;
     job->request = (struct blk_request){.op = op, .done = job_done};
     return job;
-}
-
-static void job_submit(struct job *job) REQUIRES(LOOP)
-{
-    status_t s = blkdev_submit(self.disk, &job->request);
-
-    ASSERT(s != ST_FULL); /* (2) */
-    if (s != ST_OK) {
-        job_done(&job->request, s);
-    }
 }
 
 /* Read and write differ in nothing but who writes to the memory. The params of both have the same layout. */
@@ -87,7 +127,7 @@ static void transfer(struct call *call, enum blk_op op, struct block_device_read
     job->request.sector = block_device_read_params_get_sector(params);
     job->request.segment = &job->segment;
     job->request.segment_count = 1;
-    job_submit(job);
+    push(&job->request);
 }
 
 static void disk_read(struct object *object, struct call *call, struct block_device_read_params_reader params)
@@ -108,7 +148,7 @@ static void disk_flush(struct object *object, struct call *call, struct block_de
     struct job *job = job_new(call, BLK_FLUSH);
 
     if (job != NULL) {
-        job_submit(job);
+        push(&job->request);
     }
 }
 
@@ -120,7 +160,7 @@ static void clear(struct call *call, enum blk_op op, struct block_device_discard
     if (job != NULL) {
         job->request.sector = block_device_discard_params_get_sector(params);
         job->request.sector_count = block_device_discard_params_get_sectors(params);
-        job_submit(job);
+        push(&job->request);
     }
 }
 
@@ -171,15 +211,60 @@ static void dispatch(struct object *object, struct call *call)
     block_device_dispatch(&ops, object, call);
 }
 
+/* --- the port: (3) --------------------------------------------------------------------------------------------------- */
+
+static void relayed(struct blk_request *request, status_t status)
+{
+    room_assert_loop();
+    struct relay *relay = CONTAINER_OF(request, struct relay, request);
+    struct blk_request *asked = relay->asked;
+
+    pool_put(&self.relays, relay);
+    self.port.dead = self.disk->dead;
+    asked->done(asked, status);
+    popped();
+}
+
+static status_t port_submit(struct blkdev *port, struct blk_request *request) REQUIRES(LOOP)
+{
+    status_t s = self.disk->dead ? ST_CLOSED : blkdev_check(self.disk, request); /* so that none ends within here */
+
+    if (s != ST_OK) {
+        return s;
+    }
+    if (self.relays.in_use == self.relays.count) {
+        return ST_FULL;
+    }
+    struct relay *relay = pool_take(&self.relays); /* there is one */
+    relay->asked = request;
+    relay->request = *request;
+    relay->request.done = relayed;
+    push(&relay->request);
+    return ST_OK;
+}
+
+/* --- the component --------------------------------------------------------------------------------------------------- */
+
 void store_disk_wire_disk(struct blkdev *disk) REQUIRES(BOOT);
 void store_disk_wire_disk(struct blkdev *disk)
 {
     static const struct object_ops object_ops = {.call = dispatch};
+    static const struct blkdev_ops port_ops = {port_submit};
     uint32_t requests = STORE_DISK_REQUESTS < disk->depth ? STORE_DISK_REQUESTS : disk->depth;
 
     self.disk = disk;
+    self.port = *disk;
+    self.port.ops = &port_ops;
+    list_init(&self.waiting);
     object_init(&self.object, &object_ops);
-    pool_init(&self.jobs, "disk calls", sizeof(struct job), requests); /* (2) */
+    pool_init(&self.jobs, "disk calls", sizeof(struct job), requests);
+    pool_init(&self.relays, "disk port", sizeof(struct relay), disk->depth);
+}
+
+struct blkdev *store_disk_provide_port(void) REQUIRES(BOOT);
+struct blkdev *store_disk_provide_port(void)
+{
+    return &self.port;
 }
 
 struct object *store_disk_provide_device(void) REQUIRES(BOOT);

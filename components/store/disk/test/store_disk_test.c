@@ -243,6 +243,59 @@ static void test_info(void)
     nothing_is_left();
 }
 
+/* --- the port -------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    unsigned done;
+    status_t status;
+} port;
+
+static void port_done(struct blk_request *request, status_t status)
+{
+    port.done++;
+    port.status = status;
+}
+
+/* Calls and the port share the disk's depth; who comes too many waits, in order, and a call's end lets the port's next in. */
+static void test_port(void)
+{
+    static struct blk_request request[CALLS + 1];
+    struct blk_segment segment = {memory, 512};
+    struct blkdev *device = store_disk_provide_port();
+
+    begin();
+    memset(&port, 0, sizeof port);
+    CHECK_EQ(device->sectors, 1000);
+    for (unsigned i = 0; i < 2; i++) {
+        ask_read(&ask[i], i, 512, &region.object, 0);
+    }
+    for (unsigned i = 0; i <= CALLS; i++) {
+        request[i] = (struct blk_request){
+            .op = BLK_READ, .sector = 10 + i, .segment = &segment, .segment_count = 1, .done = port_done};
+        CHECK_EQ(blkdev_submit(device, &request[i]), i < CALLS ? ST_OK : ST_FULL);
+    }
+    CHECK_EQ(disk.count, CALLS); /* two calls, two of the port */
+    finish(ST_IO);
+    CHECK(port.done == 1 && port.status == ST_IO);
+    CHECK_EQ(disk.count, CALLS);
+    CHECK_EQ(disk.pending[CALLS - 1]->sector, 12);
+    while (disk.count > 0) {
+        finish(ST_OK);
+    }
+    CHECK_EQ(port.done, CALLS);
+    CHECK(ask[0].returned == 1 && ask[1].returned == 1);
+    request[0].sector = 1000;
+    CHECK_EQ(blkdev_submit(device, &request[0]), ST_RANGE);
+    disk.device.dead = true;
+    request[0].sector = 0;
+    CHECK_EQ(blkdev_submit(device, &request[0]), ST_CLOSED);
+    disk.device.dead = false;
+    CHECK_EQ(port.done, CALLS);
+    CHECK_EQ(self.relays.in_use, 0);
+    CHECK_EQ(self.out, 0);
+    nothing_is_left();
+}
+
 int main(void)
 {
     RUN(test_transfers);
@@ -251,5 +304,6 @@ int main(void)
     RUN(test_clears);
     RUN(test_cancel);
     RUN(test_info);
+    RUN(test_port);
     return test_end();
 }
