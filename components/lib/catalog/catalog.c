@@ -45,29 +45,29 @@ static enum catalog_answer ask(struct catalog *catalog, struct catalog_op *op) R
     switch (op->kind) {
     case CATALOG_STAT:
     case CATALOG_STAT_NODE:
-        return tree_stat(catalog, op);
+        return catalog_tree_stat(catalog, op);
     case CATALOG_LIST:
-        return tree_list(catalog, op);
+        return catalog_tree_list(catalog, op);
     case CATALOG_FIND:
-        return object_find_op(catalog, op);
+        return catalog_object_find_op(catalog, op);
     case CATALOG_SPAN:
-        return object_span(catalog, op);
+        return catalog_object_span(catalog, op);
     case CATALOG_INFO:
         return info_op(catalog, op);
     case CATALOG_SNAPSHOTS:
-        return snapshot_list(catalog, op);
+        return catalog_snapshot_list(catalog, op);
     case CATALOG_HOLD:
-        return object_hold(catalog, op);
+        return catalog_object_hold(catalog, op);
     case CATALOG_UNHOLD:
-        return object_let_go(catalog, op->object);
+        return catalog_object_let_go(catalog, op->object);
     case CATALOG_LEND:
-        return space_lend(catalog, op);
+        return catalog_space_lend(catalog, op);
     case CATALOG_UNLEND:
-        return space_unlend(catalog, op->run);
+        return catalog_space_unlend(catalog, op->run);
     case CATALOG_RESERVE:
-        return space_reserve(catalog, op->size);
+        return catalog_space_reserve(catalog, op->size);
     case CATALOG_UNRESERVE:
-        return space_unreserve(catalog, op->size);
+        return catalog_space_unreserve(catalog, op->size);
     default:
         UNREACHABLE();
     }
@@ -77,37 +77,37 @@ static enum catalog_answer change(struct catalog *catalog, struct catalog_op *op
 {
     switch (op->kind) {
     case CATALOG_EXTEND:
-        return write_extend(catalog, op);
+        return catalog_write_extend(catalog, op);
     case CATALOG_PUT:
-        return write_put(catalog, op);
+        return catalog_write_put(catalog, op);
     case CATALOG_BIND:
-        return change_bind_op(catalog, op);
+        return catalog_change_bind_op(catalog, op);
     case CATALOG_BATCH:
-        return change_batch(catalog, op);
+        return catalog_change_batch(catalog, op);
     case CATALOG_MKDIR:
-        return change_make(catalog, op, CATALOG_DIRECTORY);
+        return catalog_change_make(catalog, op, CATALOG_DIRECTORY);
     case CATALOG_CREATE:
-        return change_make(catalog, op, CATALOG_FILE);
+        return catalog_change_make(catalog, op, CATALOG_FILE);
     case CATALOG_REMOVE:
-        return change_remove(catalog, op);
+        return catalog_change_remove(catalog, op);
     case CATALOG_RENAME:
-        return change_rename(catalog, op);
+        return catalog_change_rename(catalog, op);
     case CATALOG_WRITE:
-        return write_file(catalog, op);
+        return catalog_write_file(catalog, op);
     case CATALOG_TRUNCATE:
-        return write_truncate(catalog, op);
+        return catalog_write_truncate(catalog, op);
     case CATALOG_PIN:
-        return object_pin(catalog, op, 1);
+        return catalog_object_pin(catalog, op, 1);
     case CATALOG_UNPIN:
-        return object_pin(catalog, op, -1);
+        return catalog_object_pin(catalog, op, -1);
     case CATALOG_FORGET:
-        return object_forget(catalog, op);
+        return catalog_object_forget(catalog, op);
     case CATALOG_COLLECT:
-        return object_collect(catalog, op);
+        return catalog_object_collect(catalog, op);
     case CATALOG_SNAPSHOT:
-        return snapshot_take(catalog, op);
+        return catalog_snapshot_take(catalog, op);
     case CATALOG_UNSNAPSHOT:
-        return snapshot_drop(catalog, op);
+        return catalog_snapshot_drop(catalog, op);
     default:
         UNREACHABLE();
     }
@@ -127,7 +127,7 @@ static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog
     if (answer != CATALOG_OK) {
         catalog->code = SQLITE_OK;
         catalog->state = before;
-        space_back(catalog);
+        catalog_space_back(catalog);
         catalog_rest(catalog);
         if (sqlite3_get_autocommit(catalog->db)) {
             return answer; /* (2) */
@@ -175,7 +175,7 @@ static enum catalog_answer settle(struct catalog *catalog, enum catalog_answer a
     if (answer != CATALOG_OK) {
         roll_back(catalog, before);
     }
-    space_settle(catalog, answer == CATALOG_OK);
+    catalog_space_settle(catalog, answer == CATALOG_OK);
     catalog->code = SQLITE_OK;
     catalog->names_data = false;
     return answer;
@@ -193,34 +193,45 @@ static bool changes(const struct catalog_op *op)
     return op->kind >= CATALOG_CHANGES;
 }
 
+static void act_one(struct catalog *catalog, struct catalog_op *op, bool writable) REQUIRES(THREAD)
+{
+    op->acted = true;
+    if (!changes(op)) {
+        op->answer = ask(catalog, op);
+    } else {
+        op->answer = writable ? change_or_not(catalog, op) : CATALOG_FAILED;
+    }
+    enum catalog_answer trouble = catalog_trouble(catalog);
+    catalog->code = SQLITE_OK;
+    if (trouble != CATALOG_OK) {
+        op->answer = trouble; /* (2) of catalog_private.h */
+    }
+}
+
 /* One after the other. What stops the transaction is the result. */
-static enum catalog_answer act(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, bool any)
+static enum catalog_answer act(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, bool writable)
     REQUIRES(THREAD)
 {
     for (uint32_t i = 0; i < count; i++) {
         catalog->operation = i + 1;
-        op[i]->answer = changes(op[i]) ? change_or_not(catalog, op[i]) : ask(catalog, op[i]);
-        enum catalog_answer trouble = catalog_trouble(catalog);
-        catalog->code = SQLITE_OK;
-        if (trouble != CATALOG_OK) {
-            op[i]->answer = trouble; /* (2) of catalog_private.h */
-        }
-        if (any && sqlite3_get_autocommit(catalog->db)) {
+        act_one(catalog, op[i], writable);
+        if (writable && sqlite3_get_autocommit(catalog->db)) {
             return op[i]->answer; /* (2) */
         }
     }
     return CATALOG_OK;
 }
 
+/* Without changes, or when nothing is written any more, there is none, and each operation speaks for itself. */
 static enum catalog_answer transaction(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, bool any)
     REQUIRES(THREAD)
 {
     struct catalog_state before = catalog->state;
 
-    if (!any) {
+    if (!any || catalog->volume->failed != ST_OK) {
         return act(catalog, op, count, false);
     }
-    enum catalog_answer answer = catalog->volume->failed != ST_OK ? CATALOG_FAILED : begin(catalog);
+    enum catalog_answer answer = begin(catalog);
     if (answer == CATALOG_OK) {
         answer = act(catalog, op, count, true);
     }
@@ -235,7 +246,7 @@ static bool undoable(const struct catalog_op *op)
 
 static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
-    if (op->answer == CATALOG_OK && undoable(op)) {
+    if (!op->acted || (op->answer == CATALOG_OK && undoable(op))) {
         op->answer = answer;
         op->object = op->object_asked;
         op->size = op->size_asked;
@@ -244,9 +255,23 @@ static void refuse(struct catalog_op *op, enum catalog_answer answer)
 
 static void prepare(struct catalog_op *op)
 {
-    op->answer = CATALOG_OK; /* until something else is known */
+    op->acted = false;
     op->object_asked = op->object;
     op->size_asked = op->size;
+}
+
+/* What was reserved and is named now is nobody's promise any more. */
+static void redeem(struct catalog *catalog, const struct catalog_op *op)
+{
+    uint64_t blocks = 0;
+    bool named = op->kind == CATALOG_EXTEND || (op->kind == CATALOG_PUT && op->extent_named > 0);
+
+    for (uint32_t i = 0; i < op->extent_count && named && op->answer == CATALOG_OK; i++) {
+        blocks += op->extent[i].run.blocks;
+    }
+    if ((op->flags & CATALOG_RESERVED) != 0) {
+        (void)catalog_space_unreserve(catalog, blocks);
+    }
 }
 
 static void keep(struct catalog *catalog, const struct catalog_op *op)
@@ -254,7 +279,7 @@ static void keep(struct catalog *catalog, const struct catalog_op *op)
     bool wanted = (op->kind == CATALOG_PUT || (op->kind == CATALOG_EXTEND && op->object_asked == 0)) &&
                   (op->flags & CATALOG_KEEP) != 0 && op->answer == CATALOG_OK;
 
-    if (wanted && object_keep(catalog, op->object) != CATALOG_OK) {
+    if (wanted && catalog_object_keep(catalog, op->object) != CATALOG_OK) {
         log_warn("more than %u objects are held",
                  CATALOG_HOLDS_MAX); /* then it may end under its reader, who is told */
     }
@@ -274,10 +299,11 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
         if (answer != CATALOG_OK) {
             refuse(op[i], answer);
         }
-        if (answer == CATALOG_FULL && count > 1 && undoable(op[i])) {
+        if (answer == CATALOG_FULL && count > 1 && (!op[i]->acted || undoable(op[i]))) {
             catalog_run(catalog, &op[i], 1); /* (3) */
         } else {
             keep(catalog, op[i]);
+            redeem(catalog, op[i]);
         }
     }
 }
@@ -296,10 +322,10 @@ bool catalog_care(struct catalog *catalog)
     catalog->operation = 1;
     enum catalog_answer answer = begin(catalog);
     if (answer == CATALOG_OK) {
-        answer = snapshot_sweep(catalog, &more);
+        answer = catalog_snapshot_sweep(catalog, &more);
     }
     if (answer == CATALOG_OK && !more) {
-        answer = object_reclaim(catalog, &more);
+        answer = catalog_object_reclaim(catalog, &more);
     }
     answer = settle(catalog, answer, &before);
     if (answer != CATALOG_OK) {

@@ -146,7 +146,7 @@ enum catalog_op_kind {
     CATALOG_LEND,      /* blocks, hint -> run, of at least one and at most `blocks` */
     CATALOG_UNLEND,    /* run, as it was lent */
     CATALOG_RESERVE,   /* size, in blocks: CATALOG_FULL when there are not so many free that nobody reserved */
-    CATALOG_UNRESERVE, /* size, in blocks: those that are not wanted any more, and those that a change has named since */
+    CATALOG_UNRESERVE, /* size, in blocks */
     /* changes */
     CATALOG_CHANGES,
     CATALOG_EXTEND =
@@ -231,6 +231,7 @@ struct catalog_op {
     struct catalog_info *info;
 
     uint64_t object_asked, size_asked; /* the catalog's own */
+    bool acted;                        /* likewise */
 };
 
 /* --- inside, but of fixed size: the owner's memory --- */

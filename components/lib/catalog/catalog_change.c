@@ -20,10 +20,10 @@ static enum catalog_answer row_new(struct catalog *catalog, struct node *node) R
         catalog_do(catalog, Q_NODE_NEW, "iiiiiiiiit", (int64_t)node->parent, (int64_t)node->id, (int64_t)node->object,
                    (int64_t)node->born, (int64_t)node->kind, node->made.ns, (int64_t)node->made.clock, node->changed.ns,
                    (int64_t)node->changed.clock, node->name, node->name_size);
-    return answer == CATALOG_OK ? object_name(catalog, node->object) : answer;
+    return answer == CATALOG_OK ? catalog_object_name(catalog, node->object) : answer;
 }
 
-enum catalog_answer change_end_row(struct catalog *catalog, const struct node *node)
+enum catalog_answer catalog_change_end_row(struct catalog *catalog, const struct node *node)
 {
     if (covered(catalog, node)) {
         return catalog_do(catalog, Q_NODE_DIE, "iti", (int64_t)node->parent, node->name, node->name_size,
@@ -32,26 +32,26 @@ enum catalog_answer change_end_row(struct catalog *catalog, const struct node *n
     catalog->state.nodes--;
     enum catalog_answer answer =
         catalog_do(catalog, Q_NODE_DROP, "iti", (int64_t)node->parent, node->name, node->name_size, DIED_NEVER);
-    return answer == CATALOG_OK ? object_unname(catalog, node->object) : answer;
+    return answer == CATALOG_OK ? catalog_object_unname(catalog, node->object) : answer;
 }
 
 /* One row in another's place. The new object gets its name before the old one loses it: they may be the same. */
 static enum catalog_answer row_replace(struct catalog *catalog, const struct node *old, struct node *new)
     REQUIRES(THREAD)
 {
-    enum catalog_answer answer = object_name(catalog, new->object);
+    enum catalog_answer answer = catalog_object_name(catalog, new->object);
 
     if (answer == CATALOG_OK) {
-        answer = change_end_row(catalog, old);
+        answer = catalog_change_end_row(catalog, old);
     }
     if (answer == CATALOG_OK) {
         answer = row_new(catalog, new);
     }
-    return answer == CATALOG_OK ? object_unname(catalog, new->object) : answer;
+    return answer == CATALOG_OK ? catalog_object_unname(catalog, new->object) : answer;
 }
 
-enum catalog_answer change_content(struct catalog *catalog, struct node *node, uint64_t object,
-                                   struct catalog_time time)
+enum catalog_answer catalog_change_content(struct catalog *catalog, struct node *node, uint64_t object,
+                                           struct catalog_time time)
 {
     struct node new = *node;
 
@@ -93,7 +93,7 @@ static enum catalog_answer expected(struct catalog *catalog, const struct node *
     if (node == NULL || digest == NULL) {
         return node == NULL && digest == NULL ? CATALOG_OK : CATALOG_CONFLICT;
     }
-    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &object) : CATALOG_OK;
+    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
     if (answer != CATALOG_OK) {
         return answer;
     }
@@ -105,7 +105,7 @@ static enum catalog_answer previous_of(struct catalog *catalog, struct catalog_o
     REQUIRES(THREAD)
 {
     struct object object = {0};
-    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &object) : CATALOG_OK;
+    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
 
     op->had_previous = object.has_digest;
     memcpy(op->previous, object.digest, CATALOG_DIGEST);
@@ -129,21 +129,21 @@ static enum catalog_answer bind_existing(struct catalog *catalog, struct catalog
     if (answer == CATALOG_OK) {
         answer = previous_of(catalog, op, node);
     }
-    return answer == CATALOG_OK ? change_content(catalog, node, object, op->time) : answer;
+    return answer == CATALOG_OK ? catalog_change_content(catalog, node, object, op->time) : answer;
 }
 
-enum catalog_answer change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
+enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
 {
     struct catalog_text name;
     uint64_t parent;
     struct node node;
-    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
     op->had_previous = false;
     if (answer != CATALOG_OK) {
         return answer;
     }
-    answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+    answer = catalog_tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
     if (answer == CATALOG_OK) {
         answer = bind_existing(catalog, op, &node, object);
     } else if (answer == CATALOG_MISSING) {
@@ -152,14 +152,14 @@ enum catalog_answer change_bind(struct catalog *catalog, struct catalog_op *op, 
             answer = node_make(catalog, parent, name, CATALOG_FILE, object, op->time, &node);
         }
     }
-    return answer == CATALOG_OK ? tree_describe(catalog, &node, &op->node) : answer;
+    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &node, &op->node) : answer;
 }
 
-enum catalog_answer change_bind_op(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_change_bind_op(struct catalog *catalog, struct catalog_op *op)
 {
-    enum catalog_answer answer = object_find_op(catalog, op);
+    enum catalog_answer answer = catalog_object_find_op(catalog, op);
 
-    return answer == CATALOG_OK ? change_bind(catalog, op, op->object) : answer;
+    return answer == CATALOG_OK ? catalog_change_bind(catalog, op, op->object) : answer;
 }
 
 /* One step of a batch, as an operation of its own. */
@@ -174,10 +174,10 @@ static enum catalog_answer batch_step(struct catalog *catalog, const struct cata
                              .digest = step->digest,
                              .time = op->time};
 
-    return step->digest == NULL ? change_remove(catalog, &one) : change_bind_op(catalog, &one);
+    return step->digest == NULL ? catalog_change_remove(catalog, &one) : catalog_change_bind_op(catalog, &one);
 }
 
-enum catalog_answer change_batch(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog_op *op)
 {
     for (uint32_t i = 0; i < op->step_count; i++) {
         enum catalog_answer answer = batch_step(catalog, op, &op->step[i]);
@@ -204,23 +204,23 @@ static enum catalog_answer outside(struct catalog *catalog, uint64_t directory, 
         if (depth == CATALOG_DEPTH_MAX) {
             return CATALOG_LIMIT;
         }
-        answer = tree_by_id(catalog, directory, &node);
+        answer = catalog_tree_by_id(catalog, directory, &node);
         directory = node.parent;
     }
     return answer;
 }
 
-enum catalog_answer change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
+enum catalog_answer catalog_change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
 {
     struct catalog_text name;
     uint64_t parent;
     struct node node;
-    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
     if (answer != CATALOG_OK) {
         return answer;
     }
-    answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+    answer = catalog_tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
     if (answer != CATALOG_MISSING) {
         return answer == CATALOG_OK ? CATALOG_EXISTS : answer;
     }
@@ -228,7 +228,7 @@ enum catalog_answer change_make(struct catalog *catalog, struct catalog_op *op, 
     if (answer == CATALOG_OK) {
         answer = node_make(catalog, parent, name, kind, 0, op->time, &node);
     }
-    return answer == CATALOG_OK ? tree_describe(catalog, &node, &op->node) : answer;
+    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &node, &op->node) : answer;
 }
 
 static enum catalog_answer empty(struct catalog *catalog, uint64_t directory) REQUIRES(THREAD)
@@ -238,15 +238,15 @@ static enum catalog_answer empty(struct catalog *catalog, uint64_t directory) RE
     return any ? CATALOG_NOT_EMPTY : catalog_trouble(catalog);
 }
 
-enum catalog_answer change_remove(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_change_remove(struct catalog *catalog, struct catalog_op *op)
 {
     struct catalog_text name;
     uint64_t parent;
     struct node node;
-    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &parent, &name);
+    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
     if (answer == CATALOG_OK) {
-        answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
+        answer = catalog_tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
     }
     if (answer == CATALOG_OK && node.kind == CATALOG_DIRECTORY) {
         answer = empty(catalog, node.id);
@@ -255,9 +255,9 @@ enum catalog_answer change_remove(struct catalog *catalog, struct catalog_op *op
         answer = expected(catalog, &node, op->expected);
     }
     if (answer == CATALOG_OK) {
-        answer = tree_describe(catalog, &node, &op->node);
+        answer = catalog_tree_describe(catalog, &node, &op->node);
     }
-    return answer == CATALOG_OK ? change_end_row(catalog, &node) : answer;
+    return answer == CATALOG_OK ? catalog_change_end_row(catalog, &node) : answer;
 }
 
 /* Room for `moved` under the new name: what stands there goes, if it may. */
@@ -265,7 +265,7 @@ static enum catalog_answer make_way(struct catalog *catalog, const struct catalo
                                     uint64_t parent, struct catalog_text name) REQUIRES(THREAD)
 {
     struct node there;
-    enum catalog_answer answer = tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &there);
+    enum catalog_answer answer = catalog_tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &there);
 
     if (answer != CATALOG_OK) {
         return answer == CATALOG_MISSING ? CATALOG_OK : answer;
@@ -279,23 +279,23 @@ static enum catalog_answer make_way(struct catalog *catalog, const struct catalo
     if (there.kind == CATALOG_DIRECTORY) {
         answer = empty(catalog, there.id);
     }
-    return answer == CATALOG_OK ? change_end_row(catalog, &there) : answer;
+    return answer == CATALOG_OK ? catalog_change_end_row(catalog, &there) : answer;
 }
 
-enum catalog_answer change_rename(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_change_rename(struct catalog *catalog, struct catalog_op *op)
 {
     struct catalog_text from_name;
     struct catalog_text name;
     uint64_t from;
     uint64_t parent;
     struct node old;
-    enum catalog_answer answer = tree_parent(catalog, op->at, op->path, &from, &from_name);
+    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &from, &from_name);
 
     if (answer == CATALOG_OK) {
-        answer = tree_child(catalog, (struct catalog_place){from, CATALOG_NOW}, from_name, &old);
+        answer = catalog_tree_child(catalog, (struct catalog_place){from, CATALOG_NOW}, from_name, &old);
     }
     if (answer == CATALOG_OK) {
-        answer = tree_parent(catalog, op->to, op->to_path, &parent, &name);
+        answer = catalog_tree_parent(catalog, op->to, op->to_path, &parent, &name);
     }
     if (answer == CATALOG_OK && old.kind == CATALOG_DIRECTORY) {
         answer = outside(catalog, parent, old.id);
@@ -307,11 +307,11 @@ enum catalog_answer change_rename(struct catalog *catalog, struct catalog_op *op
     new.parent = parent;
     name_set(&new, name);
     if (from == parent && old.name_size == name.size && memcmp(old.name, name.text, name.size) == 0) {
-        return tree_describe(catalog, &old, &op->node);
+        return catalog_tree_describe(catalog, &old, &op->node);
     }
     answer = make_way(catalog, op, &old, parent, name);
     if (answer == CATALOG_OK) {
         answer = row_replace(catalog, &old, &new);
     }
-    return answer == CATALOG_OK ? tree_describe(catalog, &new, &op->node) : answer;
+    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &new, &op->node) : answer;
 }

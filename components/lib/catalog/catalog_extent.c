@@ -72,11 +72,11 @@ static enum catalog_answer piece_new(struct catalog *catalog, uint64_t object, s
                       (int64_t)piece.skip, (int64_t)piece.blocks);
 }
 
-enum catalog_answer piece_add(struct catalog *catalog, uint64_t object, uint64_t at,
-                              const struct catalog_extent *extent)
+enum catalog_answer catalog_piece_add(struct catalog *catalog, uint64_t object, uint64_t at,
+                                      const struct catalog_extent *extent)
 {
     uint64_t id = 0;
-    enum catalog_answer answer = space_take(catalog, extent->run);
+    enum catalog_answer answer = catalog_space_take(catalog, extent->run);
 
     if (answer == CATALOG_OK) {
         answer = extent_new(catalog, extent->run.start, extent->run.blocks, extent->crc, &id);
@@ -102,7 +102,8 @@ static enum catalog_answer keep_part(struct catalog *catalog, uint64_t object, c
 static enum catalog_answer give_part(struct catalog *catalog, const struct extent *extent, uint64_t skip,
                                      uint64_t blocks) REQUIRES(THREAD)
 {
-    return blocks == 0 ? CATALOG_OK : space_give(catalog, (struct catalog_run){extent->start + skip, (uint32_t)blocks});
+    return blocks == 0 ? CATALOG_OK
+                       : catalog_space_give(catalog, (struct catalog_run){extent->start + skip, (uint32_t)blocks});
 }
 
 /* A piece that alone leads to its extent loses [left, right), counted in the piece. */
@@ -181,7 +182,7 @@ static bool piece_behind(struct catalog *catalog, uint64_t object, uint64_t bloc
     return true;
 }
 
-enum catalog_answer piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
+enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
 {
     uint64_t end = at + blocks;
     struct piece piece;
@@ -195,7 +196,7 @@ enum catalog_answer piece_clear(struct catalog *catalog, uint64_t object, uint64
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
 
-enum catalog_answer piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
 {
     struct piece piece;
     enum catalog_answer answer = CATALOG_OK;
@@ -213,7 +214,7 @@ enum catalog_answer piece_drop_some(struct catalog *catalog, uint64_t object, ui
 
 /* --- the rest -------------------------------------------------------------------------------------------------------- */
 
-enum catalog_answer piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to)
+enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to)
 {
     enum catalog_answer answer = catalog_do(catalog, Q_PIECES_SHARE, "i", (int64_t)from);
 
@@ -229,7 +230,8 @@ static void hole(struct catalog_span *span, uint64_t block, uint64_t end)
     span->blocks = (uint32_t)(blocks < CATALOG_EXTENT_BLOCKS ? blocks : CATALOG_EXTENT_BLOCKS);
 }
 
-enum catalog_answer piece_span(struct catalog *catalog, uint64_t object, uint64_t block, struct catalog_span *span)
+enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object, uint64_t block,
+                                       struct catalog_span *span)
 {
     uint64_t blocks = (span->size + DISK_BLOCK_BYTES - 1) / DISK_BLOCK_BYTES;
     struct piece piece = {.at = UINT64_MAX};

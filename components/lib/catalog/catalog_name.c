@@ -31,7 +31,7 @@ static uint32_t character(const unsigned char *text, uint32_t size)
     return 0;
 }
 
-bool name_is_text(struct catalog_text name)
+bool catalog_name_is_text(struct catalog_text name)
 {
     uint32_t length;
 
@@ -45,7 +45,7 @@ bool name_is_text(struct catalog_text name)
 }
 
 /* The part of a path up to the next '/', which is taken off. */
-struct catalog_text name_next(struct catalog_text *path)
+struct catalog_text catalog_name_next(struct catalog_text *path)
 {
     struct catalog_text name = {path->text, 0};
 
@@ -63,14 +63,14 @@ static bool is_dots(struct catalog_text name)
     return name.text[0] == '.' && (name.size == 1 || (name.size == 2 && name.text[1] == '.'));
 }
 
-bool name_is_path(struct catalog_text path)
+bool catalog_name_is_path(struct catalog_text path)
 {
     if (path.size > CATALOG_PATH_MAX || (path.size > 0 && path.text[path.size - 1] == '/')) {
         return false;
     }
     while (path.size > 0) {
-        struct catalog_text name = name_next(&path);
-        if (!name_is_text(name) || is_dots(name)) {
+        struct catalog_text name = catalog_name_next(&path);
+        if (!catalog_name_is_text(name) || is_dots(name)) {
             return false;
         }
     }

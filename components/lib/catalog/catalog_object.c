@@ -33,17 +33,18 @@ static enum catalog_answer object_row(struct catalog *catalog, sqlite3_stmt *row
     return CATALOG_OK;
 }
 
-enum catalog_answer object_get(struct catalog *catalog, uint64_t id, struct object *object)
+enum catalog_answer catalog_object_get(struct catalog *catalog, uint64_t id, struct object *object)
 {
     return object_row(catalog, catalog_query(catalog, Q_OBJECT, "i", (int64_t)id), object);
 }
 
-enum catalog_answer object_find(struct catalog *catalog, const uint8_t digest[CATALOG_DIGEST], struct object *object)
+enum catalog_answer catalog_object_find(struct catalog *catalog, const uint8_t digest[CATALOG_DIGEST],
+                                        struct object *object)
 {
     return object_row(catalog, catalog_query(catalog, Q_OBJECT_DIGEST, "b", digest, CATALOG_DIGEST), object);
 }
 
-enum catalog_answer object_new(struct catalog *catalog, enum object_state state, uint64_t *id)
+enum catalog_answer catalog_object_new(struct catalog *catalog, enum object_state state, uint64_t *id)
 {
     enum catalog_answer answer = catalog_do(catalog, Q_OBJECT_NEW, "i", (int64_t)state);
 
@@ -67,12 +68,12 @@ static uint32_t hold_of(const struct catalog *catalog, uint64_t id)
     return i;
 }
 
-bool object_held(const struct catalog *catalog, uint64_t id)
+bool catalog_object_held(const struct catalog *catalog, uint64_t id)
 {
     return hold_of(catalog, id) < catalog->hold_count;
 }
 
-enum catalog_answer object_keep(struct catalog *catalog, uint64_t id)
+enum catalog_answer catalog_object_keep(struct catalog *catalog, uint64_t id)
 {
     uint32_t i = hold_of(catalog, id);
 
@@ -87,7 +88,7 @@ enum catalog_answer object_keep(struct catalog *catalog, uint64_t id)
     return CATALOG_OK;
 }
 
-enum catalog_answer object_let_go(struct catalog *catalog, uint64_t id)
+enum catalog_answer catalog_object_let_go(struct catalog *catalog, uint64_t id)
 {
     uint32_t i = hold_of(catalog, id);
 
@@ -115,14 +116,14 @@ static enum catalog_answer object_doom(struct catalog *catalog, uint64_t id) REQ
     return catalog_do(catalog, Q_OBJECT_DOOM, "i", (int64_t)id);
 }
 
-enum catalog_answer object_end(struct catalog *catalog, uint64_t id)
+enum catalog_answer catalog_object_end(struct catalog *catalog, uint64_t id)
 {
     bool left = false;
 
-    if (object_held(catalog, id)) {
+    if (catalog_object_held(catalog, id)) {
         return object_doom(catalog, id);
     }
-    enum catalog_answer answer = piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
     if (answer != CATALOG_OK) {
         return answer;
     }
@@ -133,20 +134,20 @@ enum catalog_answer object_end(struct catalog *catalog, uint64_t id)
 static enum catalog_answer end_if_loose(struct catalog *catalog, uint64_t id) REQUIRES(THREAD)
 {
     struct object object;
-    enum catalog_answer answer = object_get(catalog, id, &object);
+    enum catalog_answer answer = catalog_object_get(catalog, id, &object);
 
     if (answer != CATALOG_OK) {
         return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
     }
-    return object.names == 0 && object.pins == 0 ? object_end(catalog, id) : CATALOG_OK;
+    return object.names == 0 && object.pins == 0 ? catalog_object_end(catalog, id) : CATALOG_OK;
 }
 
-enum catalog_answer object_name(struct catalog *catalog, uint64_t id)
+enum catalog_answer catalog_object_name(struct catalog *catalog, uint64_t id)
 {
     return id == 0 ? CATALOG_OK : catalog_do(catalog, Q_OBJECT_NAMES, "ii", (int64_t)id, (int64_t)1);
 }
 
-enum catalog_answer object_unname(struct catalog *catalog, uint64_t id)
+enum catalog_answer catalog_object_unname(struct catalog *catalog, uint64_t id)
 {
     if (id == 0) {
         return CATALOG_OK;
@@ -161,10 +162,11 @@ enum catalog_answer object_unname(struct catalog *catalog, uint64_t id)
 static enum catalog_answer object_of(struct catalog *catalog, const struct catalog_op *op, struct object *object)
     REQUIRES(THREAD)
 {
-    return op->digest != NULL ? object_find(catalog, op->digest, object) : object_get(catalog, op->object, object);
+    return op->digest != NULL ? catalog_object_find(catalog, op->digest, object)
+                              : catalog_object_get(catalog, op->object, object);
 }
 
-enum catalog_answer object_find_op(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_object_find_op(struct catalog *catalog, struct catalog_op *op)
 {
     struct object object;
     enum catalog_answer answer = object_of(catalog, op, &object);
@@ -178,25 +180,25 @@ enum catalog_answer object_find_op(struct catalog *catalog, struct catalog_op *o
     return answer;
 }
 
-enum catalog_answer object_hold(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_object_hold(struct catalog *catalog, struct catalog_op *op)
 {
-    enum catalog_answer answer = object_find_op(catalog, op);
+    enum catalog_answer answer = catalog_object_find_op(catalog, op);
 
-    return answer == CATALOG_OK ? object_keep(catalog, op->object) : answer;
+    return answer == CATALOG_OK ? catalog_object_keep(catalog, op->object) : answer;
 }
 
-enum catalog_answer object_span(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_object_span(struct catalog *catalog, struct catalog_op *op)
 {
     struct node node;
     struct object object = {.id = op->object};
     enum catalog_answer answer = CATALOG_OK;
 
     if (op->id != 0) {
-        answer = tree_by_id(catalog, op->id, &node);
+        answer = catalog_tree_by_id(catalog, op->id, &node);
         object.id = answer == CATALOG_OK ? node.object : 0;
     }
     if (answer == CATALOG_OK && object.id != 0) {
-        answer = object_get(catalog, object.id, &object);
+        answer = catalog_object_get(catalog, object.id, &object);
     }
     if (answer != CATALOG_OK) {
         return answer;
@@ -205,7 +207,7 @@ enum catalog_answer object_span(struct catalog *catalog, struct catalog_op *op)
     op->span->size = object.size;
     op->span->inside = object.inside;
     if (!object.inside) {
-        return piece_span(catalog, object.id, op->block, op->span);
+        return catalog_piece_span(catalog, object.id, op->block, op->span);
     }
     sqlite3_stmt *row = catalog_query(catalog, Q_OBJECT_BYTES, "i", (int64_t)object.id);
     bool there = catalog_row(catalog, row);
@@ -221,9 +223,9 @@ enum catalog_answer object_span(struct catalog *catalog, struct catalog_op *op)
     return CATALOG_OK;
 }
 
-enum catalog_answer object_pin(struct catalog *catalog, struct catalog_op *op, int by)
+enum catalog_answer catalog_object_pin(struct catalog *catalog, struct catalog_op *op, int by)
 {
-    enum catalog_answer answer = object_find_op(catalog, op);
+    enum catalog_answer answer = catalog_object_find_op(catalog, op);
 
     if (answer != CATALOG_OK || (by < 0 && op->pins == 0) || (by > 0 && op->pins == INT32_MAX)) {
         return answer == CATALOG_OK ? (by < 0 ? CATALOG_CONFLICT : CATALOG_LIMIT) : answer;
@@ -233,7 +235,7 @@ enum catalog_answer object_pin(struct catalog *catalog, struct catalog_op *op, i
     return answer == CATALOG_OK && by < 0 ? end_if_loose(catalog, op->object) : answer;
 }
 
-enum catalog_answer object_forget(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_object_forget(struct catalog *catalog, struct catalog_op *op)
 {
     struct object object;
     enum catalog_answer answer = object_of(catalog, op, &object);
@@ -241,7 +243,7 @@ enum catalog_answer object_forget(struct catalog *catalog, struct catalog_op *op
     if (answer != CATALOG_OK) {
         return answer;
     }
-    return object.names > 0 || object.pins > 0 ? CATALOG_NAMED : object_end(catalog, object.id);
+    return object.names > 0 || object.pins > 0 ? CATALOG_NAMED : catalog_object_end(catalog, object.id);
 }
 
 /* The next object without names and pins behind `*after`. */
@@ -259,7 +261,7 @@ static bool next_loose(struct catalog *catalog, uint64_t *after, enum object_sta
     return true;
 }
 
-enum catalog_answer object_collect(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_object_collect(struct catalog *catalog, struct catalog_op *op)
 {
     uint64_t after = op->object;
     enum object_state state;
@@ -275,8 +277,8 @@ enum catalog_answer object_collect(struct catalog *catalog, struct catalog_op *o
             break;
         }
         op->object = after;
-        if (state != OBJECT_DOOMED && !object_held(catalog, after)) {
-            answer = object_end(catalog, after);
+        if (state != OBJECT_DOOMED && !catalog_object_held(catalog, after)) {
+            answer = catalog_object_end(catalog, after);
             op->count++;
             op->size += size;
         }
@@ -284,7 +286,7 @@ enum catalog_answer object_collect(struct catalog *catalog, struct catalog_op *o
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
 
-enum catalog_answer object_reclaim(struct catalog *catalog, bool *more)
+enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more)
 {
     enum object_state state;
     uint64_t size;
@@ -293,11 +295,11 @@ enum catalog_answer object_reclaim(struct catalog *catalog, bool *more)
     *more = false;
     while (next_loose(catalog, &catalog->reclaim_after, &state, &size)) {
         uint64_t id = catalog->reclaim_after;
-        if (state == OBJECT_WHOLE || object_held(catalog, id)) {
+        if (state == OBJECT_WHOLE || catalog_object_held(catalog, id)) {
             continue;
         }
         *more = true;
-        enum catalog_answer answer = piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
+        enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
         if (answer == CATALOG_OK && left) {
             catalog->reclaim_after = id - 1; /* again */
         }

@@ -91,33 +91,33 @@ void catalog_finalize(struct catalog *catalog) REQUIRES(THREAD);
 
 /* --- catalog_space.c: free runs, lends --- */
 
-enum catalog_answer space_lend(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer space_unlend(struct catalog *catalog, struct catalog_run run);
+enum catalog_answer catalog_space_lend(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_space_unlend(struct catalog *catalog, struct catalog_run run);
 /* A part of a lent run becomes an extent's: it leaves the free rows. CATALOG_CONFLICT: it was not lent. */
-enum catalog_answer space_take(struct catalog *catalog, struct catalog_run run) REQUIRES(THREAD);
+enum catalog_answer catalog_space_take(struct catalog *catalog, struct catalog_run run) REQUIRES(THREAD);
 /* Free from the commit on. */
-enum catalog_answer space_give(struct catalog *catalog, struct catalog_run run) REQUIRES(THREAD);
-enum catalog_answer space_reserve(struct catalog *catalog, uint64_t blocks);
-enum catalog_answer space_unreserve(struct catalog *catalog, uint64_t blocks);
+enum catalog_answer catalog_space_give(struct catalog *catalog, struct catalog_run run) REQUIRES(THREAD);
+enum catalog_answer catalog_space_reserve(struct catalog *catalog, uint64_t blocks);
+enum catalog_answer catalog_space_unreserve(struct catalog *catalog, uint64_t blocks);
 /* The operation is taken back. */
-void space_back(struct catalog *catalog);
+void catalog_space_back(struct catalog *catalog);
 /* The transaction ended. */
-void space_settle(struct catalog *catalog, bool committed);
+void catalog_space_settle(struct catalog *catalog, bool committed);
 
 /* --- catalog_extent.c: pieces of objects, extents --- */
 
 /* Puts a run that was filled at `at` of the object, where nothing is. */
-enum catalog_answer piece_add(struct catalog *catalog, uint64_t object, uint64_t at,
-                              const struct catalog_extent *extent) REQUIRES(THREAD);
+enum catalog_answer catalog_piece_add(struct catalog *catalog, uint64_t object, uint64_t at,
+                                      const struct catalog_extent *extent) REQUIRES(THREAD);
 /* Takes out what the object has in [at, at + blocks). */
-enum catalog_answer piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
+enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
     REQUIRES(THREAD);
 /* At most `most` pieces of an object that ends; *left: there are more. */
-enum catalog_answer piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
     REQUIRES(THREAD);
-enum catalog_answer piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
-enum catalog_answer piece_span(struct catalog *catalog, uint64_t object, uint64_t block, struct catalog_span *span)
-    REQUIRES(THREAD);
+enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
+enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object, uint64_t block,
+                                       struct catalog_span *span) REQUIRES(THREAD);
 
 /* --- catalog_object.c --- */
 
@@ -128,40 +128,40 @@ struct object {
     bool inside; /* its bytes stand in the row */
     uint8_t digest[CATALOG_DIGEST];
 };
-enum catalog_answer object_get(struct catalog *catalog, uint64_t id, struct object *object) REQUIRES(THREAD);
-enum catalog_answer object_find(struct catalog *catalog, const uint8_t digest[CATALOG_DIGEST], struct object *object)
-    REQUIRES(THREAD);
-enum catalog_answer object_new(struct catalog *catalog, enum object_state state, uint64_t *id) REQUIRES(THREAD);
+enum catalog_answer catalog_object_get(struct catalog *catalog, uint64_t id, struct object *object) REQUIRES(THREAD);
+enum catalog_answer catalog_object_find(struct catalog *catalog, const uint8_t digest[CATALOG_DIGEST],
+                                        struct object *object) REQUIRES(THREAD);
+enum catalog_answer catalog_object_new(struct catalog *catalog, enum object_state state, uint64_t *id) REQUIRES(THREAD);
 /* One name more, or one less: without any, and without pins, it ends. */
-enum catalog_answer object_name(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
-enum catalog_answer object_unname(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
+enum catalog_answer catalog_object_name(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
+enum catalog_answer catalog_object_unname(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
 /* Ends it: at once when it is small and nobody holds it, else by catalog_care(). */
-enum catalog_answer object_end(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
+enum catalog_answer catalog_object_end(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
 /* A part of the next one that is doomed or was never finished. *more: there was one. */
-enum catalog_answer object_reclaim(struct catalog *catalog, bool *more) REQUIRES(THREAD);
-enum catalog_answer object_keep(struct catalog *catalog, uint64_t id);
-enum catalog_answer object_let_go(struct catalog *catalog, uint64_t id);
-bool object_held(const struct catalog *catalog, uint64_t id);
-enum catalog_answer object_span(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer object_find_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer object_hold(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer object_pin(struct catalog *catalog, struct catalog_op *op, int by) REQUIRES(THREAD);
-enum catalog_answer object_forget(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer object_collect(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more) REQUIRES(THREAD);
+enum catalog_answer catalog_object_keep(struct catalog *catalog, uint64_t id);
+enum catalog_answer catalog_object_let_go(struct catalog *catalog, uint64_t id);
+bool catalog_object_held(const struct catalog *catalog, uint64_t id);
+enum catalog_answer catalog_object_span(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_object_find_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_object_hold(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_object_pin(struct catalog *catalog, struct catalog_op *op, int by) REQUIRES(THREAD);
+enum catalog_answer catalog_object_forget(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_object_collect(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 
 /* --- catalog_write.c: bytes come in --- */
 
-enum catalog_answer write_extend(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer write_put(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer write_file(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer write_truncate(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_write_extend(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_write_put(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_write_file(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_write_truncate(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 
 /* --- catalog_name.c --- */
 
-bool name_is_text(struct catalog_text name);
-bool name_is_path(struct catalog_text path); /* the empty one too */
+bool catalog_name_is_text(struct catalog_text name);
+bool catalog_name_is_path(struct catalog_text path); /* the empty one too */
 /* The part of a path up to the next '/', both of which are taken off. */
-struct catalog_text name_next(struct catalog_text *path);
+struct catalog_text catalog_name_next(struct catalog_text *path);
 
 /* --- catalog_tree.c: finding names --- */
 
@@ -173,39 +173,40 @@ struct node { /* a row */
     uint32_t name_size;
 };
 /* The node at the end of a path; an empty path is the directory itself. */
-enum catalog_answer tree_find(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
-                              struct node *node) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_find(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
+                                      struct node *node) REQUIRES(THREAD);
 /* The directory that the last name of a path stands in, and that name, which is a proper one. */
-enum catalog_answer tree_parent(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
-                                uint64_t *parent, struct catalog_text *name) REQUIRES(THREAD);
-enum catalog_answer tree_child(struct catalog *catalog, struct catalog_place at, struct catalog_text name,
-                               struct node *node) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_parent(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
+                                        uint64_t *parent, struct catalog_text *name) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_child(struct catalog *catalog, struct catalog_place at, struct catalog_text name,
+                                       struct node *node) REQUIRES(THREAD);
 /* The node of this number, as it is now. */
-enum catalog_answer tree_by_id(struct catalog *catalog, uint64_t id, struct node *node) REQUIRES(THREAD);
-enum catalog_answer tree_stat(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer tree_list(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer tree_describe(struct catalog *catalog, const struct node *node, struct catalog_node *out)
+enum catalog_answer catalog_tree_by_id(struct catalog *catalog, uint64_t id, struct node *node) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_stat(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_list(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_tree_describe(struct catalog *catalog, const struct node *node, struct catalog_node *out)
     REQUIRES(THREAD);
 
 /* --- catalog_change.c: names change --- */
 
 /* Gives a file other content: for what snapshots show there is another row from then on. `node` is the row as it then is. */
-enum catalog_answer change_content(struct catalog *catalog, struct node *node, uint64_t object,
-                                   struct catalog_time time) REQUIRES(THREAD);
-enum catalog_answer change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object) REQUIRES(THREAD);
-enum catalog_answer change_bind_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer change_batch(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
+enum catalog_answer catalog_change_content(struct catalog *catalog, struct node *node, uint64_t object,
+                                           struct catalog_time time) REQUIRES(THREAD);
+enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
     REQUIRES(THREAD);
-enum catalog_answer change_remove(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer change_rename(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_change_bind_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
+    REQUIRES(THREAD);
+enum catalog_answer catalog_change_remove(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_change_rename(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 /* A row ends: it goes, with its claim on the object, or stays for the snapshots that show it. */
-enum catalog_answer change_end_row(struct catalog *catalog, const struct node *node) REQUIRES(THREAD);
+enum catalog_answer catalog_change_end_row(struct catalog *catalog, const struct node *node) REQUIRES(THREAD);
 
 /* --- catalog_snapshot.c --- */
 
-enum catalog_answer snapshot_take(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer snapshot_drop(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
-enum catalog_answer snapshot_list(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_snapshot_take(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_snapshot_drop(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_snapshot_list(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 /* Some rows that no snapshot shows any more go. *more: there may be others. */
-enum catalog_answer snapshot_sweep(struct catalog *catalog, bool *more) REQUIRES(THREAD);
+enum catalog_answer catalog_snapshot_sweep(struct catalog *catalog, bool *more) REQUIRES(THREAD);

@@ -9,11 +9,11 @@
 
 #define ROWS_AT_ONCE 64u
 
-enum catalog_answer snapshot_take(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_snapshot_take(struct catalog *catalog, struct catalog_op *op)
 {
     struct catalog_state *state = &catalog->state;
 
-    if (!name_is_text(op->prefix)) {
+    if (!catalog_name_is_text(op->prefix)) {
         return CATALOG_BAD_NAME;
     }
     if (state->snapshots >= CATALOG_SNAPSHOTS_MAX) {
@@ -27,7 +27,7 @@ enum catalog_answer snapshot_take(struct catalog *catalog, struct catalog_op *op
                       op->time.ns, (int64_t)op->time.clock);
 }
 
-enum catalog_answer snapshot_drop(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_snapshot_drop(struct catalog *catalog, struct catalog_op *op)
 {
     sqlite3_stmt *row = catalog_query(catalog, Q_SNAPSHOT, "i", (int64_t)op->generation);
 
@@ -44,7 +44,7 @@ enum catalog_answer snapshot_drop(struct catalog *catalog, struct catalog_op *op
     return catalog_trouble(catalog);
 }
 
-enum catalog_answer snapshot_list(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_snapshot_list(struct catalog *catalog, struct catalog_op *op)
 {
     sqlite3_stmt *row = catalog_query(catalog, Q_SNAPSHOT_LIST, "ii", (int64_t)op->id, (int64_t)op->entry_max + 1);
 
@@ -82,12 +82,12 @@ static bool sweep_one(struct catalog *catalog, enum catalog_answer *answer) REQU
                          (uint32_t)sqlite3_column_bytes(row, 1), died);
     catalog->state.nodes--;
     if (*answer == CATALOG_OK) {
-        *answer = object_unname(catalog, object);
+        *answer = catalog_object_unname(catalog, object);
     }
     return *answer == CATALOG_OK;
 }
 
-enum catalog_answer snapshot_sweep(struct catalog *catalog, bool *more)
+enum catalog_answer catalog_snapshot_sweep(struct catalog *catalog, bool *more)
 {
     enum catalog_answer answer = CATALOG_OK;
     uint32_t swept = 0;

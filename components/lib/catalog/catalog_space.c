@@ -116,7 +116,7 @@ static uint64_t unpromised(const struct catalog *catalog)
     return catalog->state.free_blocks > promised ? catalog->state.free_blocks - promised : 0;
 }
 
-enum catalog_answer space_reserve(struct catalog *catalog, uint64_t blocks)
+enum catalog_answer catalog_space_reserve(struct catalog *catalog, uint64_t blocks)
 {
     if (blocks > unpromised(catalog)) {
         return CATALOG_FULL;
@@ -125,14 +125,14 @@ enum catalog_answer space_reserve(struct catalog *catalog, uint64_t blocks)
     return CATALOG_OK;
 }
 
-enum catalog_answer space_unreserve(struct catalog *catalog, uint64_t blocks)
+enum catalog_answer catalog_space_unreserve(struct catalog *catalog, uint64_t blocks)
 {
     ASSERT(blocks <= catalog->reserved_blocks);
     catalog->reserved_blocks -= blocks;
     return CATALOG_OK;
 }
 
-enum catalog_answer space_lend(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_space_lend(struct catalog *catalog, struct catalog_op *op)
 {
     bool loose = (op->flags & CATALOG_RESERVED) == 0;
     uint64_t most = loose ? unpromised(catalog) : op->blocks;
@@ -171,7 +171,7 @@ static uint32_t lend_of(const struct catalog *catalog, struct catalog_run run)
     return right ? i : UINT32_MAX;
 }
 
-enum catalog_answer space_unlend(struct catalog *catalog, struct catalog_run run)
+enum catalog_answer catalog_space_unlend(struct catalog *catalog, struct catalog_run run)
 {
     uint32_t i = lend_of(catalog, run);
 
@@ -182,7 +182,7 @@ enum catalog_answer space_unlend(struct catalog *catalog, struct catalog_run run
     return CATALOG_OK;
 }
 
-void space_settle(struct catalog *catalog, bool committed)
+void catalog_space_settle(struct catalog *catalog, bool committed)
 {
     for (uint32_t i = 0; i < catalog->lend_count;) {
         struct catalog_lend *lend = &catalog->lend[i];
@@ -195,7 +195,7 @@ void space_settle(struct catalog *catalog, bool committed)
     }
 }
 
-void space_back(struct catalog *catalog)
+void catalog_space_back(struct catalog *catalog)
 {
     for (uint32_t i = 0; i < catalog->lend_count; i++) {
         if (catalog->lend[i].named == catalog->operation) {
@@ -231,7 +231,7 @@ static enum catalog_answer free_cut(struct catalog *catalog, struct catalog_run 
     return answer == CATALOG_OK ? free_put(catalog, run.start + run.blocks, end) : answer;
 }
 
-enum catalog_answer space_take(struct catalog *catalog, struct catalog_run run)
+enum catalog_answer catalog_space_take(struct catalog *catalog, struct catalog_run run)
 {
     uint32_t i = lend_of(catalog, run);
 
@@ -248,7 +248,7 @@ enum catalog_answer space_take(struct catalog *catalog, struct catalog_run run)
     return CATALOG_OK;
 }
 
-enum catalog_answer space_give(struct catalog *catalog, struct catalog_run run)
+enum catalog_answer catalog_space_give(struct catalog *catalog, struct catalog_run run)
 {
     uint64_t start = run.start;
     uint64_t end = run.start + run.blocks;

@@ -39,8 +39,8 @@ static bool is_top(uint64_t id)
     return id == CATALOG_ROOT || id == CATALOG_NAMES;
 }
 
-enum catalog_answer tree_child(struct catalog *catalog, struct catalog_place at, struct catalog_text name,
-                               struct node *node)
+enum catalog_answer catalog_tree_child(struct catalog *catalog, struct catalog_place at, struct catalog_text name,
+                                       struct node *node)
 {
     sqlite3_stmt *row = at.generation == CATALOG_NOW
                             ? catalog_query(catalog, Q_NODE, "it", (int64_t)at.directory, name.text, name.size)
@@ -50,7 +50,7 @@ enum catalog_answer tree_child(struct catalog *catalog, struct catalog_place at,
     return node_row(catalog, row, node);
 }
 
-enum catalog_answer tree_by_id(struct catalog *catalog, uint64_t id, struct node *node)
+enum catalog_answer catalog_tree_by_id(struct catalog *catalog, uint64_t id, struct node *node)
 {
     if (is_top(id)) {
         node_top(id, node);
@@ -63,7 +63,7 @@ enum catalog_answer tree_by_id(struct catalog *catalog, uint64_t id, struct node
 static enum catalog_answer node_at(struct catalog *catalog, struct catalog_place at, struct node *node) REQUIRES(THREAD)
 {
     if (at.generation == CATALOG_NOW || is_top(at.directory)) {
-        return tree_by_id(catalog, at.directory, node);
+        return catalog_tree_by_id(catalog, at.directory, node);
     }
     return node_row(catalog,
                     catalog_query(catalog, Q_NODE_ID_THEN, "ii", (int64_t)at.directory, (int64_t)at.generation), node);
@@ -84,7 +84,7 @@ static struct catalog_text next_of(struct catalog_place at, struct catalog_text 
     struct catalog_text all = *path;
 
     if (at.directory != CATALOG_NAMES) {
-        return name_next(path);
+        return catalog_name_next(path);
     }
     path->size = 0; /* flat: '/' means nothing there */
     return all;
@@ -92,11 +92,11 @@ static struct catalog_text next_of(struct catalog_place at, struct catalog_text 
 
 static bool path_ok(struct catalog_place at, struct catalog_text path)
 {
-    return at.directory == CATALOG_NAMES ? path.size == 0 || name_is_text(path) : name_is_path(path);
+    return at.directory == CATALOG_NAMES ? path.size == 0 || catalog_name_is_text(path) : catalog_name_is_path(path);
 }
 
-enum catalog_answer tree_find(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
-                              struct node *node)
+enum catalog_answer catalog_tree_find(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
+                                      struct node *node)
 {
     enum catalog_answer answer = path_ok(at, path) ? shown(catalog, at.generation) : CATALOG_BAD_NAME;
 
@@ -108,13 +108,13 @@ enum catalog_answer tree_find(struct catalog *catalog, struct catalog_place at, 
             return CATALOG_NOT_DIRECTORY;
         }
         struct catalog_text name = next_of(at, &path);
-        answer = tree_child(catalog, (struct catalog_place){node->id, at.generation}, name, node);
+        answer = catalog_tree_child(catalog, (struct catalog_place){node->id, at.generation}, name, node);
     }
     return answer;
 }
 
-enum catalog_answer tree_parent(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
-                                uint64_t *parent, struct catalog_text *name)
+enum catalog_answer catalog_tree_parent(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
+                                        uint64_t *parent, struct catalog_text *name)
 {
     struct node node;
     struct catalog_text before = path;
@@ -130,7 +130,7 @@ enum catalog_answer tree_parent(struct catalog *catalog, struct catalog_place at
     }
     *name = (struct catalog_text){path.text + before.size, path.size - before.size};
     before.size -= before.size > 0 ? 1 : 0;
-    enum catalog_answer answer = tree_find(catalog, at, before, &node);
+    enum catalog_answer answer = catalog_tree_find(catalog, at, before, &node);
     if (answer == CATALOG_OK && node.kind != CATALOG_DIRECTORY) {
         answer = CATALOG_NOT_DIRECTORY;
     }
@@ -140,10 +140,10 @@ enum catalog_answer tree_parent(struct catalog *catalog, struct catalog_place at
 
 /* --- what peers are told --------------------------------------------------------------------------------------------- */
 
-enum catalog_answer tree_describe(struct catalog *catalog, const struct node *node, struct catalog_node *out)
+enum catalog_answer catalog_tree_describe(struct catalog *catalog, const struct node *node, struct catalog_node *out)
 {
     struct object object = {0};
-    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &object) : CATALOG_OK;
+    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
 
     if (answer != CATALOG_OK) {
         return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
@@ -159,13 +159,13 @@ enum catalog_answer tree_describe(struct catalog *catalog, const struct node *no
     return CATALOG_OK;
 }
 
-enum catalog_answer tree_stat(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_tree_stat(struct catalog *catalog, struct catalog_op *op)
 {
     struct node node;
-    enum catalog_answer answer =
-        op->kind == CATALOG_STAT ? tree_find(catalog, op->at, op->path, &node) : tree_by_id(catalog, op->id, &node);
+    enum catalog_answer answer = op->kind == CATALOG_STAT ? catalog_tree_find(catalog, op->at, op->path, &node)
+                                                          : catalog_tree_by_id(catalog, op->id, &node);
 
-    return answer == CATALOG_OK ? tree_describe(catalog, &node, &op->node) : answer;
+    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &node, &op->node) : answer;
 }
 
 static int compare(struct catalog_text a, struct catalog_text b)
@@ -186,7 +186,7 @@ static enum catalog_answer list_add(struct catalog *catalog, struct catalog_op *
     REQUIRES(THREAD)
 {
     struct catalog_entry *entry = &op->entry[op->entry_count];
-    enum catalog_answer answer = tree_describe(catalog, node, &entry->node);
+    enum catalog_answer answer = catalog_tree_describe(catalog, node, &entry->node);
 
     if (answer == CATALOG_OK) {
         entry->name_size = node->name_size;
@@ -227,10 +227,10 @@ static enum catalog_answer list_rows(struct catalog *catalog, struct catalog_op 
     return answer == CATALOG_MISSING ? CATALOG_OK : answer;
 }
 
-enum catalog_answer tree_list(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_tree_list(struct catalog *catalog, struct catalog_op *op)
 {
     struct node node;
-    enum catalog_answer answer = tree_find(catalog, op->at, op->path, &node);
+    enum catalog_answer answer = catalog_tree_find(catalog, op->at, op->path, &node);
 
     if (answer == CATALOG_OK && node.kind != CATALOG_DIRECTORY) {
         answer = CATALOG_NOT_DIRECTORY;

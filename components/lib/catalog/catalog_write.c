@@ -35,10 +35,10 @@ static enum catalog_answer add_extents(struct catalog *catalog, uint64_t object,
     for (uint32_t i = 0; i < op->extent_count && answer == CATALOG_OK; i++) {
         uint32_t blocks = op->extent[i].run.blocks;
         if (clear) {
-            answer = piece_clear(catalog, object, at, blocks);
+            answer = catalog_piece_clear(catalog, object, at, blocks);
         }
         if (answer == CATALOG_OK) {
-            answer = piece_add(catalog, object, at, &op->extent[i]);
+            answer = catalog_piece_add(catalog, object, at, &op->extent[i]);
         }
         at += blocks;
     }
@@ -55,13 +55,13 @@ static enum catalog_answer unfinished(struct catalog *catalog, const struct cata
 
     *object = (struct object){.id = op->object, .state = OBJECT_PARTIAL};
     if (op->object == 0) {
-        return object_new(catalog, OBJECT_PARTIAL, &object->id);
+        return catalog_object_new(catalog, OBJECT_PARTIAL, &object->id);
     }
-    answer = object_get(catalog, op->object, object);
+    answer = catalog_object_get(catalog, op->object, object);
     return answer == CATALOG_OK && object->state != OBJECT_PARTIAL ? CATALOG_MISSING : answer;
 }
 
-enum catalog_answer write_extend(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_write_extend(struct catalog *catalog, struct catalog_op *op)
 {
     struct object object;
     enum catalog_answer answer = unfinished(catalog, op, &object);
@@ -82,7 +82,7 @@ enum catalog_answer write_extend(struct catalog *catalog, struct catalog_op *op)
 /* There is one of this digest already: what came is not wanted. */
 static enum catalog_answer put_again(struct catalog *catalog, struct catalog_op *op, uint64_t there) REQUIRES(THREAD)
 {
-    enum catalog_answer answer = op->object != 0 ? object_end(catalog, op->object) : CATALOG_OK;
+    enum catalog_answer answer = op->object != 0 ? catalog_object_end(catalog, op->object) : CATALOG_OK;
 
     op->extent_named = 0;
     op->object = there;
@@ -109,10 +109,10 @@ static enum catalog_answer put_new(struct catalog *catalog, struct catalog_op *o
     return set(catalog, &object, op->bytes, op->bytes_size);
 }
 
-enum catalog_answer write_put(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_write_put(struct catalog *catalog, struct catalog_op *op)
 {
     struct object there;
-    enum catalog_answer answer = object_find(catalog, op->digest, &there);
+    enum catalog_answer answer = catalog_object_find(catalog, op->digest, &there);
 
     if (answer == CATALOG_OK) {
         answer = put_again(catalog, op, there.id);
@@ -120,7 +120,7 @@ enum catalog_answer write_put(struct catalog *catalog, struct catalog_op *op)
         answer = put_new(catalog, op);
     }
     if (answer == CATALOG_OK && op->path.size > 0) {
-        answer = change_bind(catalog, op, op->object);
+        answer = catalog_change_bind(catalog, op, op->object);
     }
     return answer;
 }
@@ -130,7 +130,7 @@ enum catalog_answer write_put(struct catalog *catalog, struct catalog_op *op)
 static bool alone(const struct catalog *catalog, const struct node *node, const struct object *object)
 {
     return node->born > catalog->state.last_snapshot && object->names == 1 && object->pins == 0 &&
-           !object_held(catalog, object->id);
+           !catalog_object_held(catalog, object->id);
 }
 
 /* (1) `copy`: what is there is wanted further. */
@@ -138,7 +138,7 @@ static enum catalog_answer own(struct catalog *catalog, const struct catalog_op 
                                struct object *object, bool copy) REQUIRES(THREAD)
 {
     struct object old = {0};
-    enum catalog_answer answer = node->object != 0 ? object_get(catalog, node->object, &old) : CATALOG_OK;
+    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &old) : CATALOG_OK;
 
     if (answer != CATALOG_OK) {
         return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
@@ -148,13 +148,13 @@ static enum catalog_answer own(struct catalog *catalog, const struct catalog_op 
         object->has_digest = false;
         return catalog_do(catalog, Q_NODE_CHANGED, "iii", (int64_t)node->id, op->time.ns, (int64_t)op->time.clock);
     }
-    answer = object_new(catalog, OBJECT_WHOLE, &object->id);
+    answer = catalog_object_new(catalog, OBJECT_WHOLE, &object->id);
     object->has_digest = false;
     object->state = OBJECT_WHOLE;
     if (answer == CATALOG_OK && copy && old.id != 0 && !old.inside) {
-        answer = piece_copy_all(catalog, old.id, object->id);
+        answer = catalog_piece_copy_all(catalog, old.id, object->id);
     }
-    return answer == CATALOG_OK ? change_content(catalog, node, object->id, op->time) : answer;
+    return answer == CATALOG_OK ? catalog_change_content(catalog, node, object->id, op->time) : answer;
 }
 
 /* The new content, or the new part of it: (3). */
@@ -164,7 +164,7 @@ static enum catalog_answer replace(struct catalog *catalog, const struct catalog
     enum catalog_answer answer = CATALOG_OK;
 
     if (op->bytes != NULL) {
-        answer = piece_clear(catalog, object->id, 0, UINT64_MAX / 2);
+        answer = catalog_piece_clear(catalog, object->id, 0, UINT64_MAX / 2);
     } else {
         answer = add_extents(catalog, object->id, op, true);
     }
@@ -174,12 +174,12 @@ static enum catalog_answer replace(struct catalog *catalog, const struct catalog
 static enum catalog_answer file_of(struct catalog *catalog, const struct catalog_op *op, struct node *node)
     REQUIRES(THREAD)
 {
-    enum catalog_answer answer = tree_by_id(catalog, op->id, node);
+    enum catalog_answer answer = catalog_tree_by_id(catalog, op->id, node);
 
     return answer == CATALOG_OK && node->kind != CATALOG_FILE ? CATALOG_IS_DIRECTORY : answer;
 }
 
-enum catalog_answer write_file(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_write_file(struct catalog *catalog, struct catalog_op *op)
 {
     struct node node;
     struct object object;
@@ -200,7 +200,7 @@ enum catalog_answer write_file(struct catalog *catalog, struct catalog_op *op)
     return replace(catalog, op, &object);
 }
 
-enum catalog_answer write_truncate(struct catalog *catalog, struct catalog_op *op)
+enum catalog_answer catalog_write_truncate(struct catalog *catalog, struct catalog_op *op)
 {
     struct node node;
     struct object object;
@@ -211,7 +211,7 @@ enum catalog_answer write_truncate(struct catalog *catalog, struct catalog_op *o
         answer = own(catalog, op, &node, &object, true);
     }
     if (answer == CATALOG_OK) {
-        answer = piece_clear(catalog, object.id, end, UINT64_MAX / 2 - end);
+        answer = catalog_piece_clear(catalog, object.id, end, UINT64_MAX / 2 - end);
     }
     if (answer != CATALOG_OK) {
         return answer;

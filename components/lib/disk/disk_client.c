@@ -67,8 +67,7 @@ static void completion(struct disk_client *client, const struct ring_cqe *cqe)
     }
 }
 
-/* Submits, and takes what has come; waits for one completion if there must be one. */
-static void turn(struct disk_client *client, bool wait) REQUIRES(THREAD)
+void disk_client_turn(struct disk_client *client, bool wait)
 {
     struct ring_cqe cqe;
     status_t s = cap_enter(wait ? 1 : 0, UINT64_MAX);
@@ -82,7 +81,7 @@ static void turn(struct disk_client *client, bool wait) REQUIRES(THREAD)
 static void wait_for(struct disk_client *client, uint32_t slot) REQUIRES(THREAD)
 {
     while (client->slot[slot].out) {
-        turn(client, true);
+        disk_client_turn(client, true);
     }
 }
 
@@ -103,7 +102,7 @@ static void call(struct disk_client *client, uint32_t slot, uint16_t method) REQ
     ASSERT(!client->slot[slot].out);
     client->slot[slot].out = true;
     while (!ring_submit(client->config.ring, &sqe)) {
-        turn(client, false);
+        disk_client_turn(client, false);
     }
 }
 
@@ -171,7 +170,7 @@ static uint32_t slot_to_write(struct disk_client *client) REQUIRES(THREAD)
                 return i;
             }
         }
-        turn(client, true);
+        disk_client_turn(client, true);
     }
 }
 

@@ -53,3 +53,7 @@ struct disk_client { /* the thread's */
 /* Asks the disk what it is. ST_UNSUPPORTED: a block is too small or too large for it, it takes fewer than two calls at once,
  * or it is read only. Or why the call failed. */
 status_t disk_client_open(struct disk_client *client, const struct disk_client_config *config) REQUIRES(THREAD);
+
+/* Submits what stands in the ring, and takes all that has completed, the client's and others' (1); waits for one completion if
+ * `wait`. Whoever shares the ring takes completions by this alone: some are the client's, of writes that run ahead. */
+void disk_client_turn(struct disk_client *client, bool wait) REQUIRES(THREAD);

@@ -569,6 +569,28 @@ static void test_disk_fails(void)
     }
 }
 
+/* A batch whose transaction does not come about: nothing in it is said to be done that was not. Nor later, when nothing is written
+ * any more and questions are answered as before. */
+static void test_batch_fails(void)
+{
+    begin_disk();
+    REQUIRE(put(1, 5000, names, "n", 0) == CATALOG_OK);
+    for (unsigned round = 0; round < 2; round++) {
+        struct catalog_op mkdir = {.kind = CATALOG_MKDIR, .at = ROOT, .path = text("d")};
+        struct catalog_op reserve = {.kind = CATALOG_RESERVE, .size = 7};
+        struct catalog_op hold = {.kind = CATALOG_HOLD, .digest = digest_of(1)};
+        struct catalog_op look = {.kind = CATALOG_STAT, .at = NAMES, .path = text("n")};
+        struct catalog_op *const ops[] = {&mkdir, &reserve, &hold, &look};
+        disk.fail_writes = 0;
+        catalog_run(&catalog, ops, 4);
+        CHECK_EQ(mkdir.answer, CATALOG_FAILED);
+        CHECK_EQ(catalog.reserved_blocks, (round + 1) * (reserve.answer == CATALOG_OK ? 7 : 0));
+        CHECK(hold.answer == CATALOG_OK && hold.size == 5000 && catalog.hold[0].count == round + 1);
+        CHECK_EQ(look.answer, round == 0 ? CATALOG_FAILED : CATALOG_OK); /* it may have seen what did not come about */
+    }
+    drop();
+}
+
 int main(void)
 {
     test_tree();
@@ -590,6 +612,7 @@ int main(void)
     test_order();
     test_log_room();
     test_disk_fails();
+    test_batch_fails();
     disk_free();
     return test_end();
 }
