@@ -25,6 +25,7 @@ while [ "$seed" -le 20 ]; do
     seed=$((seed + 1))
 done
 $sim --fleet "$fleets/store.fleet" --seed 1000 --swarm 500
+$sim --fleet "$fleets/engine.fleet" --seed 1000 --swarm 100
 $sim --fleet "$fleets/tight.fleet" --seed 1000 --swarm 200
 $sim --fleet "$fleets/reboot.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/huge.fleet" --seed 1000 --swarm 15

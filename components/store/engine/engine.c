@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * engine.c: the component: wiring, start, the console's command.
+ */
+#define LOG_TAG "store"
+#include "config.h"
+#include "core/diag.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "engine.h"
+#include "lib/crc32c/crc32c.h"
+
+struct engine engine_self;
+static struct work start_work; /* [I] */
+
+void engine_wire_disk(struct object *disk) REQUIRES(BOOT);
+void engine_wire_data(struct blkdev *data) REQUIRES(BOOT);
+void engine_wire_random(struct random *random) REQUIRES(BOOT);
+struct object *engine_provide_store(void) REQUIRES(BOOT);
+struct object *engine_provide_names(void) REQUIRES(BOOT);
+status_t engine_start(void) REQUIRES(BOOT);
+
+void engine_wire_disk(struct object *disk)
+{
+    (void)disk; /* it stands in the domain's table, for the thread */
+}
+
+void engine_wire_data(struct blkdev *data)
+{
+    engine_self.data = data;
+}
+
+void engine_wire_random(struct random *random)
+{
+    engine_self.random = random;
+}
+
+struct object *engine_provide_store(void)
+{
+    return &engine_self.store;
+}
+
+struct object *engine_provide_names(void)
+{
+    return &engine_self.names;
+}
+
+static void show(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    diag_print("disk %s: %llu operations in %llu batches; %s\n", engine_self.data->name,
+               (unsigned long long)engine_self.operations, (unsigned long long)engine_self.batches,
+               engine_self.state == ENGINE_MOUNTED ? "mounted" : engine_self.why);
+    diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open, ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX);
+}
+
+static void begin(struct work *work)
+{
+    room_assert_loop();
+    (void)work;
+    engine_queue_start();
+}
+
+status_t engine_start(void)
+{
+    static struct diag_command command = {.name = "store", .help = "the volume: batches, what is open", .run = show};
+
+    crc32c_init();
+    object_init(&engine_self.store, &engine_store_ops);
+    object_init(&engine_self.names, &engine_names_ops);
+    list_init(&engine_self.io_waiting);
+    engine_self.why = "mounting";
+    engine_queue_init();
+    engine_store_init();
+    engine_names_init();
+    diag_command_add(&command);
+    health_add(&engine_self.health, "store/engine");
+    ready_hold(&engine_self.ready);
+    status_t s = engine_thread_init();
+    if (s == ST_OK) {
+        work_init(&start_work, begin);
+        loop_post_boot(&start_work);
+    }
+    return s;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * engine.h: what the parts of store/engine know of each other.
+ *
+ *  (1) The catalog is the thread's. The loop asks it by operations (struct engine_op), which are lent until done(): all that wait
+ *      go to the thread as one batch, by one call on its endpoint, and come back when that call returns. What comes meanwhile is
+ *      the next batch: so the slower the disk, the more share a commit.
+ *  (2) Data moves between messages and disk on the loop, never through the thread.
+ */
+#pragma once
+#include "core/health.h"
+#include "core/loop.h"
+#include "core/object.h"
+#include "core/ring.h"
+#include "crypto/sha256/sha256.h"
+#include "lib/blkdev/blkdev.h"
+#include "lib/catalog/catalog.h"
+#include "lib/entropy/random.h"
+
+#define ENGINE_CHUNK_MAX 65536u
+#define ENGINE_SECTORS (DISK_BLOCK_BYTES / BLKDEV_SECTOR_BYTES) /* of a block */
+
+/* --- the queue to the thread: engine_queue.c --- */
+
+#define ENGINE_BATCH_MAX 64u
+
+enum engine_command { ENGINE_MOUNT, ENGINE_FORMAT, ENGINE_RUN };
+enum engine_state {
+    ENGINE_MOUNTING,
+    ENGINE_MOUNTED,
+    ENGINE_READ_ONLY, /* the disk failed: what is there can be read, if the disk still does that */
+    ENGINE_FOREIGN,   /* not ours, damaged, or too new: see engine_self.why */
+};
+
+struct engine_op {
+    struct catalog_op op;
+    void (*done)(struct engine_op *op); /* LOOP; the memory is the asker's again */
+    struct list node;
+};
+
+/* What the thread and the loop hand each other: the loop's, and the thread's while the call is out. */
+struct engine_desk {
+    enum engine_command command;
+    struct catalog_op *batch[ENGINE_BATCH_MAX];
+    uint32_t count;
+    enum engine_state state; /* the thread's answer to MOUNT and FORMAT, and after each batch */
+    const char *why;         /* with FOREIGN and READ_ONLY */
+};
+
+/* Keys: [I] fixed after BOOT  [L] the loop only  [T] the thread only */
+struct engine {
+    struct object store, names; /* [I] */
+    struct blkdev *data;        /* [I] */
+    struct random *random;      /* [I] or NULL */
+    enum engine_state state;    /* [L] */
+    const char *why;            /* [L] */
+    struct engine_desk desk;    /* (1) */
+    struct endpoint endpoint;   /* [I] where the thread takes its calls */
+    struct call bell;           /* [L] out: the desk is the thread's */
+    struct list waiting;        /* [L] operations for the next batch */
+    struct list batch;          /* [L] those that the thread has */
+    struct call *format_call;   /* [L] waits for the end of a format */
+    bool format_wanted;         /* [L] */
+    uint32_t open;              /* [L] uploads and sources */
+    uint32_t out;               /* [L] operations that are lent */
+    struct ready ready;         /* [L] held until a disk is mounted, or known not to be */
+    struct health health;       /* [L] */
+    struct list io_waiting;     /* [L] engine_io.c */
+    uint32_t io_out;            /* [L] */
+    bool io_advancing;          /* [L] */
+    uint64_t batches;           /* [L] counters */
+    uint64_t operations;
+};
+extern struct engine engine_self;
+
+/* Lends the operation; done() comes later, never from inside. */
+void engine_submit(struct engine_op *op) REQUIRES(LOOP);
+void engine_format(struct call *call) REQUIRES(LOOP);
+void engine_queue_init(void) REQUIRES(BOOT);
+void engine_queue_start(void) REQUIRES(LOOP);
+
+/* --- the thread: engine_thread.c --- */
+
+status_t engine_thread_init(void) REQUIRES(BOOT);
+
+/* --- transfers of data: engine_io.c --- */
+
+struct engine_io {
+    struct blk_request request;
+    struct blk_segment segment[2];
+    void (*done)(struct engine_io *io, status_t status); /* LOOP */
+};
+/* Sets one up, from or to a block of the disk; bytes are added in one or two parts. */
+void engine_io_set(struct engine_io *io, enum blk_op op, uint64_t block,
+                   void (*done)(struct engine_io *io, status_t status));
+void engine_io_add(struct engine_io *io, void *bytes, uint32_t size);
+void engine_io_start(struct engine_io *io) REQUIRES(LOOP);
+
+/* --- a blob on its way in: engine_upload.c --- */
+
+#define ENGINE_FILLS 4u
+#define ENGINE_INSIDE_MAX 2000u /* bytes of a blob that stands in the database */
+
+struct engine_upload;
+struct engine_write {
+    uint8_t *bytes; /* device-reachable, 4-aligned; moved about */
+    uint32_t size;
+    void (*done)(struct engine_write *write, status_t status);
+    struct engine_upload *upload;
+    struct engine_io io;
+    uint32_t left;           /* bytes that did not begin */
+    bool begun, listed, out; /* some bytes are on their way; some are not; a part is with the disk */
+    struct list node;
+};
+struct engine_block {
+    uint8_t *bytes; /* [I] */
+    bool busy;
+    struct engine_io io;
+    struct engine_upload *upload;
+};
+/* A run that was lent and is filled. */
+struct engine_fill {
+    struct catalog_run lent; /* blocks 0: none */
+    uint32_t used;           /* blocks of it that have a CRC and are on their way */
+    uint32_t *crc;           /* [I] CATALOG_EXTENT_BLOCKS */
+};
+struct engine_upload {
+    uint64_t size;
+    uint64_t received; /* bytes of writes that began */
+    uint64_t blocks;   /* of the object that are in extents which the catalog has */
+    uint64_t reserved; /* blocks */
+    uint64_t object;   /* 0: the catalog has none yet */
+    struct sha256 hash;
+    uint8_t digest[CATALOG_DIGEST];
+    struct engine_block carry[2]; /* bytes that do not fill a block yet */
+    unsigned carry_at;
+    uint32_t carry_used;
+    struct engine_fill fill[ENGINE_FILLS];
+    unsigned fill_at; /* which one is being filled */
+    struct catalog_extent extent[ENGINE_FILLS];
+    uint32_t io_out;
+    status_t failed;
+    enum catalog_answer answer; /* why, when it was the catalog */
+    struct list waiting;        /* writes */
+    struct engine_op ask;       /* LEND, EXTEND, PUT, and what closing takes; one at a time */
+    bool asking;
+    bool padded, committed, advancing, let_go;
+    void (*opened)(struct engine_upload *upload, enum catalog_answer answer);
+    void (*finished)(struct engine_upload *upload, status_t status);
+    void (*closed)(struct engine_upload *upload);
+};
+void engine_upload_init(struct engine_upload *upload) REQUIRES(BOOT);
+/* Reserves room; after `opened` with another answer than CATALOG_OK the upload is nothing. */
+void engine_upload_open(struct engine_upload *upload, uint64_t size,
+                        void (*opened)(struct engine_upload *upload, enum catalog_answer answer)) REQUIRES(LOOP);
+/* In order. ST_RANGE at done: more than was announced. */
+void engine_upload_write(struct engine_upload *upload, struct engine_write *write) REQUIRES(LOOP);
+/* ST_RANGE: bytes are missing. ST_PROTO: the catalog refused; upload.answer says why. Else the digest stands in upload.digest. */
+void engine_upload_finish(struct engine_upload *upload, void (*finished)(struct engine_upload *upload, status_t status))
+    REQUIRES(LOOP);
+/* Whatever its state. The memory is the caller's again at closed(). */
+void engine_upload_close(struct engine_upload *upload, void (*closed)(struct engine_upload *upload)) REQUIRES(LOOP);
+
+/* --- an object being read: engine_source.c --- */
+
+#define ENGINE_READ_BLOCKS (ENGINE_CHUNK_MAX / DISK_BLOCK_BYTES + 1)
+
+struct engine_source;
+struct engine_read {
+    uint64_t offset;
+    uint8_t *bytes; /* device-reachable; room for `size` */
+    uint32_t size;  /* what engine_read_size() said */
+    void (*done)(struct engine_read *read, enum catalog_answer answer);
+    struct engine_source *source;
+    struct engine_io io;
+    uint8_t *bounce; /* [I] a block: for what is not a whole block */
+    uint32_t got;    /* bytes that are there */
+    uint32_t crc[ENGINE_READ_BLOCKS];
+    uint64_t block; /* of the disk, where the transfer under way begins */
+    uint32_t whole; /* its bytes that go straight to `bytes` */
+    uint32_t part;  /* bytes of the block in `bounce` that are wanted, from `skip` on */
+    uint32_t skip;
+    struct list node;
+};
+struct engine_source {
+    uint64_t object; /* held */
+    uint64_t size;
+    struct catalog_span *span; /* [I] blocks 0: nothing there yet */
+    struct engine_op ask;
+    bool asking, advancing;
+    uint32_t reads_out;
+    struct list waiting;
+    void (*opened)(struct engine_source *source, enum catalog_answer answer);
+    void (*closed)(struct engine_source *source);
+};
+void engine_source_init(struct engine_source *source) REQUIRES(BOOT);
+void engine_read_init(struct engine_read *read) REQUIRES(BOOT);
+/* Holds the blob. After `opened` with another answer than CATALOG_OK the source is nothing. */
+void engine_source_open(struct engine_source *source, const uint8_t digest[CATALOG_DIGEST],
+                        void (*opened)(struct engine_source *source, enum catalog_answer answer)) REQUIRES(LOOP);
+/* Bytes that a read of at most `limit` at `offset` will give: fewer at the end. */
+uint32_t engine_read_size(const struct engine_source *source, uint64_t offset, uint32_t limit);
+void engine_source_read(struct engine_source *source, struct engine_read *read) REQUIRES(LOOP);
+void engine_source_close(struct engine_source *source, void (*closed)(struct engine_source *source)) REQUIRES(LOOP);
+
+/* --- capabilities: engine_store.c, engine_names.c --- */
+
+extern const struct object_ops engine_store_ops, engine_names_ops;
+void engine_store_init(void) REQUIRES(BOOT);
+void engine_names_init(void) REQUIRES(BOOT);
+/* False: the call failed, because nothing is mounted; with the reason and what to do. */
+bool engine_available(struct call *call) REQUIRES(LOOP);
+/* False: that is no digest, and the call failed. */
+bool engine_digest_valid(struct call *call, const uint8_t *bytes, uint32_t size) REQUIRES(LOOP);
+void engine_fail(struct call *call, enum catalog_answer answer, const char *what) REQUIRES(LOOP);
+
+/* An operation for one call. */
+struct engine_request {
+    struct engine_op op;
+    struct call *call;
+    struct catalog_step step;
+};
+/* NULL: too many, and the call failed. */
+struct engine_request *engine_request_new(struct call *call, enum catalog_op_kind kind,
+                                          void (*done)(struct engine_op *op)) REQUIRES(LOOP);
+/* Gives the request back; its call, unless it failed with what the catalog answered: then NULL. `what` begins the reason. */
+struct call *engine_request_end(struct engine_op *op, const char *what) REQUIRES(LOOP);

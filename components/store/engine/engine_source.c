@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * engine_source.c: reads of one object, each block checked against its CRC before a byte of it is given out.
+ *
+ *  (1) One span of the object is in memory. Reads that need another wait until the catalog has said it; each read takes a copy of
+ *      the CRCs that it needs when a transfer begins.
+ *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block.
+ */
+#define LOG_TAG "store"
+#include <string.h>
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "engine.h"
+#include "lib/crc32c/crc32c.h"
+
+#define BLOCK DISK_BLOCK_BYTES
+
+static void source_advance(struct engine_source *s) REQUIRES(LOOP);
+
+void engine_source_init(struct engine_source *s)
+{
+    s->span = boot_alloc(sizeof *s->span, 16);
+}
+
+void engine_read_init(struct engine_read *r)
+{
+    r->bounce = boot_alloc(BLOCK, BLOCK);
+}
+
+static void held(struct engine_op *op)
+{
+    room_assert_loop();
+    struct engine_source *s = CONTAINER_OF(op, struct engine_source, ask);
+
+    s->asking = false;
+    s->object = op->op.object;
+    s->size = op->op.size;
+    s->opened(s, op->op.answer);
+}
+
+void engine_source_open(struct engine_source *s, const uint8_t digest[CATALOG_DIGEST],
+                        void (*done)(struct engine_source *source, enum catalog_answer answer))
+{
+    struct catalog_span *span = s->span;
+
+    *s = (struct engine_source){.span = span, .asking = true, .opened = done};
+    span->blocks = 0;
+    list_init(&s->waiting);
+    s->ask = (struct engine_op){.op = {.kind = CATALOG_HOLD, .digest = digest}, .done = held};
+    engine_submit(&s->ask);
+}
+
+uint32_t engine_read_size(const struct engine_source *s, uint64_t offset, uint32_t limit)
+{
+    uint64_t left = offset < s->size ? s->size - offset : 0;
+
+    limit = limit < ENGINE_CHUNK_MAX ? limit : ENGINE_CHUNK_MAX;
+    return (uint32_t)(left < limit ? left : limit);
+}
+
+/* --- transfers ------------------------------------------------------------------------------------------------------- */
+
+static bool block_ok(const struct engine_read *r, uint32_t i, const void *bytes)
+{
+    if (crc32c_update(0, bytes, BLOCK) == r->crc[i]) {
+        return true;
+    }
+    log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->source->object,
+            (unsigned long long)(r->block + i));
+    return false;
+}
+
+static bool verify(const struct engine_read *r)
+{
+    uint32_t blocks = r->whole / BLOCK;
+
+    for (uint32_t i = 0; i < blocks; i++) {
+        if (!block_ok(r, i, r->bytes + r->got + i * BLOCK)) {
+            return false;
+        }
+    }
+    return r->part == 0 || block_ok(r, blocks, r->bounce);
+}
+
+static void read_done(struct engine_io *io, status_t status)
+{
+    room_assert_loop();
+    struct engine_read *r = CONTAINER_OF(io, struct engine_read, io);
+    struct engine_source *s = r->source;
+    enum catalog_answer answer = status != ST_OK ? CATALOG_FAILED : verify(r) ? CATALOG_OK : CATALOG_DAMAGED;
+
+    if (answer == CATALOG_OK) {
+        memcpy(r->bytes + r->got + r->whole, r->bounce + r->skip, r->part);
+        r->got += r->whole + r->part;
+    }
+    if (answer == CATALOG_OK && r->got < r->size) {
+        list_push_front(&s->waiting, &r->node); /* its next part */
+    } else {
+        r->done(r, answer);
+    }
+    ASSERT(s->reads_out > 0);
+    s->reads_out--; /* after done(): until here the source cannot end */
+    source_advance(s);
+}
+
+/* Cuts what is left of the read, as far as the span goes, into whole blocks and one part: (2). */
+static void read_shape(struct engine_read *r)
+{
+    const struct catalog_span *span = r->source->span;
+    uint64_t offset = r->offset + r->got;
+    uint64_t end = (span->at + span->blocks) * BLOCK;
+    uint64_t left = r->size - r->got;
+
+    left = left < end - offset ? left : end - offset;
+    r->skip = (uint32_t)(offset % BLOCK);
+    r->whole = r->skip > 0 ? 0 : (uint32_t)(left / BLOCK * BLOCK);
+    r->part = (uint32_t)(left - r->whole);
+    if (r->skip > 0 && r->part > BLOCK - r->skip) {
+        r->part = BLOCK - r->skip;
+    }
+}
+
+/* From memory: content that stands in the database, or a hole. */
+static void read_inside(struct engine_read *r) REQUIRES(LOOP)
+{
+    const struct catalog_span *span = r->source->span;
+    uint32_t bytes = r->whole + r->part;
+
+    if (span->inside) {
+        memcpy(r->bytes + r->got, span->bytes + r->offset + r->got, bytes);
+    } else {
+        memset(r->bytes + r->got, 0, bytes);
+    }
+    r->got += bytes;
+}
+
+static void read_begin(struct engine_read *r) REQUIRES(LOOP)
+{
+    struct engine_source *s = r->source;
+    const struct catalog_span *span = s->span;
+    uint64_t at = (r->offset + r->got) / BLOCK - span->at;
+    uint32_t blocks = r->whole / BLOCK + (r->part > 0 ? 1 : 0);
+
+    memcpy(r->crc, span->crc + at, blocks * sizeof r->crc[0]);
+    r->block = span->start + at;
+    s->reads_out++;
+    engine_io_set(&r->io, BLK_READ, r->block, read_done);
+    if (r->whole > 0) {
+        engine_io_add(&r->io, r->bytes + r->got, r->whole);
+    }
+    if (r->part > 0) {
+        engine_io_add(&r->io, r->bounce, BLOCK);
+    }
+    engine_io_start(&r->io);
+}
+
+/* --- spans ----------------------------------------------------------------------------------------------------------- */
+
+static void end_waiting(struct engine_source *s, enum catalog_answer answer) REQUIRES(LOOP)
+{
+    for (struct list *n = list_pop_front(&s->waiting); n != NULL; n = list_pop_front(&s->waiting)) {
+        struct engine_read *r = CONTAINER_OF(n, struct engine_read, node);
+        r->done(r, answer);
+    }
+}
+
+static void span_said(struct engine_op *op)
+{
+    room_assert_loop();
+    struct engine_source *s = CONTAINER_OF(op, struct engine_source, ask);
+    enum catalog_answer answer = op->op.answer;
+
+    if (answer == CATALOG_OK && (s->span->blocks == 0 || s->span->at > op->op.block || s->span->size != s->size)) {
+        answer = CATALOG_DAMAGED; /* it is held, and the read lies within it */
+    }
+    if (answer != CATALOG_OK) {
+        s->span->blocks = 0;
+        end_waiting(s, answer);
+    }
+    s->asking = false;
+    source_advance(s);
+}
+
+static void span_ask(struct engine_source *s, uint64_t block) REQUIRES(LOOP)
+{
+    s->asking = true;
+    s->ask = (struct engine_op){.op = {.kind = CATALOG_SPAN, .object = s->object, .block = block, .span = s->span},
+                                .done = span_said};
+    engine_submit(&s->ask);
+}
+
+static bool in_span(const struct catalog_span *span, uint64_t block)
+{
+    return block >= span->at && block - span->at < span->blocks;
+}
+
+static void read_next(struct engine_source *s, struct engine_read *r) REQUIRES(LOOP)
+{
+    list_remove(&r->node);
+    read_shape(r);
+    if (s->span->start != 0) {
+        read_begin(r);
+        return;
+    }
+    read_inside(r);
+    if (r->got < r->size) {
+        list_push_front(&s->waiting, &r->node);
+    } else {
+        r->done(r, CATALOG_OK);
+    }
+}
+
+static void read_waiting(struct engine_source *s) REQUIRES(LOOP)
+{
+    while (!s->asking && !list_empty(&s->waiting)) {
+        struct engine_read *r = CONTAINER_OF(s->waiting.next, struct engine_read, node);
+        uint64_t block = (r->offset + r->got) / BLOCK;
+        if (in_span(s->span, block)) {
+            read_next(s, r);
+        } else {
+            span_ask(s, block); /* reads in flight have their copies */
+        }
+    }
+}
+
+static void let_go(struct engine_op *op)
+{
+    room_assert_loop();
+    struct engine_source *s = CONTAINER_OF(op, struct engine_source, ask);
+
+    s->closed(s);
+}
+
+/* Whatever may go on now, goes on. Callbacks may come back here: the outermost call does it all. */
+static void source_advance(struct engine_source *s)
+{
+    if (s->advancing) {
+        return;
+    }
+    s->advancing = true;
+    read_waiting(s);
+    s->advancing = false;
+    if (s->closed != NULL && !s->asking && s->reads_out == 0) {
+        s->asking = true;
+        s->ask = (struct engine_op){.op = {.kind = CATALOG_UNHOLD, .object = s->object}, .done = let_go};
+        engine_submit(&s->ask);
+    }
+}
+
+void engine_source_read(struct engine_source *s, struct engine_read *r)
+{
+    ASSERT(r->size > 0 && r->size <= ENGINE_CHUNK_MAX && s->closed == NULL);
+    r->source = s;
+    r->got = 0;
+    list_push_back(&s->waiting, &r->node);
+    source_advance(s);
+}
+
+void engine_source_close(struct engine_source *s, void (*closed)(struct engine_source *source))
+{
+    ASSERT(s->closed == NULL && list_empty(&s->waiting)); /* a call holds its target */
+    s->closed = closed;
+    source_advance(s);
+}

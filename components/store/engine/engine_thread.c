@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * engine_thread.c: the thread: it has the volume and the catalog, and answers the bell. When nobody rings it gives back room
+ * that is not used any more, a part at a time.
+ *
+ *  (1) The desk is the thread's between the bell's call and its answer.
+ *  (2) Only a disk that says that it is blank, as `capos` makes them, is formatted without being asked to.
+ *  (3) The volume is divided once, when it is made: an eighth for the database and its log, and not less than they need; the
+ *      rest is for data.
+ */
+#define LOG_TAG "store"
+#include <string.h>
+#include "config.h"
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/region.h"
+#include "core/thread.h"
+#include "engine.h"
+#include "lib/disk/disk_client.h"
+
+#define NAME "store/engine"
+#define STACK (256u * 1024u)
+#define BELL_AT DISK_CLIENT_AREA /* of the message area: the bell's call, and its answer */
+#define AREA (BELL_AT + 256u)
+#define BLANK_MARK "capos blank disk v1\n"
+#define META_PART 8u
+#define META_MIN 2600u /* blocks: superblocks, indexes, and a database of some MiB */
+
+static struct {
+    struct ring_shared *ring;
+    cap_t disk, region, serve; /* [I] */
+    struct region *memory;     /* [I] */
+    struct volume_memory volume_memory;
+    uint8_t seed[32];
+    struct disk_client client;
+    struct volume volume;
+    struct catalog catalog;
+    bool open;                /* the catalog is */
+    bool listening, received; /* a RECV is out; the bell rang */
+    uint64_t number;          /* of the last RECV, in its user_data */
+} self;
+
+/* --- the volume ------------------------------------------------------------------------------------------------------ */
+
+static void say(enum engine_state state, const char *why)
+{
+    engine_self.desk.state = state;
+    engine_self.desk.why = why;
+}
+
+static uint64_t data_blocks(uint64_t blocks, uint64_t log_blocks)
+{
+    uint64_t meta = blocks / META_PART;
+    uint64_t least = META_MIN + log_blocks;
+
+    meta = meta > least ? meta : least;
+    return blocks > meta ? blocks - meta : 0;
+}
+
+static uint64_t log_blocks(uint64_t blocks)
+{
+    uint64_t log = blocks / 64;
+
+    log = log > 256 ? log : 256;
+    return log < ENGINE_LOG_BLOCKS ? log : ENGINE_LOG_BLOCKS;
+}
+
+static status_t format(void) REQUIRES(THREAD)
+{
+    uint64_t blocks = self.client.io.blocks;
+    uint64_t log = log_blocks(blocks);
+    uint64_t data = data_blocks(blocks, log);
+
+    if (data == 0) {
+        log_err("a disk of %llu blocks of 4 KiB is too small", (unsigned long long)blocks);
+        return ST_FULL;
+    }
+    return volume_format(&self.volume, self.seed, log, data);
+}
+
+static const char *reason(status_t s)
+{
+    switch (s) {
+    case ST_STALE:
+        return "nothing but zeros, and not the mark of a blank disk made by capos";
+    case ST_UNSUPPORTED:
+        return "something else than a volume of this kind";
+    case ST_PROTO:
+        return "a damaged volume";
+    case ST_FULL:
+        return "a disk that is too small";
+    case ST_NOMEM:
+        return "a volume whose log is longer than this image's log_blocks";
+    default:
+        return "a disk that fails";
+    }
+}
+
+static bool open_catalog(void) REQUIRES(THREAD)
+{
+    enum catalog_answer answer = catalog_open(&self.catalog, &self.volume, self.seed, sizeof self.seed);
+
+    self.open = answer == CATALOG_OK;
+    if (!self.open) {
+        say(ENGINE_FOREIGN,
+            answer == CATALOG_LIMIT ? "a volume of a later version" : "a volume whose catalog cannot be read");
+    }
+    return self.open;
+}
+
+/* (2) */
+static bool marked_blank(void) REQUIRES(THREAD)
+{
+    static char block[DISK_BLOCK_BYTES];
+
+    return disk_read(&self.client.io, 0, 1, block) == ST_OK && memcmp(block, BLANK_MARK, sizeof BLANK_MARK - 1) == 0;
+}
+
+static void mount(bool wanted_empty) REQUIRES(THREAD)
+{
+    status_t s = volume_init(&self.volume, &self.client.io, &self.volume_memory, ENGINE_LEAVES);
+    bool make = wanted_empty || marked_blank();
+
+    if (s == ST_OK) {
+        s = make ? format() : volume_mount(&self.volume);
+    }
+    if (s != ST_OK) {
+        say(ENGINE_FOREIGN, reason(s));
+    } else if (open_catalog()) {
+        say(ENGINE_MOUNTED, NULL);
+        log_info("%s", make ? "a volume was made" : "the volume is mounted");
+        log_info("mounted: %llu objects, %llu of %llu blocks free", (unsigned long long)self.catalog.state.objects,
+                 (unsigned long long)self.catalog.state.free_blocks, (unsigned long long)self.catalog.data_blocks);
+    }
+}
+
+static void mount_first(void) REQUIRES(THREAD)
+{
+    struct disk_client_config config;
+
+    config = (struct disk_client_config){.ring = self.ring,
+                                         .disk = self.disk,
+                                         .region = self.region,
+                                         .memory = self.memory,
+                                         .other = self.client.config.other};
+    status_t s = disk_client_open(&self.client, &config);
+    if (s != ST_OK) {
+        say(ENGINE_FOREIGN, "a disk that cannot be used");
+        return;
+    }
+    mount(false);
+}
+
+static void format_again(void) REQUIRES(THREAD)
+{
+    if (self.open) {
+        self.open = false;
+        catalog_close(&self.catalog);
+    }
+    mount(true);
+}
+
+/* --- the bell -------------------------------------------------------------------------------------------------------- */
+
+static void run(void) REQUIRES(THREAD)
+{
+    if (!self.open) {
+        for (uint32_t i = 0; i < engine_self.desk.count; i++) {
+            engine_self.desk.batch[i]->answer = CATALOG_FAILED;
+        }
+        return;
+    }
+    catalog_run(&self.catalog, engine_self.desk.batch, engine_self.desk.count);
+    if (self.volume.failed != ST_OK) {
+        say(ENGINE_READ_ONLY, "the disk failed: nothing more is written before the next boot");
+    }
+}
+
+static void act(void) REQUIRES(THREAD)
+{
+    switch (engine_self.desk.command) {
+    case ENGINE_MOUNT:
+        mount_first();
+        break;
+    case ENGINE_FORMAT:
+        format_again();
+        break;
+    case ENGINE_RUN:
+        run();
+        break;
+    }
+}
+
+static void completed(void *context, const struct ring_cqe *cqe)
+{
+    ASSERT(cqe->status == ST_OK);
+    if (cqe->user_data == self.number && self.listening) { /* not the end of the answer before */
+        self.listening = false;
+        self.received = true;
+    }
+}
+
+static void submit(const struct ring_sqe *sqe) REQUIRES(THREAD)
+{
+    bool taken = ring_submit(self.ring, sqe); /* the disk client leaves room: nothing of its is out now */
+
+    ASSERT(taken);
+}
+
+static void listen(void) REQUIRES(THREAD)
+{
+    self.listening = true;
+    self.number++;
+    submit(&(struct ring_sqe){.op = RING_RECV,
+                              .cap = self.serve,
+                              .results_offset = BELL_AT,
+                              .results_words_max = 8,
+                              .user_data = self.number});
+}
+
+static void answer(void) REQUIRES(THREAD)
+{
+    memset((char *)self.ring->area + BELL_AT, 0, 8);
+    submit(
+        &(struct ring_sqe){.op = RING_RETURN, .params_offset = BELL_AT, .params_words = 1, .user_data = self.number});
+}
+
+static void work(struct ring_shared *ring, void *context)
+{
+    room_assert_thread();
+    bool more = false;
+
+    self.ring = ring;
+    self.client.config = (struct disk_client_config){.ring = ring, .other = completed}; /* enough for the first call */
+    for (;;) {
+        if (!self.listening && !self.received) {
+            listen();
+        }
+        disk_client_turn(&self.client, !more && !self.received);
+        if (self.received) {
+            self.received = false;
+            act();
+            answer();
+            more = self.open;
+        } else if (more) {
+            more = catalog_care(&self.catalog);
+        }
+    }
+}
+
+/* --- start ----------------------------------------------------------------------------------------------------------- */
+
+status_t engine_thread_init(void)
+{
+    struct cap_table *table = domain_table(NAME);
+
+    if (engine_self.random != NULL) {
+        status_ignore(random_fill(engine_self.random, self.seed, sizeof self.seed), "then the UUID is a poorer one");
+    }
+    self.memory = region_new("disk buffers", DISK_CLIENT_REGION, REGION_READ | REGION_WRITE);
+    self.volume_memory.size = VOLUME_MEMORY(ENGINE_LEAVES, ENGINE_LOG_BLOCKS);
+    self.volume_memory.bytes = boot_alloc_named("volume", self.volume_memory.size, 64);
+    status_t s = domain_cap(NAME, "disk", &self.disk);
+    if (s == ST_OK) {
+        s = domain_give(table, &self.memory->object, CAP_ALL, &self.region);
+    }
+    if (s == ST_OK) {
+        s = domain_give(table, &engine_self.endpoint.object, CAP_SERVE, &self.serve);
+    }
+    if (s == ST_OK) {
+        (void)thread_new(&(struct thread_config){.name = "store",
+                                                 .entry = work,
+                                                 .stack_bytes = STACK,
+                                                 .sq_size = 32,
+                                                 .cq_size = 64,
+                                                 .area_bytes = AREA,
+                                                 .caps = table});
+    }
+    return s;
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The storage node on the new engine (docs/decisions/0007), beside configs/store.profile until it takes its place.
+profile    engine
+summary    "Test: a storage node on SQLite and extents"
+platform   kvm-q35
+memory     32M
+status     experiment
+
+component  lib/pci
+component  lib/virtio
+component  lib/netdev
+component  lib/blkdev
+component  lib/entropy
+component  lib/inet
+component  lib/stream
+component  lib/tcp
+component  lib/capnp
+component  lib/store
+component  lib/crc32c
+component  bus/pci
+component  bus/virtio
+component  drv/virtio-net rx_buffers=640    # a full window (16 segments) of each of 32 connections, and the ring
+component  drv/virtio-blk
+component  drv/virtio-rng
+component  crypto/sha256
+component  crypto/entropy
+component  net/lwip
+component  lib/disk
+component  lib/volume
+component  lib/sqlite
+component  lib/catalog
+component  store/disk
+component  store/engine
+component  rpc/vat
+component  svc/node
+
+wire       bus/virtio.pci          -> bus/pci.functions
+wire       drv/virtio-net.bus      -> bus/virtio.devices
+wire       drv/virtio-blk.bus      -> bus/virtio.devices
+wire       drv/virtio-rng.bus      -> bus/virtio.devices
+wire       crypto/entropy.device   -> drv/virtio-rng.source
+wire       net/lwip.netif          -> drv/virtio-net.port
+wire       net/lwip.random         -> crypto/entropy.random
+wire       store/disk.disk         -> drv/virtio-blk.disk
+wire       store/engine.disk       -> store/disk.device
+wire       store/engine.data       -> store/disk.port
+wire       store/engine.random     -> crypto/entropy.random
+wire       svc/node.vat            -> rpc/vat.vat
+
+grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
+insecure   rpc/vat
+
+expose     store                   -> store/engine.store
+expose     names                   -> store/engine.names
+port       7000 rpc
+budget     elf=1600K
