@@ -82,7 +82,10 @@ static inline uint32_t blkdev_bytes(const struct blk_request *request)
 {
     uint32_t bytes = 0;
 
-    for (uint16_t i = 0; i < request->segment_count && (request->op == BLK_READ || request->op == BLK_WRITE); i++) {
+    if (request->op != BLK_READ && request->op != BLK_WRITE) {
+        return 0;
+    }
+    for (uint16_t i = 0; i < request->segment_count; i++) {
         bytes += request->segment[i].size;
     }
     return bytes;
@@ -90,6 +93,9 @@ static inline uint32_t blkdev_bytes(const struct blk_request *request)
 
 static inline status_t blkdev_check_op(const struct blkdev *device, const struct blk_request *request)
 {
+    if (request->op == BLK_READ) {
+        return ST_OK; /* most are */
+    }
     switch (request->op) {
     case BLK_READ:
     case BLK_FLUSH:
