@@ -10,7 +10,8 @@
  *  (3) A job that is sent again begins anew: its request is the client's promise that the memory is as it was, and no other
  *      request in flight has an order with it (blkdev.h (2)). So it does no harm to write what was written, or to read anew.
  *  (4) A reset may cost what was in the controller's cache. When writes had ended that no FLUSH covers, then every FLUSH that
- *      was in flight, or else the next one, ends with ST_IO: nobody could say that it did what it is for.
+ *      was in flight ends with ST_IO, and so does the next one if a write had ended that none of those was to cover: nobody
+ *      could say that it did what it is for.
  */
 #include "nvme.h"
 #include "core/assert.h"
@@ -393,20 +394,17 @@ static void commands_reclaim(struct nvme *nvme, struct list *returned)
     }
 }
 
-/* Moves the FLUSHes of a list to `instant`, to fail. False: there was none. */
-static bool flushes_fail(struct nvme *nvme, struct list *list) REQUIRES(LOOP)
+/* Moves the FLUSHes of a list to `instant`, to fail; whoever waits for one is told of the writes that it was to cover. */
+static void flushes_fail(struct nvme *nvme, struct list *list) REQUIRES(LOOP)
 {
-    bool any = false;
-
     for (struct list *at = list->next, *next = at->next; at != list; at = next, next = at->next) {
         struct nvme_job *job = CONTAINER_OF(at, struct nvme_job, node);
         if (job->request->op == BLK_FLUSH) {
             list_remove(at);
             job_answer(nvme, job, ST_IO);
-            any = true;
+            nvme->flushed = job->covers > nvme->flushed ? job->covers : nvme->flushed;
         }
     }
-    return any;
 }
 
 static void doubt_settle(struct nvme *nvme, struct list *returned) REQUIRES(LOOP)
@@ -414,10 +412,9 @@ static void doubt_settle(struct nvme *nvme, struct list *returned) REQUIRES(LOOP
     if (nvme->written == nvme->flushed) {
         return;
     }
-    bool out = flushes_fail(nvme, returned);
-    bool waiting = flushes_fail(nvme, &nvme->waiting);
-    nvme->doubt = !out && !waiting; /* (4) */
-    nvme->flushed = nvme->doubt ? nvme->flushed : nvme->written;
+    flushes_fail(nvme, returned);
+    flushes_fail(nvme, &nvme->waiting);
+    nvme->doubt = nvme->written != nvme->flushed; /* (4) */
 }
 
 static void all_end(struct nvme *nvme, struct list *list) REQUIRES(LOOP)

@@ -728,6 +728,25 @@ static void test_doubt_of_what_a_flush_does_not_cover(void)
     CHECK(flush(2) == ST_IO);
 }
 
+/* A FLUSH that is out at a reset tells of what it was to cover; a write that ended after it was asked for is told of by the next. */
+static void test_doubt_behind_a_flush_that_fails(void)
+{
+    begin();
+    CHECK(submit(0, BLK_WRITE, 0, 1, 512) == ST_OK);
+    do_all();
+    CHECK(submit(1, BLK_FLUSH, 0, 0, 0) == ST_OK && submit(2, BLK_WRITE, 8, 1, 512) == ST_OK);
+    fake_turn();
+    struct nvme_command out = pop();
+    struct nvme_command write = pop();
+    CHECK(out.opcode == 0);
+    answer(&write, 0);
+    fake_interrupt(1);
+    CHECK(ended(2, ST_OK));
+    fail_and_recover();
+    CHECK(ended(1, ST_IO));
+    CHECK(flush(3) == ST_IO && flush(4) == ST_OK);
+}
+
 /* --- death -------------------------------------------------------------------------------------------------------------- */
 
 static void expect_death(unsigned i)
@@ -864,6 +883,7 @@ int main(void)
     RUN(test_failed_by_its_own_word);
     RUN(test_doubt);
     RUN(test_doubt_of_what_a_flush_does_not_cover);
+    RUN(test_doubt_behind_a_flush_that_fails);
     RUN(test_gone);
     RUN(test_does_not_stop);
     RUN(test_another_disk);
