@@ -42,8 +42,9 @@ struct engine_desk {
     enum engine_command command;
     struct catalog_op *batch[ENGINE_BATCH_MAX];
     uint32_t count;
-    enum engine_state state; /* the thread's answer to MOUNT and FORMAT, and after each batch */
-    const char *why;         /* with FOREIGN and READ_ONLY */
+    uint8_t seed[SHA256_BYTES]; /* for MOUNT and FORMAT: a volume's UUID, and what SQLite wants */
+    enum engine_state state;    /* the thread's answer to MOUNT and FORMAT, and after each batch */
+    const char *why;            /* with FOREIGN and READ_ONLY */
 };
 
 /* Keys: [I] fixed after BOOT  [L] the loop only  [T] the thread only */

@@ -18,8 +18,28 @@ static struct {
 
 /* --- the bell -------------------------------------------------------------------------------------------------------- */
 
+/* A volume's UUID need not be secret, only its own: clocks, the disk's serial, and random bytes where there are any, hashed. */
+static void make_seed(uint8_t seed[SHA256_BYTES]) REQUIRES(LOOP)
+{
+    struct {
+        uint64_t clock, wall;
+        char id[24];
+        uint8_t random[32];
+    } from = {.clock = clock_ns(), .wall = clock_wall_ns()};
+
+    memcpy(from.id, engine_self.data->id, sizeof engine_self.data->id);
+    if (engine_self.random != NULL) {
+        status_ignore(random_fill(engine_self.random, from.random, sizeof from.random),
+                      "then clocks and the serial are all");
+    }
+    sha256_bytes(&from, sizeof from, seed);
+}
+
 static void ring(enum engine_command command) REQUIRES(LOOP)
 {
+    if (command != ENGINE_RUN) {
+        make_seed(engine_self.desk.seed);
+    }
     ASSERT(!engine_self.bell.out);
     engine_self.desk.command = command;
     object_call(&engine_self.endpoint.object, &engine_self.bell);

@@ -31,7 +31,6 @@ static struct {
     cap_t disk, region, serve; /* [I] */
     struct region *memory;     /* [I] */
     struct volume_memory volume_memory;
-    uint8_t seed[32];
     struct disk_client client;
     struct volume volume;
     struct catalog catalog;
@@ -75,7 +74,7 @@ static status_t format(void) REQUIRES(THREAD)
         log_err("a disk of %llu blocks of 4 KiB is too small", (unsigned long long)blocks);
         return ST_FULL;
     }
-    return volume_format(&self.volume, self.seed, log, data);
+    return volume_format(&self.volume, engine_self.desk.seed, log, data);
 }
 
 static const char *reason(status_t s)
@@ -98,7 +97,8 @@ static const char *reason(status_t s)
 
 static bool open_catalog(void) REQUIRES(THREAD)
 {
-    enum catalog_answer answer = catalog_open(&self.catalog, &self.volume, self.seed, sizeof self.seed);
+    enum catalog_answer answer =
+        catalog_open(&self.catalog, &self.volume, engine_self.desk.seed, sizeof engine_self.desk.seed);
 
     self.open = answer == CATALOG_OK;
     if (!self.open) {
@@ -254,9 +254,6 @@ status_t engine_thread_init(void)
 {
     struct cap_table *table = domain_table(NAME);
 
-    if (engine_self.random != NULL) {
-        status_ignore(random_fill(engine_self.random, self.seed, sizeof self.seed), "then the UUID is a poorer one");
-    }
     self.memory = region_new("disk buffers", DISK_CLIENT_REGION, REGION_READ | REGION_WRITE);
     self.volume_memory.size = VOLUME_MEMORY(ENGINE_LEAVES, ENGINE_LOG_BLOCKS);
     self.volume_memory.bytes = boot_alloc_named("volume", self.volume_memory.size, 64);
