@@ -36,6 +36,8 @@
 
 struct wanted {
     const char *build, *image, *model; /* of its disk */
+    const char *audit;                 /* the image that looks what is there */
+    uint64_t megabytes;                /* of the disk */
     const char *log, *lines, *disk;    /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
     bool fail;           /* (5) */
@@ -458,6 +460,8 @@ static const char usage[] =
     "  --all             every sequence that there is; for images that ask what to choose: crash\n"
     "  --choices \"N...\"  of these, the one that this leads to\n"
     "  --nvme            the image's disk is NVMe\n"
+    "  --audit NAME      the image that looks what a cut left (default crash-audit)\n"
+    "  --megabytes N     of the disk (default: 1.5)\n"
     "  --fail            also: each write and FLUSH of a sequence fails once, and a write is there in some part\n"
     "  --first-seed N    of the sequences (default 1)\n"
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
@@ -495,6 +499,12 @@ static void option(struct wanted *wanted, int letter)
         return;
     case 'N':
         wanted->model = IMAGE_NVME;
+        return;
+    case 'A':
+        wanted->audit = optarg;
+        return;
+    case 'm':
+        wanted->megabytes = number(optarg);
         return;
     case 'F':
         wanted->fail = true;
@@ -536,15 +546,16 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'},  {"first-seed", 1, NULL, 'f'},
-        {"seeds", 1, NULL, 's'},   {"states", 1, NULL, 'n'}, {"job", 1, NULL, 'j'},
-        {"help", 0, NULL, 'h'},    {"log", 1, NULL, 'l'},    {"lines", 1, NULL, 'L'},
-        {"disk", 1, NULL, 'd'},    {"nvme", 0, NULL, 'N'},   {"all", 0, NULL, 'a'},
-        {"choices", 1, NULL, 'c'}, {"fail", 0, NULL, 'F'},   {NULL, 0, NULL, 0}};
+        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
+        {"states", 1, NULL, 'n'},  {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
+        {"lines", 1, NULL, 'L'},   {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {"all", 0, NULL, 'a'},
+        {"choices", 1, NULL, 'c'}, {"fail", 0, NULL, 'F'},  {"audit", 1, NULL, 'A'},      {"megabytes", 1, NULL, 'm'},
+        {NULL, 0, NULL, 0}};
     int letter;
 
     *wanted = (struct wanted){.build = "build",
                               .image = "crash",
+                              .audit = "crash-audit",
                               .model = IMAGE_VIRTIO_BLK,
                               .first_seed = 1,
                               .seeds = 400,
@@ -574,7 +585,8 @@ static void blank_make(size_t size)
         sim_fail("%s: a disk of %zu bytes; at most %u pages of %u are looked at", self.wanted.disk, size,
                  VIEW_PAGES_MAX, PAGE);
     }
-    view_blank(&self.blank, size == 0 ? DISK_PAGES : size / PAGE);
+    size_t usual = self.wanted.megabytes == 0 ? DISK_PAGES : (size_t)self.wanted.megabytes * ((1u << 20) / PAGE);
+    view_blank(&self.blank, size == 0 ? usual : size / PAGE);
     view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
 }
 
@@ -586,8 +598,8 @@ static void explore(void)
     blank_make(size);
     self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
     self.states_end = self.wanted.states;
-    machine_start(&self.audit, image_get(self.wanted.build, "crash-audit", IMAGE_VIRTIO_BLK, image_transports[0]), 1,
-                  view_bytes(&self.blank));
+    machine_start(&self.audit, image_get(self.wanted.build, self.wanted.audit, IMAGE_VIRTIO_BLK, image_transports[0]),
+                  1, view_bytes(&self.blank));
     if (left != NULL) {
         explore_log(left);
         free(left);
