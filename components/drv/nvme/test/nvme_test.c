@@ -728,7 +728,8 @@ static void test_doubt_of_what_a_flush_does_not_cover(void)
     CHECK(flush(2) == ST_IO);
 }
 
-/* A FLUSH that is out at a reset tells of what it was to cover; a write that ended after it was asked for is told of by the next. */
+/* A FLUSH that is out at a reset tells of what it was to cover; a write that ended after it was asked for is told of by the
+ * next. */
 static void test_doubt_behind_a_flush_that_fails(void)
 {
     begin();
