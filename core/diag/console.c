@@ -13,7 +13,7 @@
 #include "plat/plat.h"
 
 #define LINE_MAX 120u
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 40
 #define READ_MAX 256u /* characters a turn */
 
 static struct {

@@ -211,8 +211,10 @@ static void test_arguments(void)
     fresh();
     keys("say 1 2 3 4 5 6 7\n");
     CHECK_STR(ran, "[say][1][2][3][4][5][6][7]");
-    keys("say 1 2 3 4 5 6 7 8 9\n");
-    CHECK_STR(ran, "[say][1][2][3][4][5][6][7]"); /* what is too much is dropped, not stuck to the last */
+    keys("say 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5\n");
+    /* what is too much is dropped, not stuck to the last */
+    CHECK_STR(ran, "[say][1][2][3][4][5][6][7][8][9][1][2][3][4][5][6][7][8][9]"
+                   "[1][2][3][4][5][6][7][8][9][1][2][3][4][5][6][7][8][9][1][2][3]");
 }
 
 static void test_erase(void)

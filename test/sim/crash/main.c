@@ -29,7 +29,8 @@
 #define SAMPLES 256u /* of subsets, when there are more open writes */
 #define TORN 2u      /* samples for each open write */
 #define DEPTH 3u
-#define DEEPER 16u /* one in so many states has its recovery cut */
+#define PROGRESS 500u /* choices from one line about them to the next */
+#define DEEPER 16u    /* one in so many states has its recovery cut */
 #define STEPS_MAX 20000u
 #define SEQUENCES_MAX 65536u
 #define SEEN_SIZE (1u << 22)
@@ -384,15 +385,30 @@ static const char *choices_typed(const struct choices *c, char *text, size_t siz
     return text;
 }
 
+/* One that hears only some of what is typed would choose the same for ever. */
+static void choices_taken(const struct choices *wanted, const struct choices *chose)
+{
+    for (unsigned i = 0; i < wanted->count; i++) {
+        if (i >= chose->count || chose->digit[i] != wanted->digit[i]) {
+            sim_fail("the image did not take choice %u as it was typed", i + 1);
+        }
+    }
+}
+
 static void explore_all(struct image *image)
 {
-    struct choices choices = {0};
+    struct choices wanted, choices = {0};
     char text[128];
     uint64_t seed = self.wanted.first_seed;
 
     do {
-        choices = explore_sequence(image, seed, choices_typed(&choices, text, sizeof text));
-        seed++;
+        wanted = choices;
+        choices = explore_sequence(image, seed, choices_typed(&wanted, text, sizeof text));
+        choices_taken(&wanted, &choices);
+        if (++seed % PROGRESS == 0) {
+            fprintf(stderr, "%lu choices: %u sequences, %lu crash states\n",
+                    (unsigned long)(seed - self.wanted.first_seed), self.sequence_count, (unsigned long)self.states);
+        }
     } while (!enough() && !(self.all_done = !choices_next(&choices)));
 }
 
