@@ -25,3 +25,6 @@ wait
 cat out.*
 [ ! -e failed ]
 [ "$(grep -lx "these were all sequences" out.* | wc -l)" -eq "$jobs" ]
+states=$(sed -n 's/^\([0-9]*\) crash states .*/\1/p' out.* | awk '{ sum += $1 } END { print sum + 0 }')
+echo "$states crash states"
+[ "$states" -ge 150000 ]
