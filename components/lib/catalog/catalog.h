@@ -32,8 +32,8 @@
 #define CATALOG_INLINE_MAX DISK_BLOCK_BYTES /* content up to here may stand in the database itself */
 #define CATALOG_EXTENTS_MAX 16u             /* named by one operation */
 #define CATALOG_COLLECT_MAX 64u             /* objects looked at by one CATALOG_COLLECT */
-#define CATALOG_LENDS_MAX 512u              /* runs out at once */
-#define CATALOG_HOLDS_MAX 1024u             /* objects held at once */
+#define CATALOG_LENDS_MAX 1024u             /* runs out at once */
+#define CATALOG_HOLDS_MAX 1280u             /* objects held at once */
 #define CATALOG_SNAPSHOTS_MAX 1024u
 
 #define CATALOG_ROOT 1u  /* the directory at the top */

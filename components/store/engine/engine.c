@@ -9,6 +9,10 @@
 #include "engine.h"
 #include "lib/crc32c/crc32c.h"
 
+/* What peers can have open is never more than the catalog can remember. */
+_Static_assert(ENGINE_UPLOADS_MAX *ENGINE_FILLS <= CATALOG_LENDS_MAX, "a lend for each fill");
+_Static_assert(ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX <= CATALOG_HOLDS_MAX, "a hold for each upload and source");
+
 struct engine engine_self;
 static struct work start_work; /* [I] */
 
