@@ -274,12 +274,18 @@ static void redeem(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
+/* After EXTEND and PUT the object is held once, also when it was begun by an operation before, or turned out to be there already. */
 static void keep(struct catalog *catalog, const struct catalog_op *op)
 {
-    bool wanted = (op->kind == CATALOG_PUT || (op->kind == CATALOG_EXTEND && op->object_asked == 0)) &&
-                  (op->flags & CATALOG_KEEP) != 0 && op->answer == CATALOG_OK;
+    bool wanted = (op->kind == CATALOG_PUT || op->kind == CATALOG_EXTEND) && (op->flags & CATALOG_KEEP) != 0;
 
-    if (wanted && catalog_object_keep(catalog, op->object) != CATALOG_OK) {
+    if (!wanted || op->answer != CATALOG_OK || op->object == op->object_asked) {
+        return;
+    }
+    if (op->object_asked != 0) {
+        (void)catalog_object_let_go(catalog, op->object_asked);
+    }
+    if (catalog_object_keep(catalog, op->object) != CATALOG_OK) {
         log_warn("more than %u objects are held",
                  CATALOG_HOLDS_MAX); /* then it may end under its reader, who is told */
     }

@@ -172,7 +172,7 @@ enum catalog_op_kind {
 enum catalog_flag {
     CATALOG_EXCLUSIVE = 1u << 0, /* BIND, PUT, RENAME, CREATE: CATALOG_EXISTS when there is one of that name */
     CATALOG_EXPECT = 1u << 1, /* BIND, PUT: CATALOG_CONFLICT when what stands there is not `expected` (NULL: nothing) */
-    CATALOG_KEEP = 1u << 2,   /* PUT, EXTEND: the object is held too */
+    CATALOG_KEEP = 1u << 2,   /* PUT, EXTEND: the object is held too, once for all of them */
     CATALOG_RESERVED = 1u << 3, /* LEND: of what the asker has reserved */
 };
 

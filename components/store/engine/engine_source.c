@@ -3,7 +3,8 @@
  *
  *  (1) One span of the object is in memory. Reads that need another wait until the catalog has said it; each read takes a copy of
  *      the CRCs that it needs when a transfer begins.
- *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block.
+ *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block. Where its bytes then do not stand as
+ *      a disk wants them (blkdev.h), each part is one block, and is copied.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -112,10 +113,11 @@ static void read_shape(struct engine_read *r)
     uint64_t left = r->size - r->got;
 
     left = left < end - offset ? left : end - offset;
+    bool copied = offset % BLOCK != 0 || ((uintptr_t)(r->bytes + r->got) & 3) != 0;
     r->skip = (uint32_t)(offset % BLOCK);
-    r->whole = r->skip > 0 ? 0 : (uint32_t)(left / BLOCK * BLOCK);
+    r->whole = copied ? 0 : (uint32_t)(left / BLOCK * BLOCK);
     r->part = (uint32_t)(left - r->whole);
-    if (r->skip > 0 && r->part > BLOCK - r->skip) {
+    if (r->part > BLOCK - r->skip) {
         r->part = BLOCK - r->skip;
     }
 }
