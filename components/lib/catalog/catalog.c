@@ -274,7 +274,7 @@ static void redeem(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
-/* After EXTEND and PUT the object is held once, also when it was begun by an operation before, or turned out to be there already. */
+/* After EXTEND and PUT the object is held once, also when an operation before began it, or when it was there already. */
 static void keep(struct catalog *catalog, const struct catalog_op *op)
 {
     bool wanted = (op->kind == CATALOG_PUT || op->kind == CATALOG_EXTEND) && (op->flags & CATALOG_KEEP) != 0;

@@ -3,8 +3,8 @@
  *
  *  (1) One span of the object is in memory. Reads that need another wait until the catalog has said it; each read takes a copy of
  *      the CRCs that it needs when a transfer begins.
- *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block. Where its bytes then do not stand as
- *      a disk wants them (blkdev.h), each part is one block, and is copied.
+ *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block. Where its bytes then do not
+ *      stand as a disk wants them (blkdev.h), each part is one block, and is copied.
  */
 #define LOG_TAG "store"
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * engine_test.c: the engine's loop against a disk whose transfers end in any order, with its thread played by the test: blobs of all
- * sizes in chunks of all sizes, on a disk whose room is in pieces, come back whole; what fails or is dropped gives everything back.
+ * engine_test.c: the engine's loop against a disk whose transfers end in any order, with its thread played by the test: blobs of
+ * all sizes in chunks of all sizes, on a disk whose room is in pieces, come back whole; what fails or is dropped gives everything
+ * back.
  */
 #include "../../blobs/test/boot_memory.h"
 #include "asker.h"
