@@ -17,6 +17,8 @@ run() {
 run short --image crash --all --fail --states 100000 || { cat "$work/short"; exit 1; }
 grep -qx "these were all sequences" "$work/short" || { cat "$work/short"; exit 1; }
 run nvme --image crash-nvme --nvme --seeds 200 || { cat "$work/nvme"; exit 1; }
+# The engine's first sequence, from the making of its volume on: it has far more states.
+run engine --image crash-engine --audit crash-engine-audit --megabytes 16 --all --states 4000 || { cat "$work/engine"; exit 1; }
 run long-0 --image crash-long --seeds 1100 --states 20000 --job 0/2 &
 failed=
 run long-1 --image crash-long --seeds 1100 --states 20000 --job 1/2 || failed=1
