@@ -4,7 +4,10 @@
  *  (1) catalog.state is what the tables `meta` and in memory say alike after each commit. A rollback takes it back with the rest.
  *  (2) A change that fails half-way is taken back to where it began. SQLite may take back the whole transaction instead: then
  *      the batch has failed.
- *  (3) A batch that the log has no room for is done again, each operation alone.
+ *  (3) A batch that fails while the disk is well (the log has no room for it, one page is damaged) is done again, each operation
+ *      alone.
+ *  (4) What is lent, reserved and held is not in the tables, and no rollback takes it back: those operations act when the
+ *      transaction has ended, on what is committed, whatever became of it.
  */
 #include <string.h>
 #include "catalog_private.h"
@@ -132,9 +135,10 @@ static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog
         if (sqlite3_get_autocommit(catalog->db)) {
             return answer; /* (2) */
         }
-        (void)catalog_do(catalog, Q_BACK, "");
+        catalog->broken = catalog_do(catalog, Q_BACK, "") != CATALOG_OK;
     }
     enum catalog_answer end = catalog_do(catalog, Q_RELEASE, "");
+    catalog->broken = catalog->broken || end != CATALOG_OK;
     return answer != CATALOG_OK ? answer : end;
 }
 
@@ -185,12 +189,19 @@ static enum catalog_answer begin(struct catalog *catalog) REQUIRES(THREAD)
 {
     catalog->code = SQLITE_OK;
     catalog->names_data = false;
+    catalog->broken = false;
     return catalog_do(catalog, Q_BEGIN, "");
 }
 
 static bool changes(const struct catalog_op *op)
 {
     return op->kind >= CATALOG_CHANGES;
+}
+
+/* Whether it is about the tables; the others: (4). */
+static bool tabled(const struct catalog_op *op)
+{
+    return changes(op) || op->kind <= CATALOG_SNAPSHOTS;
 }
 
 static void act_one(struct catalog *catalog, struct catalog_op *op, bool writable) REQUIRES(THREAD)
@@ -213,10 +224,13 @@ static enum catalog_answer act(struct catalog *catalog, struct catalog_op *const
     REQUIRES(THREAD)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (!tabled(op[i])) {
+            continue; /* (4) */
+        }
         catalog->operation = i + 1;
         act_one(catalog, op[i], writable);
-        if (writable && sqlite3_get_autocommit(catalog->db)) {
-            return op[i]->answer; /* (2) */
+        if (writable && (catalog->broken || sqlite3_get_autocommit(catalog->db))) {
+            return op[i]->answer != CATALOG_OK ? op[i]->answer : CATALOG_FAILED; /* (2) */
         }
     }
     return CATALOG_OK;
@@ -238,15 +252,10 @@ static enum catalog_answer transaction(struct catalog *catalog, struct catalog_o
     return settle(catalog, answer, &before);
 }
 
-/* What a transaction that does not come about takes back: changes, and what was seen, which may have been one of them. */
-static bool undoable(const struct catalog_op *op)
-{
-    return changes(op) || op->kind <= CATALOG_SNAPSHOTS;
-}
-
 static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
-    if (!op->acted || (op->answer == CATALOG_OK && undoable(op))) {
+    if (!op->acted ||
+        op->answer == CATALOG_OK) { /* changes did not come about, and what was seen may not have either */
         op->answer = answer;
         op->object = op->object_asked;
         op->size = op->size_asked;
@@ -291,6 +300,21 @@ static void keep(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
+/* (3) */
+static void redo(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, enum catalog_answer answer)
+    REQUIRES(THREAD)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tabled(op[i])) {
+            continue;
+        }
+        refuse(op[i], answer);
+        if (count > 1 && catalog->volume->failed == ST_OK) {
+            catalog_run(catalog, &op[i], 1);
+        }
+    }
+}
+
 void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_t count)
 {
     bool any = false;
@@ -301,17 +325,18 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
     }
     enum catalog_answer answer = transaction(catalog, op, count, any);
     catalog_rest(catalog);
+    if (answer != CATALOG_OK) {
+        redo(catalog, op, count, answer);
+    }
     for (uint32_t i = 0; i < count; i++) {
-        if (answer != CATALOG_OK) {
-            refuse(op[i], answer);
-        }
-        if (answer == CATALOG_FULL && count > 1 && (!op[i]->acted || undoable(op[i]))) {
-            catalog_run(catalog, &op[i], 1); /* (3) */
-        } else {
+        if (!tabled(op[i])) {
+            act_one(catalog, op[i], false); /* (4) */
+        } else if (answer == CATALOG_OK) {
             keep(catalog, op[i]);
             redeem(catalog, op[i]);
         }
     }
+    catalog_rest(catalog);
 }
 
 /* --- care ------------------------------------------------------------------------------------------------------------ */
@@ -319,6 +344,7 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
 bool catalog_care(struct catalog *catalog)
 {
     struct catalog_state before = catalog->state;
+    uint64_t at = catalog->reclaim_after;
     bool more = false;
 
     if (!catalog->care_wanted || catalog->volume->failed != ST_OK) {
@@ -335,7 +361,8 @@ bool catalog_care(struct catalog *catalog)
     }
     answer = settle(catalog, answer, &before);
     if (answer != CATALOG_OK) {
-        log_err("nothing more is reclaimed in this life: %s", catalog_answer_name(answer));
+        log_err("nothing is reclaimed before something else ends: %s", catalog_answer_name(answer));
+        catalog->reclaim_after = at;
         catalog->care_wanted = false;
         return false;
     }
@@ -413,6 +440,7 @@ enum catalog_answer catalog_open(struct catalog *catalog, struct volume *volume,
     }
     if (answer == CATALOG_OK) {
         answer = meta_read(catalog);
+        catalog_rest(catalog);
     }
     if (answer != CATALOG_OK) {
         log_err("the catalog cannot be opened: %s", catalog_answer_name(answer));

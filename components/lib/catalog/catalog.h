@@ -5,7 +5,8 @@
  *
  *  (1) catalog_run() takes a batch of operations and does the changes among them as one transaction with one commit: when it
  *      returns, each operation has its answer, and a change that says CATALOG_OK is durable. Operations act in order; one that is
- *      refused leaves no trace and does not disturb the others. When the commit fails, all changes of the batch fail.
+ *      refused leaves no trace and does not disturb the others. When the commit fails, all changes of the batch fail. What is
+ *      lent, reserved, held and given back comes after the commit.
  *  (2) Data is written before it is named: runs are lent (CATALOG_LEND), filled by the asker, and become part of an object in
  *      a change that names them; the disk is FLUSHed before such a batch commits. Runs that were lent and never named
  *      are free again when they are given back, or after a boot.
@@ -274,7 +275,9 @@ struct catalog {
     uint32_t hold_count;
     uint64_t data_start, data_blocks; /* of the disk: the volume's */
     bool care_wanted;                 /* there may be something for catalog_care() */
+    bool reclaim_wrap;                /* it looks once more from the beginning */
     uint64_t reclaim_after;           /* where that was */
+    bool broken;                      /* the open transaction cannot be gone on with */
     bool names_data;                  /* the open transaction names blocks that were not FLUSHed */
 };
 

@@ -286,25 +286,36 @@ enum catalog_answer catalog_object_collect(struct catalog *catalog, struct catal
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
 
+/* The next one that is doomed or unfinished, and that nobody holds; at most CATALOG_HOLDS_MAX are passed over. */
+static bool next_ended(struct catalog *catalog) REQUIRES(THREAD)
+{
+    do {
+        sqlite3_stmt *row = catalog_query(catalog, Q_OBJECT_ENDED, "i", (int64_t)catalog->reclaim_after);
+        if (!catalog_row(catalog, row)) {
+            return false;
+        }
+        catalog->reclaim_after = catalog_u64(row, 0);
+    } while (catalog_object_held(catalog, catalog->reclaim_after));
+    return true;
+}
+
 enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more)
 {
-    enum object_state state;
-    uint64_t size;
     bool left;
 
     *more = false;
-    while (next_loose(catalog, &catalog->reclaim_after, &state, &size)) {
-        uint64_t id = catalog->reclaim_after;
-        if (state == OBJECT_WHOLE || catalog_object_held(catalog, id)) {
-            continue;
-        }
-        *more = true;
-        enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
-        if (answer == CATALOG_OK && left) {
-            catalog->reclaim_after = id - 1; /* again */
-        }
-        return answer == CATALOG_OK && !left ? object_drop(catalog, id) : answer;
+    if (!next_ended(catalog)) {
+        *more =
+            catalog->reclaim_wrap && catalog->code == SQLITE_OK; /* one may have come to stand before where it began */
+        catalog->reclaim_wrap = false;
+        catalog->reclaim_after = 0;
+        return catalog_trouble(catalog);
     }
-    catalog->reclaim_after = 0;
-    return catalog_trouble(catalog);
+    uint64_t id = catalog->reclaim_after;
+    *more = catalog->reclaim_wrap = true;
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
+    if (answer == CATALOG_OK && left) {
+        catalog->reclaim_after = id - 1; /* again */
+    }
+    return answer == CATALOG_OK && !left ? object_drop(catalog, id) : answer;
 }

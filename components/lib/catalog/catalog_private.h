@@ -54,6 +54,7 @@ enum statement {
     Q_OBJECT_DOOM,
     Q_OBJECT_DROP,
     Q_OBJECT_LOOSE,
+    Q_OBJECT_ENDED,
     Q_NODE,
     Q_NODE_THEN,
     Q_NODE_ID,

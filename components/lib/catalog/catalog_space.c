@@ -142,6 +142,9 @@ enum catalog_answer catalog_space_lend(struct catalog *catalog, struct catalog_o
     if (catalog->lend_count == CATALOG_LENDS_MAX) {
         return CATALOG_LIMIT;
     }
+    if (catalog->volume->failed != ST_OK) {
+        return CATALOG_FAILED; /* a commit that failed may be there after the next boot, and name what seems free */
+    }
     look_at_hint(catalog, &gap, op->hint);
     if (gap.run.blocks < gap.wanted) {
         look_at_rows(catalog, &gap, Q_FREE_FIT);

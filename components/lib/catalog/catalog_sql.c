@@ -59,6 +59,8 @@ static const char *const sql[Q_COUNT] = {
     [Q_OBJECT_DROP] = "DELETE FROM object WHERE id=?1",
     [Q_OBJECT_LOOSE] = "SELECT id, state, size FROM object WHERE names=0 AND pins=0 AND id>?1 ORDER BY id LIMIT 1",
 
+    [Q_OBJECT_ENDED] = "SELECT id FROM object WHERE state<>1 AND id>?1 ORDER BY id LIMIT 1",
+
     [Q_NODE] = "SELECT " NODE " FROM node WHERE parent=?1 AND name=?2 AND died=0x7fffffffffffffff",
     [Q_NODE_THEN] = "SELECT " NODE " FROM node WHERE parent=?1 AND name=?2 AND born<=?3 AND died>?3",
     [Q_NODE_ID] = "SELECT " NODE " FROM node WHERE id=?1 AND died=0x7fffffffffffffff",
@@ -94,6 +96,7 @@ static const char schema[] =
     " names INTEGER NOT NULL, pins INTEGER NOT NULL, digest BLOB, bytes BLOB);"
     "CREATE UNIQUE INDEX object_digest ON object(digest) WHERE digest IS NOT NULL;"
     "CREATE INDEX object_loose ON object(id) WHERE names=0 AND pins=0;"
+    "CREATE INDEX object_ended ON object(id) WHERE state<>1;"
     "CREATE TABLE extent(id INTEGER PRIMARY KEY, start INTEGER NOT NULL, blocks INTEGER NOT NULL, refs INTEGER NOT "
     "NULL);"
     "CREATE TABLE sums(extent INTEGER PRIMARY KEY, crcs BLOB NOT NULL);"

@@ -413,12 +413,13 @@ static void found(struct engine_op *op)
 {
     room_assert_loop();
     bool present = op->op.answer == CATALOG_OK;
+    uint64_t size = op->op.size;
 
     op->op.answer = op->op.answer == CATALOG_MISSING ? CATALOG_OK : op->op.answer;
     struct call *call = engine_request_end(op, "stat");
     if (call != NULL) {
         struct store_stat_results_builder results = store_stat_results(call, 4);
-        store_stat_results_set_size(results, present ? op->op.size : 0);
+        store_stat_results_set_size(results, present ? size : 0);
         store_stat_results_set_present(results, present);
         call_return(call);
     }
@@ -445,22 +446,31 @@ static struct list info_calls;   /* [L] who waits for its answer */
 static struct engine_op info_op;
 static bool info_out;
 
+/* Who asks again from within its answer gets the next one: what is said here is a copy. */
 static void informed(struct engine_op *op)
 {
     room_assert_loop();
-    info_out = false;
+    enum catalog_answer answer = op->op.answer;
+    struct catalog_info now = info;
+    struct list calls;
+
+    list_init(&calls);
     for (struct list *n = list_pop_front(&info_calls); n != NULL; n = list_pop_front(&info_calls)) {
+        list_push_back(&calls, n);
+    }
+    info_out = false;
+    for (struct list *n = list_pop_front(&calls); n != NULL; n = list_pop_front(&calls)) {
         struct call *call = CONTAINER_OF(n, struct call, node);
         list_init(&call->node);
-        if (op->op.answer != CATALOG_OK) {
-            engine_fail(call, op->op.answer, "info");
+        if (answer != CATALOG_OK) {
+            engine_fail(call, answer, "info");
             continue;
         }
         struct store_info_results_builder results = store_info_results(call, 12);
-        store_info_results_set_total_bytes(results, info.data_blocks * DISK_BLOCK_BYTES);
-        store_info_results_set_free_bytes(results, info.free_blocks * DISK_BLOCK_BYTES);
-        store_info_results_set_blobs(results, info.objects);
-        store_info_results_set_uuid(results, capnp_data(info.uuid, sizeof info.uuid));
+        store_info_results_set_total_bytes(results, now.data_blocks * DISK_BLOCK_BYTES);
+        store_info_results_set_free_bytes(results, now.free_blocks * DISK_BLOCK_BYTES);
+        store_info_results_set_blobs(results, now.objects);
+        store_info_results_set_uuid(results, capnp_data(now.uuid, sizeof now.uuid));
         call_return(call);
     }
 }

@@ -34,6 +34,7 @@ static struct {
     struct disk_client client;
     struct volume volume;
     struct catalog catalog;
+    bool usable;              /* the disk is */
     bool open;                /* the catalog is */
     bool listening, received; /* a RECV is out; the bell rang */
     uint64_t number;          /* of the last RECV, in its user_data */
@@ -144,7 +145,8 @@ static void mount_first(void) REQUIRES(THREAD)
                                          .memory = self.memory,
                                          .other = self.client.config.other};
     status_t s = disk_client_open(&self.client, &config);
-    if (s != ST_OK) {
+    self.usable = s == ST_OK;
+    if (!self.usable) {
         say(ENGINE_FOREIGN, "a disk that cannot be used");
         return;
     }
@@ -157,7 +159,9 @@ static void format_again(void) REQUIRES(THREAD)
         self.open = false;
         catalog_close(&self.catalog);
     }
-    mount(true);
+    if (self.usable) {
+        mount(true);
+    }
 }
 
 /* --- the bell -------------------------------------------------------------------------------------------------------- */

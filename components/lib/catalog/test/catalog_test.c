@@ -591,6 +591,74 @@ static void test_batch_fails(void)
     drop();
 }
 
+/* Room that is freed, and blobs that are put, in a transaction that does not come about, are nobody's to be lent or held. */
+static void test_taken_back(void)
+{
+    struct catalog_op remove = {.kind = CATALOG_REMOVE, .at = NAMES, .path = text("n")};
+    struct catalog_op lend_op = {.kind = CATALOG_LEND, .blocks = 500};
+    struct catalog_op put_op = {
+        .kind = CATALOG_PUT, .digest = digest_of(2), .size = 3, .bytes = "abc", .bytes_size = 3};
+    struct catalog_op hold = {.kind = CATALOG_HOLD, .digest = digest_of(2)};
+    struct catalog_op reserve = {.kind = CATALOG_RESERVE, .size = DATA_BLOCKS - 5};
+    struct catalog_op *const ops[] = {&remove, &lend_op, &put_op, &hold, &reserve};
+
+    begin_disk();
+    REQUIRE(put(1, 10 * BLOCK, names, "n", 0) == CATALOG_OK);
+    disk.fail_writes = 0;
+    catalog_run(&catalog, ops, 5);
+    CHECK(remove.answer == CATALOG_FAILED && put_op.answer == CATALOG_FAILED);
+    CHECK(lend_op.answer == CATALOG_FAILED && catalog.lend_count == 0);
+    CHECK(hold.answer == CATALOG_MISSING && catalog.hold_count == 0);
+    CHECK(reserve.answer == CATALOG_FULL && catalog.reserved_blocks == 0);
+    CHECK(holds(names, "n", 1, 10 * BLOCK));
+    drop();
+}
+
+/* One page of the tables is damaged: who needs it is told, and nobody else. */
+static void test_one_bad_page(void)
+{
+    static uint8_t bytes[BLOCK];
+
+    begin_disk();
+    REQUIRE(put(1, 10, names, "good", 0) == CATALOG_OK);
+    for (unsigned i = 0; i < 30; i++) { /* content that fills pages of its own */
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i);
+        fill(i, 0, bytes);
+        struct catalog_op op = {.kind = CATALOG_PUT,
+                                .at = NAMES,
+                                .path = text(name),
+                                .digest = digest_of(100 + i),
+                                .size = 4000,
+                                .bytes = bytes,
+                                .bytes_size = 4000};
+        REQUIRE(run(&op) == CATALOG_OK);
+    }
+    struct catalog_node node;
+    REQUIRE(stat_of(names, "n20", &node) == CATALOG_OK);
+    drop();
+    REQUIRE(mount() == CATALOG_OK);
+    CHECK_EQ(sqlite3_wal_checkpoint_v2(catalog.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL), SQLITE_OK);
+    drop();
+    unsigned found = 0;
+    for (uint64_t block = volume.super.run[0].start + 2 + 8;
+         block < volume.super.run[0].start + 2 + volume.super.page_count; block++) {
+        static struct catalog_span span;
+        struct catalog_op look = {.kind = CATALOG_SPAN, .object = node.object, .span = &span};
+        struct catalog_op mkdir = {.kind = CATALOG_MKDIR, .at = ROOT, .path = text("d")};
+        struct catalog_op rmdir = {.kind = CATALOG_REMOVE, .at = ROOT, .path = text("d")};
+        struct catalog_op *const ops[] = {&mkdir, &look, &rmdir};
+        disk_at(block)[99] ^= 1;
+        if (mount() == CATALOG_OK) {
+            catalog_run(&catalog, ops, 3);
+            found += look.answer == CATALOG_DAMAGED && mkdir.answer == CATALOG_OK && rmdir.answer == CATALOG_OK ? 1 : 0;
+            drop();
+        }
+        disk_at(block)[99] ^= 1;
+    }
+    CHECK(found > 0);
+}
+
 int main(void)
 {
     test_tree();
@@ -613,6 +681,8 @@ int main(void)
     test_log_room();
     test_disk_fails();
     test_batch_fails();
+    test_taken_back();
+    test_one_bad_page();
     disk_free();
     return test_end();
 }
