@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Seeds of the fleets with every fault: each keeps every promise; the first of them, run again, give the same hash; and
 # what failed once stays mended.
-# timeout: 300
+# timeout: 480
 # cost: serial
 set -eu
 sim="$CAPOS_BUILD/sim/sim --build $CAPOS_BUILD"
@@ -25,7 +25,7 @@ while [ "$seed" -le 20 ]; do
     seed=$((seed + 1))
 done
 $sim --fleet "$fleets/store.fleet" --seed 1000 --swarm 500
-$sim --fleet "$fleets/engine.fleet" --seed 1000 --swarm 100
+$sim --fleet "$fleets/engine.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/tight.fleet" --seed 1000 --swarm 200
 $sim --fleet "$fleets/reboot.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/huge.fleet" --seed 1000 --swarm 15
