@@ -52,5 +52,6 @@ insecure   rpc/vat
 
 expose     store                   -> store/engine.store
 expose     names                   -> store/engine.names
+expose     volume                  -> store/engine.volume
 port       7000 rpc
 budget     elf=1600K

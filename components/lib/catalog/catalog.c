@@ -33,10 +33,12 @@ static enum catalog_answer info_op(struct catalog *catalog, struct catalog_op *o
     *op->info = (struct catalog_info){.data_blocks = catalog->data_blocks,
                                       .free_blocks = state->free_blocks,
                                       .lent_blocks = catalog->lent_blocks,
+                                      .reserved_blocks = catalog->reserved_blocks,
                                       .objects = state->objects,
                                       .nodes = state->nodes,
                                       .snapshots = state->snapshots,
                                       .generation = state->generation,
+                                      .commits = catalog->commits,
                                       .database_pages = catalog->volume->super.page_count,
                                       .database_pages_max = volume_pages_max(catalog->volume)};
     memcpy(op->info->uuid, catalog->volume->super.uuid, sizeof op->info->uuid);
@@ -176,7 +178,9 @@ static enum catalog_answer settle(struct catalog *catalog, enum catalog_answer a
     if (answer == CATALOG_OK) {
         answer = commit(catalog, before);
     }
-    if (answer != CATALOG_OK) {
+    if (answer == CATALOG_OK) {
+        catalog->commits++;
+    } else {
         roll_back(catalog, before);
     }
     catalog_space_settle(catalog, answer == CATALOG_OK);

@@ -126,10 +126,11 @@ struct catalog_step {
 };
 
 struct catalog_info {
-    uint64_t data_blocks, free_blocks, lent_blocks;
+    uint64_t data_blocks, free_blocks, lent_blocks, reserved_blocks;
     uint64_t objects, nodes, snapshots;
     uint64_t database_pages, database_pages_max;
     uint64_t generation;
+    uint64_t commits; /* since it was opened */
     uint8_t uuid[16];
 };
 
@@ -270,6 +271,7 @@ struct catalog {
     uint64_t lent_blocks;
     uint64_t loose_blocks; /* of those, lent without a reservation */
     uint64_t reserved_blocks;
+    uint64_t commits;
     uint32_t operation; /* of the batch, from 1 */
     struct catalog_hold hold[CATALOG_HOLDS_MAX];
     uint32_t hold_count;

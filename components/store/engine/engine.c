@@ -21,6 +21,7 @@ void engine_wire_data(struct blkdev *data) REQUIRES(BOOT);
 void engine_wire_random(struct random *random) REQUIRES(BOOT);
 struct object *engine_provide_store(void) REQUIRES(BOOT);
 struct object *engine_provide_names(void) REQUIRES(BOOT);
+struct object *engine_provide_volume(void) REQUIRES(BOOT);
 status_t engine_start(void) REQUIRES(BOOT);
 
 void engine_wire_disk(struct object *disk)
@@ -48,11 +49,16 @@ struct object *engine_provide_names(void)
     return &engine_self.names;
 }
 
+struct object *engine_provide_volume(void)
+{
+    return &engine_self.volume;
+}
+
 static void show(int argc, char **argv)
 {
     (void)argc, (void)argv;
     diag_print("disk %s: %llu operations in %llu batches; %s\n", engine_self.data->name,
-               (unsigned long long)engine_self.operations, (unsigned long long)engine_self.batches,
+               (unsigned long long)engine_self.count.operations, (unsigned long long)engine_self.count.batches,
                engine_self.state == ENGINE_MOUNTED ? "mounted" : engine_self.why);
     diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open, ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX);
 }
@@ -71,6 +77,7 @@ status_t engine_start(void)
     crc32c_init();
     object_init(&engine_self.store, &engine_store_ops);
     object_init(&engine_self.names, &engine_names_ops);
+    object_init(&engine_self.volume, &engine_volume_ops);
     list_init(&engine_self.io_waiting);
     engine_self.why = "mounting";
     engine_queue_init();

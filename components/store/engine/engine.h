@@ -13,6 +13,7 @@
 #include "core/ring.h"
 #include "crypto/sha256/sha256.h"
 #include "lib/blkdev/blkdev.h"
+#include "lib/capnp/capnp.h"
 #include "lib/catalog/catalog.h"
 #include "lib/entropy/random.h"
 
@@ -34,6 +35,7 @@ enum engine_state {
 struct engine_op {
     struct catalog_op op;
     void (*done)(struct engine_op *op); /* LOOP; the memory is the asker's again */
+    uint64_t since_ns;
     struct list node;
 };
 
@@ -47,29 +49,38 @@ struct engine_desk {
     const char *why;            /* with FOREIGN and READ_ONLY */
 };
 
+#define ENGINE_LATENCIES 20u /* below 16 us, below 32 us, ..., below 4 s, the others */
+
+struct engine_counters { /* since the boot */
+    uint64_t batches, operations;
+    uint64_t latency[ENGINE_LATENCIES]; /* of operations, from submit to done */
+    uint64_t bytes_read, bytes_written; /* of data: the thread reads and writes its own */
+    uint64_t errors;                    /* transfers that failed */
+    uint64_t damaged;                   /* blocks that did not hold what was written */
+};
+
 /* Keys: [I] fixed after BOOT  [L] the loop only  [T] the thread only */
 struct engine {
-    struct object store, names; /* [I] */
-    struct blkdev *data;        /* [I] */
-    struct random *random;      /* [I] or NULL */
-    enum engine_state state;    /* [L] */
-    const char *why;            /* [L] */
-    struct engine_desk desk;    /* (1) */
-    struct endpoint endpoint;   /* [I] where the thread takes its calls */
-    struct call bell;           /* [L] out: the desk is the thread's */
-    struct list waiting;        /* [L] operations for the next batch */
-    struct list batch;          /* [L] those that the thread has */
-    struct call *format_call;   /* [L] waits for the end of a format */
-    bool format_wanted;         /* [L] */
-    uint32_t open;              /* [L] uploads and sources */
-    uint32_t out;               /* [L] operations that are lent */
-    struct ready ready;         /* [L] held until a disk is mounted, or known not to be */
-    struct health health;       /* [L] */
-    struct list io_waiting;     /* [L] engine_io.c */
-    uint32_t io_out;            /* [L] */
-    bool io_advancing;          /* [L] */
-    uint64_t batches;           /* [L] counters */
-    uint64_t operations;
+    struct object store, names, volume; /* [I] */
+    struct blkdev *data;                /* [I] */
+    struct random *random;              /* [I] or NULL */
+    enum engine_state state;            /* [L] */
+    const char *why;                    /* [L] */
+    struct engine_desk desk;            /* (1) */
+    struct endpoint endpoint;           /* [I] where the thread takes its calls */
+    struct call bell;                   /* [L] out: the desk is the thread's */
+    struct list waiting;                /* [L] operations for the next batch */
+    struct list batch;                  /* [L] those that the thread has */
+    struct call *format_call;           /* [L] waits for the end of a format */
+    bool format_wanted;                 /* [L] */
+    uint32_t open;                      /* [L] uploads and sources */
+    uint32_t out;                       /* [L] operations that are lent */
+    struct ready ready;                 /* [L] held until a disk is mounted, or known not to be */
+    struct health health;               /* [L] */
+    struct list io_waiting;             /* [L] engine_io.c */
+    uint32_t io_out;                    /* [L] */
+    bool io_advancing;                  /* [L] */
+    struct engine_counters count;       /* [L] */
 };
 extern struct engine engine_self;
 
@@ -203,9 +214,9 @@ uint32_t engine_read_size(const struct engine_source *source, uint64_t offset, u
 void engine_source_read(struct engine_source *source, struct engine_read *read) REQUIRES(LOOP);
 void engine_source_close(struct engine_source *source, void (*closed)(struct engine_source *source)) REQUIRES(LOOP);
 
-/* --- capabilities: engine_store.c, engine_names.c --- */
+/* --- capabilities: engine_store.c, engine_names.c, engine_volume.c --- */
 
-extern const struct object_ops engine_store_ops, engine_names_ops;
+extern const struct object_ops engine_store_ops, engine_names_ops, engine_volume_ops;
 void engine_store_init(void) REQUIRES(BOOT);
 void engine_names_init(void) REQUIRES(BOOT);
 /* False: the call failed, because nothing is mounted; with the reason and what to do. */
@@ -214,10 +225,14 @@ bool engine_available(struct call *call) REQUIRES(LOOP);
 bool engine_digest_valid(struct call *call, const uint8_t *bytes, uint32_t size) REQUIRES(LOOP);
 void engine_fail(struct call *call, enum catalog_answer answer, const char *what) REQUIRES(LOOP);
 
+/* What Volume.format does, and Store.format. */
+void engine_volume_format(struct call *call, struct capnp_text confirm) REQUIRES(LOOP);
+
 /* An operation for one call. */
 struct engine_request {
     struct engine_op op;
     struct call *call;
+    struct catalog_info info;
     struct catalog_step step;
 };
 /* NULL: too many, and the call failed. */

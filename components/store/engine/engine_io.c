@@ -9,6 +9,20 @@
 
 static void io_advance(void) REQUIRES(LOOP);
 
+static void count(const struct blk_request *request, status_t status) REQUIRES(LOOP)
+{
+    struct engine_counters *count = &engine_self.count;
+    uint64_t *bytes = request->op == BLK_READ ? &count->bytes_read : &count->bytes_written;
+
+    if (status != ST_OK) {
+        count->errors++;
+        return;
+    }
+    for (uint32_t i = 0; i < request->segment_count; i++) {
+        *bytes += request->segment[i].size;
+    }
+}
+
 static void request_done(struct blk_request *request, status_t status)
 {
     room_assert_loop();
@@ -16,6 +30,7 @@ static void request_done(struct blk_request *request, status_t status)
 
     ASSERT(engine_self.io_out > 0);
     engine_self.io_out--;
+    count(request, status);
     io->done(io, status);
     io_advance();
 }

@@ -63,14 +63,15 @@ static void hand_over(void) REQUIRES(LOOP)
         engine_self.desk.batch[engine_self.desk.count++] = &CONTAINER_OF(node, struct engine_op, node)->op;
     }
     if (engine_self.desk.count > 0) {
-        engine_self.batches++;
-        engine_self.operations += engine_self.desk.count;
+        engine_self.count.batches++;
+        engine_self.count.operations += engine_self.desk.count;
         ring(ENGINE_RUN);
     }
 }
 
 void engine_submit(struct engine_op *op)
 {
+    op->since_ns = clock_ns();
     engine_self.out++;
     list_push_back(&engine_self.waiting, &op->node);
     hand_over();
@@ -99,9 +100,18 @@ static void take_state(void) REQUIRES(LOOP)
     }
 }
 
+static void note_latency(uint64_t ns) REQUIRES(LOOP)
+{
+    uint64_t units = ns / 16000;
+    uint32_t i = units == 0 ? 0 : 64u - (uint32_t)__builtin_clzll(units);
+
+    engine_self.count.latency[i < ENGINE_LATENCIES ? i : ENGINE_LATENCIES - 1]++;
+}
+
 static void answered(struct call *call)
 {
     room_assert_loop();
+    uint64_t now = clock_ns();
     struct list done;
 
     take_state();
@@ -114,6 +124,7 @@ static void answered(struct call *call)
     for (struct list *node = list_pop_front(&done); node != NULL; node = list_pop_front(&done)) {
         struct engine_op *op = CONTAINER_OF(node, struct engine_op, node);
         engine_self.out--;
+        note_latency(now - op->since_ns);
         op->done(op);
     }
     hand_over();

@@ -66,6 +66,7 @@ static bool block_ok(const struct engine_read *r, uint32_t i, const void *bytes)
     if (crc32c_update(0, bytes, BLOCK) == r->crc[i]) {
         return true;
     }
+    engine_self.count.damaged++;
     log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->source->object,
             (unsigned long long)(r->block + i));
     return false;

@@ -12,8 +12,6 @@
 #include "engine.h"
 #include "lib/store/store.capnp.h"
 
-#define CONFIRM "erase everything"
-
 struct upload_object {
     struct object object;
     struct engine_upload upload;
@@ -441,36 +439,18 @@ static void on_stat(struct object *object, struct call *call, struct store_stat_
     }
 }
 
-static struct catalog_info info; /* [L] lent with the one question that is out */
-static struct list info_calls;   /* [L] who waits for its answer */
-static struct engine_op info_op;
-static bool info_out;
-
-/* Who asks again from within its answer gets the next one: what is said here is a copy. */
 static void informed(struct engine_op *op)
 {
     room_assert_loop();
-    enum catalog_answer answer = op->op.answer;
-    struct catalog_info now = info;
-    struct list calls;
+    struct catalog_info info = *op->op.info;
+    struct call *call = engine_request_end(op, "info");
 
-    list_init(&calls);
-    for (struct list *n = list_pop_front(&info_calls); n != NULL; n = list_pop_front(&info_calls)) {
-        list_push_back(&calls, n);
-    }
-    info_out = false;
-    for (struct list *n = list_pop_front(&calls); n != NULL; n = list_pop_front(&calls)) {
-        struct call *call = CONTAINER_OF(n, struct call, node);
-        list_init(&call->node);
-        if (answer != CATALOG_OK) {
-            engine_fail(call, answer, "info");
-            continue;
-        }
+    if (call != NULL) {
         struct store_info_results_builder results = store_info_results(call, 12);
-        store_info_results_set_total_bytes(results, now.data_blocks * DISK_BLOCK_BYTES);
-        store_info_results_set_free_bytes(results, now.free_blocks * DISK_BLOCK_BYTES);
-        store_info_results_set_blobs(results, now.objects);
-        store_info_results_set_uuid(results, capnp_data(now.uuid, sizeof now.uuid));
+        store_info_results_set_total_bytes(results, info.data_blocks * DISK_BLOCK_BYTES);
+        store_info_results_set_free_bytes(results, info.free_blocks * DISK_BLOCK_BYTES);
+        store_info_results_set_blobs(results, info.objects);
+        store_info_results_set_uuid(results, capnp_data(info.uuid, sizeof info.uuid));
         call_return(call);
     }
 }
@@ -483,11 +463,10 @@ static void on_info(struct object *object, struct call *call, struct store_info_
     if (!engine_available(call)) {
         return;
     }
-    list_push_back(&info_calls, &call->node);
-    if (!info_out) {
-        info_out = true;
-        info_op = (struct engine_op){.op = {.kind = CATALOG_INFO, .info = &info}, .done = informed};
-        engine_submit(&info_op);
+    struct engine_request *request = engine_request_new(call, CATALOG_INFO, informed);
+    if (request != NULL) {
+        request->op.op.info = &request->info;
+        engine_submit(&request->op);
     }
 }
 
@@ -524,16 +503,7 @@ static void on_format(struct object *object, struct call *call, struct store_for
 {
     room_assert_loop();
     (void)object;
-    if (!capnp_text_equal(store_format_params_get_confirm(params), capnp_text(CONFIRM))) {
-        call_fail(call, EXCEPTION_FAILED, "denied: format erases the disk; confirm must be \"" CONFIRM "\"");
-        return;
-    }
-    if (engine_self.open > 0 || engine_self.out > 0 || engine_self.format_call != NULL ||
-        engine_self.state == ENGINE_MOUNTING) {
-        call_fail(call, EXCEPTION_OVERLOADED, "blobs are open or changes under way: end them first");
-        return;
-    }
-    engine_format(call);
+    engine_volume_format(call, store_format_params_get_confirm(params));
 }
 
 static const struct store_server_ops server_ops = {
@@ -556,7 +526,6 @@ void engine_store_init(void)
     list_init(&self.uploads);
     list_init(&self.sources);
     list_init(&self.reads);
-    list_init(&info_calls);
     for (int i = 0; i < ENGINE_UPLOADS_MAX; i++) {
         engine_upload_init(&uploads[i].upload);
         list_push_back(&self.uploads, &uploads[i].node);
