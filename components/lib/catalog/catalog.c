@@ -59,8 +59,18 @@ static enum catalog_answer ask(struct catalog *catalog, struct catalog_op *op) R
         return catalog_object_span(catalog, op);
     case CATALOG_INFO:
         return info_op(catalog, op);
+    case CATALOG_EXTENT:
+        return catalog_extent_next(catalog, op);
+    case CATALOG_OWNER:
+        return catalog_owner_next(catalog, op);
+    case CATALOG_PATH:
+        return catalog_owner_path(catalog, op);
     case CATALOG_SNAPSHOTS:
         return catalog_snapshot_list(catalog, op);
+    case CATALOG_CHECK:
+        return catalog_check_op(catalog, op);
+    case CATALOG_SUSPECT:
+        return catalog_object_suspect(catalog, op->object);
     case CATALOG_HOLD:
         return catalog_object_hold(catalog, op);
     case CATALOG_UNHOLD:
@@ -304,6 +314,14 @@ static void keep(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
+/* What was suspected has other blocks now. */
+static void trust(struct catalog *catalog, const struct catalog_op *op)
+{
+    if (op->kind == CATALOG_PUT && op->answer == CATALOG_OK && op->extent_named > 0) {
+        catalog_object_trust(catalog, op->object);
+    }
+}
+
 /* (3) */
 static void redo(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, enum catalog_answer answer)
     REQUIRES(THREAD)
@@ -337,6 +355,7 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
             act_one(catalog, op[i], false); /* (4) */
         } else if (answer == CATALOG_OK) {
             keep(catalog, op[i]);
+            trust(catalog, op[i]);
             redeem(catalog, op[i]);
         }
     }

@@ -36,6 +36,7 @@
 #define CATALOG_LENDS_MAX 1024u             /* runs out at once */
 #define CATALOG_HOLDS_MAX 1280u             /* objects held at once */
 #define CATALOG_SNAPSHOTS_MAX 1024u
+#define CATALOG_SUSPECTS_MAX 64u /* objects remembered as damaged */
 
 #define CATALOG_ROOT 1u  /* the directory at the top */
 #define CATALOG_NAMES 2u /* the flat names */
@@ -142,12 +143,19 @@ enum catalog_op_kind {
     CATALOG_FIND,      /* digest -> object */
     CATALOG_SPAN,      /* object, or id of a file, and block -> *span */
     CATALOG_INFO,      /* -> *info */
+    CATALOG_EXTENT, /* id -> id: the first extent behind, *span: start, blocks, crc; size: bytes in use. see catalog_owner.c */
+    CATALOG_OWNER, /* id, block, blocks: of an extent; object, size: (0, 0), or what the last step said -> count: 1 if an object
+                        * leads there: node.object, node.size, node.digest; more */
+    CATALOG_PATH, /* object; id, generation: (0, 0), or what the last step said -> count: 1 if it has a name now: path_room,
+                        * path_size; more */
     CATALOG_SNAPSHOTS, /* after (a generation) -> entries: name = label, node.id = generation, node.made; more */
-    CATALOG_HOLD,      /* object or digest -> object; (4) */
-    CATALOG_UNHOLD,    /* object */
-    CATALOG_LEND,      /* blocks, hint -> run, of at least one and at most `blocks` */
-    CATALOG_UNLEND,    /* run, as it was lent */
-    CATALOG_RESERVE,   /* size, in blocks: CATALOG_FULL when there are not so many free that nobody reserved */
+    CATALOG_CHECK, /* -> count: faults, said in the log. Not bounded. CATALOG_LIMIT: it needs more heap than SQLite has */
+    CATALOG_SUSPECT, /* object: a block is not what was written. A PUT of its bytes replaces them, if nobody holds it */
+    CATALOG_HOLD,    /* object or digest -> object; (4) */
+    CATALOG_UNHOLD,  /* object */
+    CATALOG_LEND,    /* blocks, hint -> run, of at least one and at most `blocks` */
+    CATALOG_UNLEND,  /* run, as it was lent */
+    CATALOG_RESERVE, /* size, in blocks: CATALOG_FULL when there are not so many free that nobody reserved */
     CATALOG_UNRESERVE, /* size, in blocks */
     /* changes */
     CATALOG_CHANGES,
@@ -231,6 +239,8 @@ struct catalog_op {
     uint32_t entry_count;
     struct catalog_span *span; /* room of the asker's */
     struct catalog_info *info;
+    char *path_room; /* room of the asker's: CATALOG_PATH_MAX */
+    uint32_t path_size;
 
     uint64_t object_asked, size_asked; /* the catalog's own */
     bool acted;                        /* likewise */
@@ -275,6 +285,8 @@ struct catalog {
     uint32_t operation; /* of the batch, from 1 */
     struct catalog_hold hold[CATALOG_HOLDS_MAX];
     uint32_t hold_count;
+    uint64_t suspect[CATALOG_SUSPECTS_MAX]; /* a ring; 0: none */
+    uint32_t suspect_next;
     uint64_t data_start, data_blocks; /* of the disk: the volume's */
     bool care_wanted;                 /* there may be something for catalog_care() */
     bool reclaim_wrap;                /* it looks once more from the beginning */
@@ -297,7 +309,8 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
 bool catalog_care(struct catalog *catalog) REQUIRES(THREAD);
 
 /* Whether all is as it must be: SQLite's own check, every block either free or in exactly one extent, every count right, every name
- * with an object. Says each fault in the log; the number of them, or UINT32_MAX when the disk failed. Not bounded. */
+ * with an object. Says each fault in the log; the number of them, or UINT32_MAX when it could not be asked: the disk failed, or
+ * the heap did not suffice. Not bounded. */
 uint32_t catalog_check(struct catalog *catalog) REQUIRES(THREAD);
 
 const char *catalog_answer_name(enum catalog_answer answer);

@@ -94,6 +94,7 @@ static uint32_t ask(struct catalog *catalog, unsigned which, uint32_t faults) RE
     }
     (void)sqlite3_finalize(row);
     if (r != SQLITE_DONE) {
+        catalog->code = r;
         log_err("check: question %u: %d, %s", which, r, sqlite3_errmsg(catalog->db));
         return UINT32_MAX;
     }
@@ -116,6 +117,7 @@ static uint32_t integrity(struct catalog *catalog) REQUIRES(THREAD)
         r = SQLITE_OK;
     }
     (void)sqlite3_finalize(row);
+    catalog->code = r == SQLITE_DONE ? SQLITE_OK : r;
     return r == SQLITE_DONE ? faults : UINT32_MAX;
 }
 
@@ -127,4 +129,10 @@ uint32_t catalog_check(struct catalog *catalog)
         faults = ask(catalog, i, faults);
     }
     return faults;
+}
+
+enum catalog_answer catalog_check_op(struct catalog *catalog, struct catalog_op *op)
+{
+    op->count = catalog_check(catalog);
+    return op->count == UINT32_MAX ? catalog_trouble(catalog) : CATALOG_OK;
 }

@@ -221,6 +221,11 @@ enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t fro
     return answer == CATALOG_OK ? catalog_do(catalog, Q_PIECES_COPY, "ii", (int64_t)from, (int64_t)to) : answer;
 }
 
+enum catalog_answer catalog_piece_move_all(struct catalog *catalog, uint64_t from, uint64_t to)
+{
+    return catalog_do(catalog, Q_PIECES_MOVE, "ii", (int64_t)from, (int64_t)to);
+}
+
 static void hole(struct catalog_span *span, uint64_t block, uint64_t end)
 {
     uint64_t blocks = end > block ? end - block : 0;
@@ -251,6 +256,25 @@ enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object,
         span->blocks = (uint32_t)piece.blocks;
         span->start = extent.start + piece.skip;
         memcpy(span->crc, extent.crc + piece.skip, piece.blocks * sizeof extent.crc[0]);
+    }
+    return answer;
+}
+
+enum catalog_answer catalog_extent_next(struct catalog *catalog, struct catalog_op *op)
+{
+    struct extent extent;
+    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_NEXT, "i", (int64_t)op->id);
+
+    op->size = (catalog->data_blocks - catalog->state.free_blocks) * DISK_BLOCK_BYTES;
+    if (!catalog_row(catalog, row)) {
+        return catalog->code != SQLITE_OK ? catalog_trouble(catalog) : CATALOG_MISSING;
+    }
+    op->id = catalog_u64(row, 0); /* also when what follows fails: to go on behind it */
+    enum catalog_answer answer = extent_get(catalog, op->id, &extent);
+    if (answer == CATALOG_OK) {
+        op->span->start = extent.start;
+        op->span->blocks = (uint32_t)extent.blocks;
+        memcpy(op->span->crc, extent.crc, extent.blocks * sizeof extent.crc[0]);
     }
     return answer;
 }

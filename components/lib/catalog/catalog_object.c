@@ -102,6 +102,41 @@ enum catalog_answer catalog_object_let_go(struct catalog *catalog, uint64_t id)
     return CATALOG_OK;
 }
 
+/* --- damage ---------------------------------------------------------------------------------------------------------- */
+
+/* Its place; CATALOG_SUSPECTS_MAX: it has none. */
+static uint32_t suspect_of(const struct catalog *catalog, uint64_t id)
+{
+    uint32_t i = 0;
+
+    while (i < CATALOG_SUSPECTS_MAX && catalog->suspect[i] != id) {
+        i++;
+    }
+    return i;
+}
+
+bool catalog_object_suspected(const struct catalog *catalog, uint64_t id)
+{
+    return suspect_of(catalog, id) < CATALOG_SUSPECTS_MAX;
+}
+
+enum catalog_answer catalog_object_suspect(struct catalog *catalog, uint64_t id)
+{
+    if (!catalog_object_suspected(catalog, id)) {
+        catalog->suspect[catalog->suspect_next++ % CATALOG_SUSPECTS_MAX] = id;
+    }
+    return CATALOG_OK;
+}
+
+void catalog_object_trust(struct catalog *catalog, uint64_t id)
+{
+    uint32_t i = suspect_of(catalog, id);
+
+    if (i < CATALOG_SUSPECTS_MAX) {
+        catalog->suspect[i] = 0;
+    }
+}
+
 /* --- the end of an object -------------------------------------------------------------------------------------------- */
 
 static enum catalog_answer object_drop(struct catalog *catalog, uint64_t id) REQUIRES(THREAD)

@@ -31,6 +31,7 @@ enum statement {
     Q_FREE_PUT,
     Q_FREE_DROP,
     Q_EXTENT,
+    Q_EXTENT_NEXT,
     Q_EXTENT_NEW,
     Q_EXTENT_REFS,
     Q_EXTENT_DROP,
@@ -42,6 +43,8 @@ enum statement {
     Q_PIECE_NEW,
     Q_PIECE_DROP,
     Q_PIECE_COUNT,
+    Q_PIECE_SCAN,
+    Q_PIECES_MOVE,
     Q_PIECES_COPY,
     Q_PIECES_SHARE,
     Q_OBJECT,
@@ -59,6 +62,7 @@ enum statement {
     Q_NODE_THEN,
     Q_NODE_ID,
     Q_NODE_ID_THEN,
+    Q_NODE_SCAN,
     Q_NODE_NEW,
     Q_NODE_DIE,
     Q_NODE_DROP,
@@ -117,8 +121,21 @@ enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object
 enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
     REQUIRES(THREAD);
 enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
+/* All pieces of one become the other's, which has none. */
+enum catalog_answer catalog_piece_move_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
 enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object, uint64_t block,
                                        struct catalog_span *span) REQUIRES(THREAD);
+
+enum catalog_answer catalog_extent_next(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+
+/* --- catalog_owner.c --- */
+
+enum catalog_answer catalog_owner_next(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_owner_path(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+
+/* --- catalog_check.c --- */
+
+enum catalog_answer catalog_check_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 
 /* --- catalog_object.c --- */
 
@@ -143,6 +160,9 @@ enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more) 
 enum catalog_answer catalog_object_keep(struct catalog *catalog, uint64_t id);
 enum catalog_answer catalog_object_let_go(struct catalog *catalog, uint64_t id);
 bool catalog_object_held(const struct catalog *catalog, uint64_t id);
+bool catalog_object_suspected(const struct catalog *catalog, uint64_t id);
+enum catalog_answer catalog_object_suspect(struct catalog *catalog, uint64_t id);
+void catalog_object_trust(struct catalog *catalog, uint64_t id);
 enum catalog_answer catalog_object_span(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 enum catalog_answer catalog_object_find_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 enum catalog_answer catalog_object_hold(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);

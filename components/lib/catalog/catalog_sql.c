@@ -32,6 +32,7 @@ static const char *const sql[Q_COUNT] = {
     [Q_FREE_DROP] = "DELETE FROM free WHERE start=?1",
 
     [Q_EXTENT] = "SELECT start, blocks, refs FROM extent WHERE id=?1",
+    [Q_EXTENT_NEXT] = "SELECT id FROM extent WHERE id>?1 ORDER BY id LIMIT 1",
     [Q_EXTENT_NEW] = "INSERT INTO extent(start, blocks, refs) VALUES(?1, ?2, 1)",
     [Q_EXTENT_REFS] = "UPDATE extent SET refs=refs+?2 WHERE id=?1",
     [Q_EXTENT_DROP] = "DELETE FROM extent WHERE id=?1",
@@ -44,6 +45,10 @@ static const char *const sql[Q_COUNT] = {
     [Q_PIECE_NEW] = "INSERT INTO piece VALUES(?1, ?2, ?3, ?4, ?5)",
     [Q_PIECE_DROP] = "DELETE FROM piece WHERE object=?1 AND at=?2",
     [Q_PIECE_COUNT] = "SELECT count(*) FROM piece WHERE object=?1",
+    [Q_PIECE_SCAN] =
+        "SELECT object, at, extent, skip, blocks FROM piece WHERE (object, at)>(?1, ?2) ORDER BY object, at"
+        " LIMIT ?3",
+    [Q_PIECES_MOVE] = "UPDATE piece SET object=?2 WHERE object=?1",
     [Q_PIECES_COPY] = "INSERT INTO piece SELECT ?2, at, extent, skip, blocks FROM piece WHERE object=?1",
     [Q_PIECES_SHARE] = "UPDATE extent SET refs=refs+(SELECT count(*) FROM piece WHERE object=?1 AND extent=extent.id)"
                        " WHERE id IN (SELECT extent FROM piece WHERE object=?1)",
@@ -65,6 +70,7 @@ static const char *const sql[Q_COUNT] = {
     [Q_NODE_THEN] = "SELECT " NODE " FROM node WHERE parent=?1 AND name=?2 AND born<=?3 AND died>?3",
     [Q_NODE_ID] = "SELECT " NODE " FROM node WHERE id=?1 AND died=0x7fffffffffffffff",
     [Q_NODE_ID_THEN] = "SELECT " NODE " FROM node WHERE id=?1 AND died>?2 AND born<=?2",
+    [Q_NODE_SCAN] = "SELECT id, died, object FROM node WHERE (id, died)>(?1, ?2) ORDER BY id, died LIMIT ?3",
     [Q_NODE_NEW] =
         "INSERT INTO node(" NODE ", died) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0x7fffffffffffffff)",
     [Q_NODE_DIE] = "UPDATE node SET died=?3 WHERE parent=?1 AND name=?2 AND died=0x7fffffffffffffff",

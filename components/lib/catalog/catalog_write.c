@@ -6,10 +6,13 @@
  *  (2) Bytes of an object's last block behind its size are zero: the asker sees to it.
  *  (3) Content stands either in object.bytes or in pieces. The asker who writes pieces to content that stands inside brings what
  *      was inside along, as block 0.
+ *  (4) A blob that is put again while the one that is there is suspected of damage, and held by nobody, gives it its blocks.
  */
 #include <string.h>
 #include "catalog_private.h"
 #include "core/assert.h"
+
+#define NOBODY 0u /* no object: who has pieces for a moment */
 
 static enum catalog_answer set(struct catalog *catalog, const struct object *object, const void *bytes,
                                uint32_t bytes_size) REQUIRES(THREAD)
@@ -79,16 +82,6 @@ enum catalog_answer catalog_write_extend(struct catalog *catalog, struct catalog
     return answer;
 }
 
-/* There is one of this digest already: what came is not wanted. */
-static enum catalog_answer put_again(struct catalog *catalog, struct catalog_op *op, uint64_t there) REQUIRES(THREAD)
-{
-    enum catalog_answer answer = op->object != 0 ? catalog_object_end(catalog, op->object) : CATALOG_OK;
-
-    op->extent_named = 0;
-    op->object = there;
-    return answer;
-}
-
 static enum catalog_answer put_new(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
 {
     struct object object;
@@ -109,13 +102,52 @@ static enum catalog_answer put_new(struct catalog *catalog, struct catalog_op *o
     return set(catalog, &object, op->bytes, op->bytes_size);
 }
 
+/* There is one of this digest already: what came is not wanted. */
+static enum catalog_answer put_again(struct catalog *catalog, struct catalog_op *op, uint64_t there) REQUIRES(THREAD)
+{
+    enum catalog_answer answer = op->object != 0 ? catalog_object_end(catalog, op->object) : CATALOG_OK;
+
+    op->extent_named = 0;
+    op->object = there;
+    return answer;
+}
+
+/* (4) The two objects change places but for their names. */
+static enum catalog_answer put_instead(struct catalog *catalog, struct catalog_op *op, uint64_t there) REQUIRES(THREAD)
+{
+    struct object fresh;
+    enum catalog_answer answer = unfinished(catalog, op, &fresh);
+
+    if (answer == CATALOG_OK) {
+        answer = catalog_piece_move_all(catalog, there, NOBODY);
+    }
+    if (answer == CATALOG_OK) {
+        answer = catalog_piece_move_all(catalog, fresh.id, there);
+    }
+    if (answer == CATALOG_OK) {
+        answer = catalog_piece_move_all(catalog, NOBODY, fresh.id);
+    }
+    if (answer == CATALOG_OK) {
+        answer = add_extents(catalog, there, op, false);
+    }
+    op->extent_named = op->extent_count;
+    op->object = there;
+    return answer == CATALOG_OK ? catalog_object_end(catalog, fresh.id) : answer;
+}
+
+static bool replaces(const struct catalog *catalog, const struct catalog_op *op, const struct object *there)
+{
+    return op->bytes == NULL && op->size > 0 && there->state == OBJECT_WHOLE &&
+           catalog_object_suspected(catalog, there->id) && !catalog_object_held(catalog, there->id);
+}
+
 enum catalog_answer catalog_write_put(struct catalog *catalog, struct catalog_op *op)
 {
     struct object there;
     enum catalog_answer answer = catalog_object_find(catalog, op->digest, &there);
 
     if (answer == CATALOG_OK) {
-        answer = put_again(catalog, op, there.id);
+        answer = replaces(catalog, op, &there) ? put_instead(catalog, op, there.id) : put_again(catalog, op, there.id);
     } else if (answer == CATALOG_MISSING) {
         answer = put_new(catalog, op);
     }

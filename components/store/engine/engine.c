@@ -83,6 +83,7 @@ status_t engine_start(void)
     engine_queue_init();
     engine_store_init();
     engine_names_init();
+    engine_volume_init();
     diag_command_add(&command);
     health_add(&engine_self.health, "store/engine");
     ready_hold(&engine_self.ready);

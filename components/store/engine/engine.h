@@ -219,6 +219,7 @@ void engine_source_close(struct engine_source *source, void (*closed)(struct eng
 extern const struct object_ops engine_store_ops, engine_names_ops, engine_volume_ops;
 void engine_store_init(void) REQUIRES(BOOT);
 void engine_names_init(void) REQUIRES(BOOT);
+void engine_volume_init(void) REQUIRES(BOOT);
 /* False: the call failed, because nothing is mounted; with the reason and what to do. */
 bool engine_available(struct call *call) REQUIRES(LOOP);
 /* False: that is no digest, and the call failed. */

@@ -4,6 +4,7 @@
  *  (1) info() answers in every state: who finds nothing mounted learns here why.
  */
 #include "core/assert.h"
+#include "core/mem.h"
 #include "engine.h"
 #include "lib/store/store.capnp.h"
 
@@ -121,7 +122,172 @@ static void on_format(struct object *object, struct call *call, struct volume_fo
     engine_volume_format(call, volume_format_params_get_confirm(params));
 }
 
-static const struct volume_server_ops server_ops = {.info = on_info, .format = on_format};
+/* --- check ----------------------------------------------------------------------------------------------------------- */
+
+static bool checking; /* [L] */
+
+static void checked(struct engine_op *op)
+{
+    room_assert_loop();
+    uint32_t faults = op->op.count;
+
+    checking = false;
+    if (op->op.answer == CATALOG_LIMIT) { /* not one of the kind that goes away */
+        op->op.answer = CATALOG_OK;
+        call_fail(engine_request_end(op, "check"), EXCEPTION_FAILED,
+                  "check: the tables are too many for the heap of lib/sqlite (option heap)");
+        return;
+    }
+    struct call *call = engine_request_end(op, "check");
+    if (call != NULL) {
+        volume_check_results_set_faults(volume_check_results(call, 2), faults);
+        call_return(call);
+    }
+}
+
+static void on_check(struct object *object, struct call *call, struct volume_check_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    (void)params;
+    if (!engine_available(call)) {
+        return;
+    }
+    if (checking) {
+        call_fail(call, EXCEPTION_OVERLOADED, "a check is under way: wait for its end");
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, CATALOG_CHECK, checked);
+    if (request != NULL) {
+        checking = true;
+        engine_submit(&request->op);
+    }
+}
+
+/* --- snapshots ------------------------------------------------------------------------------------------------------- */
+
+#define PAGE_MAX 32u /* snapshots */
+
+static struct catalog_entry *page; /* [I] PAGE_MAX; the thread's while `page_out` */
+static bool page_out;              /* [L] */
+
+static void snapped(struct engine_op *op)
+{
+    room_assert_loop();
+    uint64_t generation = op->op.generation;
+    struct call *call = engine_request_end(op, "snapshot");
+
+    if (call != NULL) {
+        volume_snapshot_results_set_generation(volume_snapshot_results(call, 2), generation);
+        call_return(call);
+    }
+}
+
+static void on_snapshot(struct object *object, struct call *call, struct volume_snapshot_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    struct capnp_text label = volume_snapshot_params_get_label(params);
+
+    if (!engine_available(call)) {
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, CATALOG_SNAPSHOT, snapped);
+    if (request != NULL) {
+        request->op.op.prefix = (struct catalog_text){label.text, label.size};
+        engine_submit(&request->op);
+    }
+}
+
+static void say_page(struct call *call, const struct catalog_op *op) REQUIRES(LOOP)
+{
+    struct volume_snapshots_results_builder results =
+        volume_snapshots_results(call, 8 + op->entry_count * (CATALOG_NAME_MAX / 8 + 8));
+    struct snapshot_builders snapshots = volume_snapshots_results_init_snapshots(results, op->entry_count);
+
+    for (uint32_t i = 0; i < op->entry_count; i++) {
+        const struct catalog_entry *from = &op->entry[i];
+        struct snapshot_builder to = snapshot_builder_at(snapshots, i);
+        struct time_builder made = snapshot_init_made(to);
+        snapshot_set_generation(to, from->node.id);
+        snapshot_set_label(to, capnp_text_n(from->name, from->name_size));
+        time_set_nanoseconds(made, from->node.made.ns);
+        time_set_clock(made, (enum time_clock)from->node.made.clock);
+    }
+    volume_snapshots_results_set_more(results, op->more);
+    call_return(call);
+}
+
+static void snapshots_said(struct engine_op *op)
+{
+    room_assert_loop();
+    struct catalog_op said = op->op;
+    struct call *call = engine_request_end(op, "snapshots");
+
+    page_out = false;
+    if (call != NULL) {
+        say_page(call, &said);
+    }
+}
+
+static void on_snapshots(struct object *object, struct call *call, struct volume_snapshots_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    uint32_t limit = volume_snapshots_params_get_limit(params);
+
+    if (!engine_available(call)) {
+        return;
+    }
+    if (page_out) {
+        engine_fail(call, CATALOG_LIMIT, "snapshots");
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, CATALOG_SNAPSHOTS, snapshots_said);
+    if (request != NULL) {
+        page_out = true;
+        request->op.op.id = volume_snapshots_params_get_after(params);
+        request->op.op.entry = page;
+        request->op.op.entry_max = limit == 0 || limit > PAGE_MAX ? PAGE_MAX : limit;
+        engine_submit(&request->op);
+    }
+}
+
+static void dropped(struct engine_op *op)
+{
+    room_assert_loop();
+    bool missing = op->op.answer == CATALOG_MISSING;
+    uint64_t generation = op->op.generation;
+
+    op->op.answer = missing ? CATALOG_OK : op->op.answer;
+    struct call *call = engine_request_end(op, "dropSnapshot");
+    if (call != NULL && missing) {
+        call_fail(call, EXCEPTION_FAILED, "not-found: no snapshot has generation %llu", (unsigned long long)generation);
+    } else if (call != NULL) {
+        call_return(call);
+    }
+}
+
+static void on_drop_snapshot(struct object *object, struct call *call, struct volume_drop_snapshot_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    if (!engine_available(call)) {
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, CATALOG_UNSNAPSHOT, dropped);
+    if (request != NULL) {
+        request->op.op.generation = volume_drop_snapshot_params_get_generation(params);
+        engine_submit(&request->op);
+    }
+}
+
+static const struct volume_server_ops server_ops = {.info = on_info,
+                                                    .format = on_format,
+                                                    .check = on_check,
+                                                    .snapshot = on_snapshot,
+                                                    .snapshots = on_snapshots,
+                                                    .drop_snapshot = on_drop_snapshot};
 
 static void volume_call(struct object *object, struct call *call)
 {
@@ -130,3 +296,8 @@ static void volume_call(struct object *object, struct call *call)
 }
 
 const struct object_ops engine_volume_ops = {.call = volume_call};
+
+void engine_volume_init(void)
+{
+    page = boot_alloc(PAGE_MAX * sizeof *page, 16);
+}
