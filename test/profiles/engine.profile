@@ -53,5 +53,6 @@ insecure   rpc/vat
 expose     store                   -> store/engine.store
 expose     names                   -> store/engine.names
 expose     volume                  -> store/engine.volume
+expose     root                    -> store/engine.root
 port       7000 rpc
 budget     elf=1600K

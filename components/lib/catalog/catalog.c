@@ -268,8 +268,7 @@ static enum catalog_answer transaction(struct catalog *catalog, struct catalog_o
 
 static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
-    if (!op->acted ||
-        op->answer == CATALOG_OK) { /* changes did not come about, and what was seen may not have either */
+    if (!op->acted || op->answer == CATALOG_OK) { /* what was changed or seen did not come about */
         op->answer = answer;
         op->object = op->object_asked;
         op->size = op->size_asked;
@@ -346,7 +345,6 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
         prepare(op[i]);
     }
     enum catalog_answer answer = transaction(catalog, op, count, any);
-    catalog_rest(catalog);
     if (answer != CATALOG_OK) {
         redo(catalog, op, count, answer);
     }

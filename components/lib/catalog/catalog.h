@@ -31,10 +31,10 @@
 #define CATALOG_DEPTH_MAX 64u               /* directories in one another */
 #define CATALOG_EXTENT_BLOCKS 960u          /* of one extent at most: the row with its CRCs fits into a page */
 #define CATALOG_INLINE_MAX DISK_BLOCK_BYTES /* content up to here may stand in the database itself */
-#define CATALOG_EXTENTS_MAX 16u             /* named by one operation */
-#define CATALOG_COLLECT_MAX 64u             /* objects looked at by one CATALOG_COLLECT */
-#define CATALOG_LENDS_MAX 1024u             /* runs out at once */
-#define CATALOG_HOLDS_MAX 1280u             /* objects held at once */
+#define CATALOG_EXTENTS_MAX 20u /* named by one operation: a write of 17 blocks, each in a place of its own */
+#define CATALOG_COLLECT_MAX 64u /* objects looked at by one CATALOG_COLLECT */
+#define CATALOG_LENDS_MAX 1024u /* runs out at once */
+#define CATALOG_HOLDS_MAX 1280u /* objects held at once */
 #define CATALOG_SNAPSHOTS_MAX 1024u
 #define CATALOG_SUSPECTS_MAX 64u /* objects remembered as damaged */
 
@@ -151,11 +151,11 @@ enum catalog_op_kind {
     CATALOG_SNAPSHOTS, /* after (a generation) -> entries: name = label, node.id = generation, node.made; more */
     CATALOG_CHECK, /* -> count: faults, said in the log. Not bounded. CATALOG_LIMIT: it needs more heap than SQLite has */
     CATALOG_SUSPECT, /* object: a block is not what was written. A PUT of its bytes replaces them, if nobody holds it */
-    CATALOG_HOLD,    /* object or digest -> object; (4) */
-    CATALOG_UNHOLD,  /* object */
-    CATALOG_LEND,    /* blocks, hint -> run, of at least one and at most `blocks` */
-    CATALOG_UNLEND,  /* run, as it was lent */
-    CATALOG_RESERVE, /* size, in blocks: CATALOG_FULL when there are not so many free that nobody reserved */
+    CATALOG_HOLD, /* digest, at + path, or object -> object, size, and of a path node; (4). An empty file has no object: 0 */
+    CATALOG_UNHOLD,    /* object */
+    CATALOG_LEND,      /* blocks, hint -> run, of at least one and at most `blocks` */
+    CATALOG_UNLEND,    /* run, as it was lent */
+    CATALOG_RESERVE,   /* size, in blocks: CATALOG_FULL when there are not so many free that nobody reserved */
     CATALOG_UNRESERVE, /* size, in blocks */
     /* changes */
     CATALOG_CHANGES,
@@ -168,8 +168,8 @@ enum catalog_op_kind {
     CATALOG_CREATE,   /* at + path -> node; an empty file */
     CATALOG_REMOVE,   /* at + path; a file, or an empty directory */
     CATALOG_RENAME,   /* at + path to to + to_path */
-    CATALOG_WRITE,    /* id, block, extents or bytes; the file is at least `size` long afterwards */
-    CATALOG_TRUNCATE, /* id, size; extents: a new last block */
+    CATALOG_WRITE,    /* id, block, extents or bytes; the file is at least `size` long afterwards -> object, size */
+    CATALOG_TRUNCATE, /* id, size; block, extents: new ones; or bytes: all of it -> object */
     CATALOG_PIN,      /* digest -> object */
     CATALOG_UNPIN,    /* digest -> object */
     CATALOG_FORGET,   /* digest: a blob without names and pins; or object: an unfinished one */
@@ -181,9 +181,10 @@ enum catalog_op_kind {
 
 enum catalog_flag {
     CATALOG_EXCLUSIVE = 1u << 0, /* BIND, PUT, RENAME, CREATE: CATALOG_EXISTS when there is one of that name */
-    CATALOG_EXPECT = 1u << 1, /* BIND, PUT: CATALOG_CONFLICT when what stands there is not `expected` (NULL: nothing) */
-    CATALOG_KEEP = 1u << 2,   /* PUT, EXTEND: the object is held too, once for all of them */
-    CATALOG_RESERVED = 1u << 3, /* LEND: of what the asker has reserved */
+    CATALOG_EXPECT = 1u << 1,   /* BIND, PUT: CATALOG_CONFLICT when what stands there is not `expected` (NULL: nothing).
+                               * WRITE, TRUNCATE: when the file's object is not `object` */
+    CATALOG_KEEP = 1u << 2,     /* PUT, EXTEND: the object is held too, once for all of them */
+    CATALOG_RESERVED = 1u << 3, /* LEND: of what the asker has reserved. PUT, EXTEND: the blocks that it names were */
 };
 
 struct catalog_place { /* a directory, as it is or was */
@@ -228,6 +229,7 @@ struct catalog_op {
     struct catalog_node node;
     bool had_previous;
     uint8_t previous[CATALOG_DIGEST];
+    uint64_t previous_size; /* BIND, PUT: of what stood there */
     struct catalog_run run;
     uint32_t names; /* FIND: names that the object has, in snapshots too */
     uint32_t pins;

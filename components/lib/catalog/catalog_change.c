@@ -88,12 +88,12 @@ static enum catalog_answer node_make(struct catalog *catalog, uint64_t parent, s
 static enum catalog_answer expected(struct catalog *catalog, const struct node *node, const uint8_t *digest)
     REQUIRES(THREAD)
 {
-    struct object object = {0};
+    struct object object;
 
     if (node == NULL || digest == NULL) {
         return node == NULL && digest == NULL ? CATALOG_OK : CATALOG_CONFLICT;
     }
-    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
+    enum catalog_answer answer = catalog_object_of_node(catalog, node, &object);
     if (answer != CATALOG_OK) {
         return answer;
     }
@@ -104,9 +104,10 @@ static enum catalog_answer expected(struct catalog *catalog, const struct node *
 static enum catalog_answer previous_of(struct catalog *catalog, struct catalog_op *op, const struct node *node)
     REQUIRES(THREAD)
 {
-    struct object object = {0};
-    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
+    struct object object;
+    enum catalog_answer answer = catalog_object_of_node(catalog, node, &object);
 
+    op->previous_size = object.size;
     op->had_previous = object.has_digest;
     memcpy(op->previous, object.digest, CATALOG_DIGEST);
     return answer;
@@ -140,6 +141,7 @@ enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_
     enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
     op->had_previous = false;
+    op->previous_size = 0;
     if (answer != CATALOG_OK) {
         return answer;
     }
@@ -174,11 +176,40 @@ static enum catalog_answer batch_step(struct catalog *catalog, const struct cata
                              .digest = step->digest,
                              .time = op->time};
 
-    return step->digest == NULL ? catalog_change_remove(catalog, &one) : catalog_change_bind_op(catalog, &one);
+    if (step->digest != NULL) {
+        return catalog_change_bind_op(catalog, &one);
+    }
+    enum catalog_answer answer = catalog_change_remove(catalog, &one);
+    bool wanted = step->expect && step->expected != NULL;
+    return answer == CATALOG_MISSING ? (wanted ? CATALOG_CONFLICT : CATALOG_OK) : answer;
+}
+
+/* A blob that loses its last name in one step may get another in a later one: each has one more for as long as the batch lasts. */
+static enum catalog_answer batch_claim(struct catalog *catalog, struct catalog_op *op, bool claim) REQUIRES(THREAD)
+{
+    struct object object;
+    enum catalog_answer answer = CATALOG_OK;
+
+    for (uint32_t i = 0; i < op->step_count && answer == CATALOG_OK; i++) {
+        if (op->step[i].digest == NULL) {
+            continue;
+        }
+        answer = catalog_object_find(catalog, op->step[i].digest, &object);
+        if (answer == CATALOG_OK) {
+            answer = claim ? catalog_object_name(catalog, object.id) : catalog_object_unname(catalog, object.id);
+        }
+        op->failed_step = i;
+    }
+    return answer;
 }
 
 enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog_op *op)
 {
+    enum catalog_answer claimed = batch_claim(catalog, op, true);
+
+    if (claimed != CATALOG_OK) {
+        return claimed;
+    }
     for (uint32_t i = 0; i < op->step_count; i++) {
         enum catalog_answer answer = batch_step(catalog, op, &op->step[i]);
         if (answer != CATALOG_OK) {
@@ -186,7 +217,7 @@ enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog
             return answer;
         }
     }
-    return CATALOG_OK;
+    return batch_claim(catalog, op, false);
 }
 
 /* --- making, removing, moving ---------------------------------------------------------------------------------------- */

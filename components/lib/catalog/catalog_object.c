@@ -38,6 +38,16 @@ enum catalog_answer catalog_object_get(struct catalog *catalog, uint64_t id, str
     return object_row(catalog, catalog_query(catalog, Q_OBJECT, "i", (int64_t)id), object);
 }
 
+enum catalog_answer catalog_object_of_node(struct catalog *catalog, const struct node *node, struct object *object)
+{
+    *object = (struct object){0};
+    if (node->object == 0) {
+        return CATALOG_OK;
+    }
+    enum catalog_answer answer = catalog_object_get(catalog, node->object, object);
+    return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
+}
+
 enum catalog_answer catalog_object_find(struct catalog *catalog, const uint8_t digest[CATALOG_DIGEST],
                                         struct object *object)
 {
@@ -215,11 +225,27 @@ enum catalog_answer catalog_object_find_op(struct catalog *catalog, struct catal
     return answer;
 }
 
+static enum catalog_answer find_by_path(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+{
+    struct node node;
+    enum catalog_answer answer = catalog_tree_find(catalog, op->at, op->path, &node);
+
+    if (answer == CATALOG_OK && node.kind != CATALOG_FILE) {
+        answer = CATALOG_IS_DIRECTORY;
+    }
+    if (answer == CATALOG_OK) {
+        answer = catalog_tree_describe(catalog, &node, &op->node);
+        op->object = op->node.object;
+        op->size = op->node.size;
+    }
+    return answer;
+}
+
 enum catalog_answer catalog_object_hold(struct catalog *catalog, struct catalog_op *op)
 {
-    enum catalog_answer answer = catalog_object_find_op(catalog, op);
+    enum catalog_answer answer = op->path.size > 0 ? find_by_path(catalog, op) : catalog_object_find_op(catalog, op);
 
-    return answer == CATALOG_OK ? catalog_object_keep(catalog, op->object) : answer;
+    return answer == CATALOG_OK && op->object != 0 ? catalog_object_keep(catalog, op->object) : answer;
 }
 
 enum catalog_answer catalog_object_span(struct catalog *catalog, struct catalog_op *op)

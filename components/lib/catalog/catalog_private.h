@@ -42,7 +42,6 @@ enum statement {
     Q_PIECE_NEXT,
     Q_PIECE_NEW,
     Q_PIECE_DROP,
-    Q_PIECE_COUNT,
     Q_PIECE_SCAN,
     Q_PIECES_MOVE,
     Q_PIECES_COPY,
@@ -193,6 +192,9 @@ struct node { /* a row */
     char name[CATALOG_NAME_MAX + 1];
     uint32_t name_size;
 };
+/* What a node means: nothing, of size 0, if it is an empty file's or a directory's. */
+enum catalog_answer catalog_object_of_node(struct catalog *catalog, const struct node *node, struct object *object)
+    REQUIRES(THREAD);
 /* The node at the end of a path; an empty path is the directory itself. */
 enum catalog_answer catalog_tree_find(struct catalog *catalog, struct catalog_place at, struct catalog_text path,
                                       struct node *node) REQUIRES(THREAD);

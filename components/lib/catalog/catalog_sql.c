@@ -44,7 +44,6 @@ static const char *const sql[Q_COUNT] = {
     [Q_PIECE_NEXT] = "SELECT at, extent, skip, blocks FROM piece WHERE object=?1 AND at>=?2 ORDER BY at LIMIT 1",
     [Q_PIECE_NEW] = "INSERT INTO piece VALUES(?1, ?2, ?3, ?4, ?5)",
     [Q_PIECE_DROP] = "DELETE FROM piece WHERE object=?1 AND at=?2",
-    [Q_PIECE_COUNT] = "SELECT count(*) FROM piece WHERE object=?1",
     [Q_PIECE_SCAN] =
         "SELECT object, at, extent, skip, blocks FROM piece WHERE (object, at)>(?1, ?2) ORDER BY object, at"
         " LIMIT ?3",

@@ -142,11 +142,11 @@ enum catalog_answer catalog_tree_parent(struct catalog *catalog, struct catalog_
 
 enum catalog_answer catalog_tree_describe(struct catalog *catalog, const struct node *node, struct catalog_node *out)
 {
-    struct object object = {0};
-    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &object) : CATALOG_OK;
+    struct object object;
+    enum catalog_answer answer = catalog_object_of_node(catalog, node, &object);
 
     if (answer != CATALOG_OK) {
-        return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
+        return answer;
     }
     *out = (struct catalog_node){.id = node->id,
                                  .object = node->object,

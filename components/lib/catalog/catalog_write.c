@@ -169,11 +169,11 @@ static bool alone(const struct catalog *catalog, const struct node *node, const 
 static enum catalog_answer own(struct catalog *catalog, const struct catalog_op *op, struct node *node,
                                struct object *object, bool copy) REQUIRES(THREAD)
 {
-    struct object old = {0};
-    enum catalog_answer answer = node->object != 0 ? catalog_object_get(catalog, node->object, &old) : CATALOG_OK;
+    struct object old;
+    enum catalog_answer answer = catalog_object_of_node(catalog, node, &old);
 
     if (answer != CATALOG_OK) {
-        return answer == CATALOG_MISSING ? CATALOG_DAMAGED : answer;
+        return answer;
     }
     *object = old;
     if (node->object != 0 && alone(catalog, node, &old)) {
@@ -208,7 +208,11 @@ static enum catalog_answer file_of(struct catalog *catalog, const struct catalog
 {
     enum catalog_answer answer = catalog_tree_by_id(catalog, op->id, node);
 
-    return answer == CATALOG_OK && node->kind != CATALOG_FILE ? CATALOG_IS_DIRECTORY : answer;
+    if (answer == CATALOG_OK && node->kind != CATALOG_FILE) {
+        return CATALOG_IS_DIRECTORY;
+    }
+    bool other = answer == CATALOG_OK && (op->flags & CATALOG_EXPECT) != 0 && node->object != op->object;
+    return other ? CATALOG_CONFLICT : answer;
 }
 
 enum catalog_answer catalog_write_file(struct catalog *catalog, struct catalog_op *op)

@@ -10,8 +10,10 @@
 #include "lib/crc32c/crc32c.h"
 
 /* What peers can have open is never more than the catalog can remember. */
-_Static_assert(ENGINE_UPLOADS_MAX *ENGINE_FILLS <= CATALOG_LENDS_MAX, "a lend for each fill");
-_Static_assert(ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX <= CATALOG_HOLDS_MAX, "a hold for each upload and source");
+_Static_assert(ENGINE_UPLOADS_MAX *ENGINE_FILLS + ENGINE_FILE_WRITES_MAX * CATALOG_EXTENTS_MAX <= CATALOG_LENDS_MAX,
+               "a lend for each fill, and for each block of a write");
+_Static_assert(ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX + ENGINE_FILES_MAX <= CATALOG_HOLDS_MAX,
+               "a hold for each upload, source and file");
 
 struct engine engine_self;
 static struct work start_work; /* [I] */
@@ -22,6 +24,7 @@ void engine_wire_random(struct random *random) REQUIRES(BOOT);
 struct object *engine_provide_store(void) REQUIRES(BOOT);
 struct object *engine_provide_names(void) REQUIRES(BOOT);
 struct object *engine_provide_volume(void) REQUIRES(BOOT);
+struct object *engine_provide_root(void) REQUIRES(BOOT);
 status_t engine_start(void) REQUIRES(BOOT);
 
 void engine_wire_disk(struct object *disk)
@@ -46,7 +49,12 @@ struct object *engine_provide_store(void)
 
 struct object *engine_provide_names(void)
 {
-    return &engine_self.names;
+    return &engine_self.names.object;
+}
+
+struct object *engine_provide_root(void)
+{
+    return &engine_self.root.object;
 }
 
 struct object *engine_provide_volume(void)
@@ -60,7 +68,8 @@ static void show(int argc, char **argv)
     diag_print("disk %s: %llu operations in %llu batches; %s\n", engine_self.data->name,
                (unsigned long long)engine_self.count.operations, (unsigned long long)engine_self.count.batches,
                engine_self.state == ENGINE_MOUNTED ? "mounted" : engine_self.why);
-    diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open, ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX);
+    diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open,
+               ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX + ENGINE_FILES_MAX);
 }
 
 static void begin(struct work *work)
@@ -76,7 +85,11 @@ status_t engine_start(void)
 
     crc32c_init();
     object_init(&engine_self.store, &engine_store_ops);
-    object_init(&engine_self.names, &engine_names_ops);
+    object_init(&engine_self.store_reader, &engine_store_ops);
+    engine_self.names = (struct engine_view){.at = {CATALOG_NAMES, CATALOG_NOW}, .rights = ENGINE_ALL};
+    object_init(&engine_self.names.object, &engine_names_ops);
+    engine_self.root = (struct engine_view){.at = {CATALOG_ROOT, CATALOG_NOW}, .rights = ENGINE_ALL};
+    object_init(&engine_self.root.object, &engine_directory_ops);
     object_init(&engine_self.volume, &engine_volume_ops);
     list_init(&engine_self.io_waiting);
     engine_self.why = "mounting";
@@ -84,6 +97,10 @@ status_t engine_start(void)
     engine_store_init();
     engine_names_init();
     engine_volume_init();
+    engine_request_init();
+    engine_view_init();
+    engine_change_init();
+    engine_file_init();
     diag_command_add(&command);
     health_add(&engine_self.health, "store/engine");
     ready_hold(&engine_self.ready);

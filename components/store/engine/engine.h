@@ -59,28 +59,58 @@ struct engine_counters { /* since the boot */
     uint64_t damaged;                   /* blocks that did not hold what was written */
 };
 
+/* --- views: engine_view.c --- */
+
+enum engine_right {
+    ENGINE_MAKE = 1u << 0,    /* what is not there yet; append */
+    ENGINE_REPLACE = 1u << 1, /* and remove, rename, write over */
+    ENGINE_ALL = ENGINE_MAKE | ENGINE_REPLACE,
+};
+
+/* Bytes that may be written through views. Counted in memory, for as long as a view or an upload has it. */
+struct engine_quota {
+    uint64_t limit, used;
+    struct engine_quota *wider; /* that has to have room too; NULL: none */
+    uint32_t references;
+};
+
+/* A capability for names: a Namespace or a Directory, and what its holder may do there. */
+struct engine_view {
+    struct object object;
+    struct catalog_place at;
+    uint32_t rights;
+    struct engine_quota *quota; /* NULL: none */
+    uint32_t prefix_size;       /* of a Namespace: all its names begin with it */
+    char prefix[CATALOG_NAME_MAX + 1];
+};
+
 /* Keys: [I] fixed after BOOT  [L] the loop only  [T] the thread only */
 struct engine {
-    struct object store, names, volume; /* [I] */
-    struct blkdev *data;                /* [I] */
-    struct random *random;              /* [I] or NULL */
-    enum engine_state state;            /* [L] */
-    const char *why;                    /* [L] */
-    struct engine_desk desk;            /* (1) */
-    struct endpoint endpoint;           /* [I] where the thread takes its calls */
-    struct call bell;                   /* [L] out: the desk is the thread's */
-    struct list waiting;                /* [L] operations for the next batch */
-    struct list batch;                  /* [L] those that the thread has */
-    struct call *format_call;           /* [L] waits for the end of a format */
-    bool format_wanted;                 /* [L] */
-    uint32_t open;                      /* [L] uploads and sources */
-    uint32_t out;                       /* [L] operations that are lent */
-    struct ready ready;                 /* [L] held until a disk is mounted, or known not to be */
-    struct health health;               /* [L] */
-    struct list io_waiting;             /* [L] engine_io.c */
-    uint32_t io_out;                    /* [L] */
-    bool io_advancing;                  /* [L] */
-    struct engine_counters count;       /* [L] */
+    struct object store;          /* [I] */
+    struct object store_reader;   /* [I] the same, to be read */
+    struct object volume;         /* [I] */
+    struct engine_view names;     /* [I] all flat names */
+    struct engine_view root;      /* [I] the directory at the top */
+    struct blkdev *data;          /* [I] */
+    struct random *random;        /* [I] or NULL */
+    enum engine_state state;      /* [L] */
+    const char *why;              /* [L] */
+    struct engine_desk desk;      /* (1) */
+    struct endpoint endpoint;     /* [I] where the thread takes its calls */
+    struct call bell;             /* [L] out: the desk is the thread's */
+    struct list waiting;          /* [L] operations for the next batch */
+    struct list batch;            /* [L] those that the thread has */
+    struct call *format_call;     /* [L] waits for the end of a format */
+    bool format_wanted;           /* [L] */
+    uint32_t open;                /* [L] uploads, sources and files */
+    uint32_t out;                 /* [L] operations that are lent */
+    struct ready ready;           /* [L] held until a disk is mounted, or known not to be */
+    struct health health;         /* [L] */
+    struct list io_waiting;       /* [L] engine_io.c */
+    uint32_t io_out;              /* [L] */
+    bool io_advancing;            /* [L] */
+    uint64_t changes;             /* [L] of names and files that were answered: engine_source.c */
+    struct engine_counters count; /* [L] */
 };
 extern struct engine engine_self;
 
@@ -156,17 +186,21 @@ struct engine_upload {
     struct engine_op ask;       /* LEND, EXTEND, PUT, and what closing takes; one at a time */
     bool asking;
     bool padded, committed, advancing, let_go;
+    struct catalog_op name;           /* what PUT takes of it: at, path, flags; path.size 0: the blob gets no name */
+    uint8_t expected[CATALOG_DIGEST]; /* with `expects`: the digest that it must have */
+    bool expects;
     void (*opened)(struct engine_upload *upload, enum catalog_answer answer);
     void (*finished)(struct engine_upload *upload, status_t status);
     void (*closed)(struct engine_upload *upload);
 };
 void engine_upload_init(struct engine_upload *upload) REQUIRES(BOOT);
-/* Reserves room; after `opened` with another answer than CATALOG_OK the upload is nothing. */
+/* Reserves room, for upload->name as it stands there; after `opened` with another answer than CATALOG_OK the upload is nothing. */
 void engine_upload_open(struct engine_upload *upload, uint64_t size,
                         void (*opened)(struct engine_upload *upload, enum catalog_answer answer)) REQUIRES(LOOP);
 /* In order. ST_RANGE at done: more than was announced. */
 void engine_upload_write(struct engine_upload *upload, struct engine_write *write) REQUIRES(LOOP);
-/* ST_RANGE: bytes are missing. ST_PROTO: the catalog refused; upload.answer says why. Else the digest stands in upload.digest. */
+/* ST_RANGE: bytes are missing. ST_STALE: not the digest that was expected. ST_PROTO: the catalog refused; upload.answer says
+ * why. Else the digest stands in upload.digest. */
 void engine_upload_finish(struct engine_upload *upload, void (*finished)(struct engine_upload *upload, status_t status))
     REQUIRES(LOOP);
 /* Whatever its state. The memory is the caller's again at closed(). */
@@ -180,7 +214,9 @@ struct engine_source;
 struct engine_read {
     uint64_t offset;
     uint8_t *bytes; /* device-reachable; room for `size` */
-    uint32_t size;  /* what engine_read_size() said */
+    uint32_t size;  /* with `place`: at most so many; then how many there are */
+    bool (*place)(
+        struct engine_read *read); /* not NULL: sets `bytes` for `size`; false: there is nothing to be read, it ended */
     void (*done)(struct engine_read *read, enum catalog_answer answer);
     struct engine_source *source;
     struct engine_io io;
@@ -188,13 +224,16 @@ struct engine_read {
     uint32_t got;    /* bytes that are there */
     uint32_t crc[ENGINE_READ_BLOCKS];
     uint64_t block; /* of the disk, where the transfer under way begins */
+    uint64_t doubt; /* where one began whose CRC did not fit; 0: none */
     uint32_t whole; /* its bytes that go straight to `bytes` */
     uint32_t part;  /* bytes of the block in `bounce` that are wanted, from `skip` on */
     uint32_t skip;
     struct list node;
 };
 struct engine_source {
-    uint64_t object; /* held */
+    uint64_t id;     /* of a file that is read as it changes; 0: `object` is held, and does not */
+    uint64_t seen;   /* engine_self.changes when its span was said */
+    uint64_t object; /* 0: there are no bytes */
     uint64_t size;
     struct catalog_span *span; /* [I] blocks 0: nothing there yet */
     struct engine_op ask;
@@ -206,25 +245,31 @@ struct engine_source {
 };
 void engine_source_init(struct engine_source *source) REQUIRES(BOOT);
 void engine_read_init(struct engine_read *read) REQUIRES(BOOT);
-/* Holds the blob. After `opened` with another answer than CATALOG_OK the source is nothing. */
-void engine_source_open(struct engine_source *source, const uint8_t digest[CATALOG_DIGEST],
+/* Holds what `which` says (CATALOG_HOLD), whose node then is in source->ask.op. After `opened` with another answer than CATALOG_OK
+ * the source is nothing. */
+void engine_source_open(struct engine_source *source, const struct catalog_op *which,
                         void (*opened)(struct engine_source *source, enum catalog_answer answer)) REQUIRES(LOOP);
+/* Of a file, as it changes. */
+void engine_source_open_node(struct engine_source *source, uint64_t id) REQUIRES(LOOP);
 /* Bytes that a read of at most `limit` at `offset` will give: fewer at the end. */
 uint32_t engine_read_size(const struct engine_source *source, uint64_t offset, uint32_t limit);
 void engine_source_read(struct engine_source *source, struct engine_read *read) REQUIRES(LOOP);
 void engine_source_close(struct engine_source *source, void (*closed)(struct engine_source *source)) REQUIRES(LOOP);
 
-/* --- capabilities: engine_store.c, engine_names.c, engine_volume.c --- */
+/* --- requests and refusals: engine_request.c --- */
 
-extern const struct object_ops engine_store_ops, engine_names_ops, engine_volume_ops;
-void engine_store_init(void) REQUIRES(BOOT);
-void engine_names_init(void) REQUIRES(BOOT);
-void engine_volume_init(void) REQUIRES(BOOT);
 /* False: the call failed, because nothing is mounted; with the reason and what to do. */
 bool engine_available(struct call *call) REQUIRES(LOOP);
 /* False: that is no digest, and the call failed. */
 bool engine_digest_valid(struct call *call, const uint8_t *bytes, uint32_t size) REQUIRES(LOOP);
+void engine_too_many(struct call *call, const char *what) REQUIRES(LOOP);
 void engine_fail(struct call *call, enum catalog_answer answer, const char *what) REQUIRES(LOOP);
+void engine_fail_quota(struct call *call) REQUIRES(LOOP);
+/* The same about a path. */
+void engine_fail_path(struct call *call, enum catalog_answer answer, struct catalog_text path) REQUIRES(LOOP);
+/* Of a transfer; ST_PROTO: the catalog's answer says why. */
+void engine_fail_status(struct call *call, status_t status, enum catalog_answer answer, const char *what)
+    REQUIRES(LOOP);
 
 /* What Volume.format does, and Store.format. */
 void engine_volume_format(struct call *call, struct capnp_text confirm) REQUIRES(LOOP);
@@ -234,10 +279,120 @@ struct engine_request {
     struct engine_op op;
     struct call *call;
     struct catalog_info info;
-    struct catalog_step step;
+    uint32_t mode, create;           /* of an open() */
+    uint64_t collected, bytes;       /* of a collect() so far */
+    struct catalog_text path;        /* all of it, while mkdir() makes its parts */
+    char name[CATALOG_NAME_MAX + 1]; /* of a view with a prefix */
 };
-/* NULL: too many, and the call failed. */
+/* NULL: too many, and the call failed. The time is set. */
 struct engine_request *engine_request_new(struct call *call, enum catalog_op_kind kind,
                                           void (*done)(struct engine_op *op)) REQUIRES(LOOP);
+struct engine_request *engine_request_of(struct engine_op *op);
+void engine_request_free(struct engine_request *request) REQUIRES(LOOP);
 /* Gives the request back; its call, unless it failed with what the catalog answered: then NULL. `what` begins the reason. */
 struct call *engine_request_end(struct engine_op *op, const char *what) REQUIRES(LOOP);
+/* The same; that there is no such thing is an answer too. */
+struct call *engine_request_end_maybe(struct engine_op *op, const char *what, bool *there) REQUIRES(LOOP);
+/* The same as the first; the reason is about the path. */
+struct call *engine_request_end_path(struct engine_op *op) REQUIRES(LOOP);
+struct catalog_time engine_now(void) REQUIRES(LOOP);
+
+/* One page of names. */
+struct engine_listing {
+    struct engine_op op;
+    struct call *call;
+    struct catalog_entry *entry; /* [I] ENGINE_PAGE */
+    uint32_t strip;              /* bytes at the front of each name that are the view's */
+    char prefix[CATALOG_NAME_MAX + 1], after[CATALOG_NAME_MAX + 1];
+    void (*say)(struct call *call, const struct engine_listing *listing); /* returns the call */
+    struct list node;
+};
+#define ENGINE_PAGE 100u /* entries: with the longest names and all of a Stat 50 KiB */
+void engine_list(struct call *call, const struct engine_view *view, struct catalog_text path,
+                 struct catalog_text prefix, struct catalog_text after, uint32_t limit,
+                 void (*say)(struct call *call, const struct engine_listing *listing)) REQUIRES(LOOP);
+void engine_request_init(void) REQUIRES(BOOT);
+
+/* --- views: engine_view.c --- */
+
+/* Another one, for as much as `from`. NULL: too many, and the call failed. */
+struct engine_view *engine_view_new(struct call *call, const struct engine_view *from) REQUIRES(LOOP);
+/* The same, as it was at a snapshot. */
+struct engine_view *engine_view_then(struct call *call, const struct engine_view *from, uint64_t generation)
+    REQUIRES(LOOP);
+void engine_view_dead(struct object *object) REQUIRES(LOOP);
+/* False: it may not, and the call failed. */
+bool engine_view_may(struct call *call, const struct engine_view *view, uint32_t rights) REQUIRES(LOOP);
+/* prefix + name, in `buffer` if there is a prefix. False: no name is so long. */
+bool engine_view_name(const struct engine_view *view, struct catalog_text name, char buffer[CATALOG_NAME_MAX + 1],
+                      struct catalog_text *out);
+/* NULL: too many, and the call failed. */
+struct engine_quota *engine_quota_new(struct call *call, uint64_t limit, struct engine_quota *wider) REQUIRES(LOOP);
+struct engine_quota *engine_quota_get(struct engine_quota *quota);
+void engine_quota_put(struct engine_quota *quota) REQUIRES(LOOP);
+/* False: there is no room for so much in it. */
+bool engine_quota_take(struct engine_quota *quota, uint64_t bytes);
+void engine_quota_give(struct engine_quota *quota, uint64_t bytes);
+void engine_view_init(void) REQUIRES(BOOT);
+
+/* --- capabilities: engine_store.c, engine_names.c, engine_directory.c, engine_file.c, engine_volume.c --- */
+
+extern const struct object_ops engine_store_ops, engine_names_ops, engine_directory_ops, engine_volume_ops;
+void engine_store_init(void) REQUIRES(BOOT);
+void engine_names_init(void) REQUIRES(BOOT);
+void engine_file_init(void) REQUIRES(BOOT);
+void engine_volume_init(void) REQUIRES(BOOT);
+
+/* What an upload becomes at its end. */
+struct engine_name {
+    struct catalog_place at;
+    struct catalog_text path; /* copied */
+    uint32_t flags;           /* CATALOG_EXCLUSIVE */
+    struct engine_quota *quota;
+};
+/* An Upload for the call; of a blob without a name with NULL. `say` puts it into the results. */
+void engine_put(struct call *call, uint64_t size, const struct engine_name *name,
+                void (*say)(struct call *call, struct object *upload)) REQUIRES(LOOP);
+/* A ByteSource of what `which` holds. `say` puts it into the results. */
+void engine_get(struct call *call, const struct catalog_op *which,
+                void (*say)(struct call *call, struct object *blob, const struct engine_source *source)) REQUIRES(LOOP);
+/* ByteSource.read() of any source. */
+void engine_serve_read(struct call *call, struct engine_source *source, uint64_t offset, uint32_t limit) REQUIRES(LOOP);
+
+#define ENGINE_FILE_MAX (1ull << 48) /* bytes */
+
+enum engine_mode { ENGINE_READ, ENGINE_WRITE, ENGINE_APPEND }; /* as Directory.Mode */
+/* Answers Directory.open() with a File: of the node as it changes, or of what it was at the view's snapshot. */
+void engine_file_open(struct call *call, const struct engine_view *view, const struct catalog_node *node,
+                      struct catalog_text path, enum engine_mode mode) REQUIRES(LOOP);
+
+/* --- a change to a file: engine_change.c --- */
+
+struct engine_work;
+struct engine_file {
+    uint64_t id;              /* of the node */
+    struct catalog_node then; /* of one that a snapshot shows */
+    bool now;                 /* it is read as it changes; else it is of a snapshot */
+    uint32_t views, writers;  /* capabilities for it, and those that write */
+    struct engine_source source;
+    struct engine_quota *quota;
+    struct list waiting; /* changes, in order */
+    bool changing;       /* one is under way, or waits for memory */
+    struct engine_work *under_way;
+    struct list node;   /* free, or among those with writers */
+    struct list hungry; /* waits for a change's memory */
+    struct call *call;  /* open(), of a snapshot */
+};
+
+enum engine_change_kind { ENGINE_CHANGE_WRITE, ENGINE_CHANGE_APPEND, ENGINE_CHANGE_TRUNCATE, ENGINE_CHANGE_SYNC };
+struct engine_change {
+    enum engine_change_kind kind;
+    uint64_t offset; /* out: of an append */
+    uint64_t size;   /* TRUNCATE: wanted; else of `bytes` */
+    const uint8_t *bytes;
+    void (*done)(struct engine_change *change, enum catalog_answer answer, bool quota); /* quota: that has no room */
+    struct list node;
+};
+/* One after the other, each durable and whole at its done(). */
+void engine_change_submit(struct engine_file *file, struct engine_change *change) REQUIRES(LOOP);
+void engine_change_init(void) REQUIRES(BOOT);

@@ -125,6 +125,9 @@ static void answered(struct call *call)
         struct engine_op *op = CONTAINER_OF(node, struct engine_op, node);
         engine_self.out--;
         note_latency(now - op->since_ns);
+        if (op->op.kind >= CATALOG_CHANGES && op->op.answer == CATALOG_OK) {
+            engine_self.changes++; /* before anyone is told */
+        }
         op->done(op);
     }
     hand_over();

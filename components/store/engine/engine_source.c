@@ -5,6 +5,9 @@
  *      the CRCs that it needs when a transfer begins.
  *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block. Where its bytes then do not
  *      stand as a disk wants them (blkdev.h), each part is one block, and is copied.
+ *  (3) A source of a node shows the file as it changes: what was answered before a read began is seen by it. So its span is asked
+ *      again when any change was answered since, and when a CRC does not fit: only a block that is still said to be where it was is
+ *      damaged. A read that the file became too short for ends as CATALOG_CONFLICT.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -39,16 +42,31 @@ static void held(struct engine_op *op)
     s->opened(s, op->op.answer);
 }
 
-void engine_source_open(struct engine_source *s, const uint8_t digest[CATALOG_DIGEST],
-                        void (*done)(struct engine_source *source, enum catalog_answer answer))
+static void source_new(struct engine_source *s)
 {
     struct catalog_span *span = s->span;
 
-    *s = (struct engine_source){.span = span, .asking = true, .opened = done};
+    *s = (struct engine_source){.span = span};
     span->blocks = 0;
     list_init(&s->waiting);
-    s->ask = (struct engine_op){.op = {.kind = CATALOG_HOLD, .digest = digest}, .done = held};
+}
+
+void engine_source_open(struct engine_source *s, const struct catalog_op *which,
+                        void (*done)(struct engine_source *source, enum catalog_answer answer))
+{
+    source_new(s);
+    s->asking = true;
+    s->opened = done;
+    s->ask = (struct engine_op){.op = *which, .done = held};
+    s->ask.op.kind = CATALOG_HOLD;
     engine_submit(&s->ask);
+}
+
+void engine_source_open_node(struct engine_source *s, uint64_t id)
+{
+    source_new(s);
+    s->id = id;
+    s->seen = UINT64_MAX; /* nothing yet */
 }
 
 uint32_t engine_read_size(const struct engine_source *s, uint64_t offset, uint32_t limit)
@@ -63,25 +81,47 @@ uint32_t engine_read_size(const struct engine_source *s, uint64_t offset, uint32
 
 static bool block_ok(const struct engine_read *r, uint32_t i, const void *bytes)
 {
-    if (crc32c_update(0, bytes, BLOCK) == r->crc[i]) {
-        return true;
-    }
-    engine_self.count.damaged++;
-    log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->source->object,
-            (unsigned long long)(r->block + i));
-    return false;
+    return crc32c_update(0, bytes, BLOCK) == r->crc[i];
 }
 
-static bool verify(const struct engine_read *r)
+/* Which of its blocks is not what was written; as many as it has: none. */
+static uint32_t first_bad(const struct engine_read *r)
 {
     uint32_t blocks = r->whole / BLOCK;
+    uint32_t i = 0;
 
-    for (uint32_t i = 0; i < blocks; i++) {
-        if (!block_ok(r, i, r->bytes + r->got + i * BLOCK)) {
-            return false;
-        }
+    while (i < blocks && block_ok(r, i, r->bytes + r->got + i * BLOCK)) {
+        i++;
     }
-    return r->part == 0 || block_ok(r, blocks, r->bounce);
+    return i == blocks && (r->part == 0 || block_ok(r, blocks, r->bounce)) ? blocks + 1 : i;
+}
+
+static void say_damaged(const struct engine_read *r, uint32_t bad)
+{
+    engine_self.count.damaged++;
+    log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->source->object,
+            (unsigned long long)(r->block + bad));
+}
+
+/* What the transfer says: CATALOG_CONFLICT: ask again where the block is, (3). */
+static enum catalog_answer check(struct engine_read *r, status_t status)
+{
+    uint32_t bad = status == ST_OK ? first_bad(r) : 0;
+    bool doubted = r->doubt == r->block;
+
+    r->doubt = 0;
+    if (status != ST_OK) {
+        return CATALOG_FAILED;
+    }
+    if (bad > r->whole / BLOCK) {
+        return CATALOG_OK;
+    }
+    if (r->source->id != 0 && !doubted) {
+        r->doubt = r->block;
+        return CATALOG_CONFLICT;
+    }
+    say_damaged(r, bad);
+    return CATALOG_DAMAGED;
 }
 
 static void read_done(struct engine_io *io, status_t status)
@@ -89,14 +129,16 @@ static void read_done(struct engine_io *io, status_t status)
     room_assert_loop();
     struct engine_read *r = CONTAINER_OF(io, struct engine_read, io);
     struct engine_source *s = r->source;
-    enum catalog_answer answer = status != ST_OK ? CATALOG_FAILED : verify(r) ? CATALOG_OK : CATALOG_DAMAGED;
+    enum catalog_answer answer = check(r, status);
 
     if (answer == CATALOG_OK) {
         memcpy(r->bytes + r->got + r->whole, r->bounce + r->skip, r->part);
         r->got += r->whole + r->part;
+    } else if (answer == CATALOG_CONFLICT) {
+        s->seen = UINT64_MAX;
     }
-    if (answer == CATALOG_OK && r->got < r->size) {
-        list_push_front(&s->waiting, &r->node); /* its next part */
+    if (answer == CATALOG_CONFLICT || (answer == CATALOG_OK && r->got < r->size)) {
+        list_push_front(&s->waiting, &r->node); /* its next part, or again */
     } else {
         r->done(r, answer);
     }
@@ -167,14 +209,32 @@ static void end_waiting(struct engine_source *s, enum catalog_answer answer) REQ
     }
 }
 
+static bool in_span(const struct catalog_span *span, uint64_t block)
+{
+    return block >= span->at && block - span->at < span->blocks;
+}
+
+/* Whether the span is what was asked for: what is held does not change, and a block before the end is in some span. */
+static bool span_fits(const struct engine_source *s, uint64_t block)
+{
+    bool wanted = block < (s->span->size + BLOCK - 1) / BLOCK;
+
+    return (s->id != 0 || (wanted && s->span->size == s->size)) && (!wanted || in_span(s->span, block));
+}
+
 static void span_said(struct engine_op *op)
 {
     room_assert_loop();
     struct engine_source *s = CONTAINER_OF(op, struct engine_source, ask);
     enum catalog_answer answer = op->op.answer;
 
-    if (answer == CATALOG_OK && (s->span->blocks == 0 || s->span->at > op->op.block || s->span->size != s->size)) {
-        answer = CATALOG_DAMAGED; /* it is held, and the read lies within it */
+    if (answer == CATALOG_OK && !span_fits(s, op->op.block)) {
+        answer = CATALOG_DAMAGED;
+    }
+    if (answer == CATALOG_OK && s->id != 0) {
+        s->size = s->span->size;
+        s->object = s->span->object;
+        s->seen = engine_self.changes;
     }
     if (answer != CATALOG_OK) {
         s->span->blocks = 0;
@@ -187,14 +247,10 @@ static void span_said(struct engine_op *op)
 static void span_ask(struct engine_source *s, uint64_t block) REQUIRES(LOOP)
 {
     s->asking = true;
-    s->ask = (struct engine_op){.op = {.kind = CATALOG_SPAN, .object = s->object, .block = block, .span = s->span},
-                                .done = span_said};
+    s->ask = (struct engine_op){
+        .op = {.kind = CATALOG_SPAN, .id = s->id, .object = s->object, .block = block, .span = s->span},
+        .done = span_said};
     engine_submit(&s->ask);
-}
-
-static bool in_span(const struct catalog_span *span, uint64_t block)
-{
-    return block >= span->at && block - span->at < span->blocks;
 }
 
 static void read_next(struct engine_source *s, struct engine_read *r) REQUIRES(LOOP)
@@ -213,15 +269,39 @@ static void read_next(struct engine_source *s, struct engine_read *r) REQUIRES(L
     }
 }
 
+/* The read has its size and room, now that the file's size is known. False: it ended, or cannot be done. */
+static bool read_placed(struct engine_source *s, struct engine_read *r) REQUIRES(LOOP)
+{
+    if (r->place != NULL) {
+        list_remove(&r->node);
+        r->size = engine_read_size(s, r->offset, r->size);
+        if (!r->place(r)) {
+            return false;
+        }
+        r->place = NULL;
+        list_push_front(&s->waiting, &r->node);
+    }
+    if (r->offset + r->size <= s->size) {
+        return true;
+    }
+    list_remove(&r->node);
+    r->done(r, CATALOG_CONFLICT); /* (3) */
+    return false;
+}
+
 static void read_waiting(struct engine_source *s) REQUIRES(LOOP)
 {
     while (!s->asking && !list_empty(&s->waiting)) {
         struct engine_read *r = CONTAINER_OF(s->waiting.next, struct engine_read, node);
         uint64_t block = (r->offset + r->got) / BLOCK;
-        if (in_span(s->span, block)) {
-            read_next(s, r);
-        } else {
-            span_ask(s, block); /* reads in flight have their copies */
+        if (s->id != 0 && s->seen != engine_self.changes) {
+            span_ask(s, block);
+        } else if (read_placed(s, r)) {
+            if (in_span(s->span, block)) {
+                read_next(s, r);
+            } else {
+                span_ask(s, block); /* reads in flight have their copies */
+            }
         }
     }
 }
@@ -243,7 +323,10 @@ static void source_advance(struct engine_source *s)
     s->advancing = true;
     read_waiting(s);
     s->advancing = false;
-    if (s->closed != NULL && !s->asking && s->reads_out == 0) {
+    bool ends = s->closed != NULL && !s->asking && s->reads_out == 0 && list_empty(&s->waiting);
+    if (ends && (s->id != 0 || s->object == 0)) {
+        s->closed(s); /* nothing is held */
+    } else if (ends) {
         s->asking = true;
         s->ask = (struct engine_op){.op = {.kind = CATALOG_UNHOLD, .object = s->object}, .done = let_go};
         engine_submit(&s->ask);
@@ -252,9 +335,10 @@ static void source_advance(struct engine_source *s)
 
 void engine_source_read(struct engine_source *s, struct engine_read *r)
 {
-    ASSERT(r->size > 0 && r->size <= ENGINE_CHUNK_MAX && s->closed == NULL);
+    ASSERT(s->closed == NULL && (r->place != NULL || (r->size > 0 && r->size <= ENGINE_CHUNK_MAX)));
     r->source = s;
     r->got = 0;
+    r->doubt = 0;
     list_push_back(&s->waiting, &r->node);
     source_advance(s);
 }

@@ -16,12 +16,16 @@ struct upload_object {
     struct object object;
     struct engine_upload upload;
     struct call *call; /* put() until it is open, then finish() */
-    struct list node;  /* free */
+    void (*say)(struct call *call, struct object *upload);
+    struct engine_quota *quota; /* which has its size, until something else has it */
+    char *path;                 /* [I] CATALOG_PATH_MAX + 1 */
+    struct list node;           /* free */
 };
 struct source_object {
     struct object object;
     struct engine_source source;
     struct call *call; /* get() */
+    void (*say)(struct call *call, struct object *blob, const struct engine_source *source);
     struct list node;
 };
 struct write_call {
@@ -37,113 +41,16 @@ struct read_call {
 static struct {
     struct list uploads, sources, reads; /* free ones */
     struct pool writes;
-    struct pool requests;
 } self;
 
-/* --- refusals -------------------------------------------------------------------------------------------------------- */
-
-bool engine_available(struct call *call)
+/* The one whose holder may only read. False: it is that, and the call failed. */
+static bool may_change(const struct object *store, struct call *call) REQUIRES(LOOP)
 {
-    switch (engine_self.state) {
-    case ENGINE_MOUNTED:
-    case ENGINE_READ_ONLY:
-        return true;
-    case ENGINE_MOUNTING:
-        call_fail(call, EXCEPTION_OVERLOADED, "the store is still mounting: ask again");
-        return false;
-    case ENGINE_FOREIGN:
-        call_fail(call, EXCEPTION_FAILED, "the disk is not mounted: found %s; Store.format would erase it",
-                  engine_self.why);
-        return false;
-    }
-    UNREACHABLE();
-}
-
-bool engine_digest_valid(struct call *call, const uint8_t *bytes, uint32_t size)
-{
-    if (size == CATALOG_DIGEST && bytes != NULL) {
+    if (store != &engine_self.store_reader) {
         return true;
     }
-    call_fail(call, EXCEPTION_FAILED, "a digest is %u bytes, not %u", CATALOG_DIGEST, size);
+    call_fail(call, EXCEPTION_FAILED, "denied: this view is for reading");
     return false;
-}
-
-static void too_many(struct call *call, const char *what) REQUIRES(LOOP)
-{
-    call_fail(call, EXCEPTION_OVERLOADED, "%s: too many at once: try again later", what);
-}
-
-void engine_fail(struct call *call, enum catalog_answer answer, const char *what)
-{
-    switch (answer) {
-    case CATALOG_FULL: /* what is open may hold the room: then it helps to ask again */
-        call_fail(call, engine_self.open > 0 ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
-                  "full: %s: the disk has no room for it", what);
-        return;
-    case CATALOG_LIMIT:
-        too_many(call, what);
-        return;
-    case CATALOG_FAILED:
-    case CATALOG_DAMAGED:
-        call_fail(call, EXCEPTION_FAILED, "%s: the disk failed, or gave back what was not written", what);
-        return;
-    case CATALOG_MISSING:
-        call_fail(call, EXCEPTION_FAILED, "not-found: %s: no blob with this digest is here", what);
-        return;
-    case CATALOG_BAD_NAME:
-        call_fail(call, EXCEPTION_FAILED, "bad-argument: a name is 1 to %u bytes of UTF-8 without control characters",
-                  CATALOG_NAME_MAX);
-        return;
-    case CATALOG_NAMED:
-        call_fail(call, EXCEPTION_FAILED, "the blob has a name: remove the name, and the blob goes with it");
-        return;
-    default:
-        call_fail(call, EXCEPTION_FAILED, "%s: %s", catalog_answer_name(answer), what);
-    }
-}
-
-/* Of a transfer; ST_PROTO: the catalog's answer says why. */
-static void fail_status(struct call *call, status_t status, enum catalog_answer answer, const char *what) REQUIRES(LOOP)
-{
-    if (status == ST_PROTO) {
-        engine_fail(call, answer, what);
-    } else if (status == ST_IO || status == ST_CLOSED) {
-        engine_fail(call, CATALOG_FAILED, what);
-    } else {
-        call_fail_status(call, status, what);
-    }
-}
-
-/* --- requests -------------------------------------------------------------------------------------------------------- */
-
-struct engine_request *engine_request_new(struct call *call, enum catalog_op_kind kind,
-                                          void (*done)(struct engine_op *op))
-{
-    struct engine_request *request = pool_get(&self.requests);
-
-    if (request == NULL) {
-        too_many(call, "requests under way");
-        return NULL;
-    }
-    request->call = call;
-    request->op = (struct engine_op){.op = {.kind = kind}, .done = done};
-    request->op.op.time.ns = (int64_t)clock_wall_ns();
-    request->op.op.time.clock = request->op.op.time.ns != 0 ? CATALOG_CLOCK_RTC : CATALOG_CLOCK_UNKNOWN;
-    return request;
-}
-
-struct call *engine_request_end(struct engine_op *op, const char *what)
-{
-    struct engine_request *request = CONTAINER_OF(op, struct engine_request, op);
-    struct call *call = request->call;
-    enum catalog_answer answer = op->op.answer;
-
-    pool_put(&self.requests, request);
-    if (answer == CATALOG_OK) {
-        return call;
-    }
-    engine_fail(call, answer, what);
-    return NULL;
 }
 
 /* --- Upload ---------------------------------------------------------------------------------------------------------- */
@@ -161,7 +68,7 @@ static void written(struct engine_write *write, status_t status)
     } else if (status == ST_RANGE) {
         call_fail(call, EXCEPTION_FAILED, "more bytes than put() announced, or after finish()");
     } else {
-        fail_status(call, status, answer, "write");
+        engine_fail_status(call, status, answer, "write");
     }
 }
 
@@ -194,6 +101,30 @@ static void on_done(struct object *object, struct call *call, struct byte_sink_d
     call_return(call); /* finish() says more */
 }
 
+/* Named: the quota keeps what is more than what the name had before. */
+static void settle_quota(struct upload_object *u)
+{
+    if (u->upload.name.path.size > 0) {
+        engine_quota_give(u->quota, u->upload.ask.op.previous_size);
+        engine_quota_put(u->quota);
+        u->quota = NULL;
+    }
+}
+
+static void finish_failed(struct call *call, const struct engine_upload *upload, status_t status) REQUIRES(LOOP)
+{
+    if (status == ST_RANGE) {
+        call_fail(call, EXCEPTION_FAILED, "only %llu of the %llu bytes that put() announced came",
+                  (unsigned long long)upload->received, (unsigned long long)upload->size);
+    } else if (status == ST_STALE) {
+        call_fail(call, EXCEPTION_FAILED, "corrupt: the bytes that came have another digest than was expected");
+    } else if (status == ST_PROTO && upload->name.path.size > 0) {
+        engine_fail_path(call, upload->answer, upload->name.path);
+    } else {
+        engine_fail_status(call, status, upload->answer, "finish");
+    }
+}
+
 static void finished(struct engine_upload *upload, status_t status)
 {
     room_assert_loop();
@@ -202,26 +133,31 @@ static void finished(struct engine_upload *upload, status_t status)
 
     u->call = NULL;
     if (status == ST_OK) {
+        settle_quota(u);
         struct upload_finish_results_builder results = upload_finish_results(call, 8);
         upload_finish_results_set_digest(results, capnp_data(upload->digest, CATALOG_DIGEST));
         call_return(call);
-    } else if (status == ST_RANGE) {
-        call_fail(call, EXCEPTION_FAILED, "only %llu of the %llu bytes that put() announced came",
-                  (unsigned long long)upload->received, (unsigned long long)upload->size);
     } else {
-        fail_status(call, status, upload->answer, "finish");
+        finish_failed(call, upload, status);
     }
 }
 
 static void on_finish(struct object *object, struct call *call, struct upload_finish_params_reader params)
 {
     room_assert_loop();
-    (void)params;
     struct upload_object *u = CONTAINER_OF(object, struct upload_object, object);
+    struct capnp_data expected = upload_finish_params_get_expected(params);
 
     if (u->call != NULL || u->upload.padded) {
         call_fail(call, EXCEPTION_FAILED, "finish() was called already");
         return;
+    }
+    if (expected.size > 0 && !engine_digest_valid(call, expected.bytes, expected.size)) {
+        return;
+    }
+    u->upload.expects = expected.size > 0;
+    if (u->upload.expects) {
+        memcpy(u->upload.expected, expected.bytes, CATALOG_DIGEST);
     }
     u->call = call;
     engine_upload_finish(&u->upload, finished);
@@ -239,7 +175,12 @@ static void upload_call(struct object *object, struct call *call)
 static void upload_closed(struct engine_upload *upload)
 {
     room_assert_loop();
-    list_push_back(&self.uploads, &CONTAINER_OF(upload, struct upload_object, upload)->node);
+    struct upload_object *u = CONTAINER_OF(upload, struct upload_object, upload);
+
+    engine_quota_give(u->quota, upload->size);
+    engine_quota_put(u->quota);
+    u->quota = NULL;
+    list_push_back(&self.uploads, &u->node);
     engine_self.open--;
 }
 
@@ -264,73 +205,134 @@ static void upload_opened(struct engine_upload *upload, enum catalog_answer answ
         return;
     }
     object_init(&u->object, &upload_object_ops);
-    store_put_results_set_upload(store_put_results(call, 4), &u->object);
+    u->say(call, &u->object);
     object_put(&u->object); /* the results hold it now */
     call_return(call);
+}
+
+/* What the upload remembers of its name. */
+static void name_upload(struct upload_object *u, const struct engine_name *name)
+{
+    u->quota = NULL;
+    u->upload.name = (struct catalog_op){0};
+    if (name != NULL) {
+        memcpy(u->path, name->path.text, name->path.size);
+        u->quota = engine_quota_get(name->quota);
+        u->upload.name.at = name->at;
+        u->upload.name.path = (struct catalog_text){u->path, name->path.size};
+        u->upload.name.flags = name->flags;
+    }
+}
+
+/* False: the call failed. */
+static bool may_put(struct call *call, uint64_t size, const struct engine_name *name) REQUIRES(LOOP)
+{
+    if (engine_self.state == ENGINE_READ_ONLY) {
+        engine_fail(call, CATALOG_FAILED, "put");
+    } else if (list_empty(&self.uploads)) {
+        engine_too_many(call, "put");
+    } else if (name != NULL && (name->path.size == 0 || name->path.size > CATALOG_PATH_MAX)) {
+        engine_fail_path(call, CATALOG_BAD_NAME, name->path);
+    } else if (name != NULL && !engine_quota_take(name->quota, size)) {
+        engine_fail_quota(call);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+void engine_put(struct call *call, uint64_t size, const struct engine_name *name,
+                void (*say)(struct call *call, struct object *upload))
+{
+    if (!may_put(call, size, name)) {
+        return;
+    }
+    struct upload_object *u = CONTAINER_OF(list_pop_front(&self.uploads), struct upload_object, node);
+    u->call = call;
+    u->say = say;
+    name_upload(u, name);
+    engine_self.open++;
+    engine_upload_open(&u->upload, size, upload_opened);
+}
+
+static void say_put(struct call *call, struct object *upload)
+{
+    store_put_results_set_upload(store_put_results(call, 4), upload);
 }
 
 static void on_put(struct object *object, struct call *call, struct store_put_params_reader params)
 {
     room_assert_loop();
-    (void)object;
-    if (!engine_available(call)) {
-        return;
+    if (engine_available(call) && may_change(object, call)) {
+        engine_put(call, store_put_params_get_size(params), NULL, say_put);
     }
-    if (engine_self.state == ENGINE_READ_ONLY) {
-        engine_fail(call, CATALOG_FAILED, "put");
-        return;
-    }
-    struct list *node = list_pop_front(&self.uploads);
-    if (node == NULL) {
-        too_many(call, "put");
-        return;
-    }
-    struct upload_object *u = CONTAINER_OF(node, struct upload_object, node);
-    u->call = call;
-    engine_self.open++;
-    engine_upload_open(&u->upload, store_put_params_get_size(params), upload_opened);
 }
 
 /* --- ByteSource ------------------------------------------------------------------------------------------------------ */
 
+static struct call *read_free(struct engine_read *read)
+{
+    struct read_call *r = CONTAINER_OF(read, struct read_call, read);
+
+    list_push_back(&self.reads, &r->node);
+    return r->call;
+}
+
 static void read_ended(struct engine_read *read, enum catalog_answer answer)
 {
     room_assert_loop();
-    struct read_call *r = CONTAINER_OF(read, struct read_call, read);
-    struct call *call = r->call;
+    struct call *call = read_free(read);
 
-    list_push_back(&self.reads, &r->node);
     if (answer == CATALOG_OK) {
         call_return(call);
+    } else if (answer == CATALOG_CONFLICT) {
+        call_fail(call, EXCEPTION_OVERLOADED, "the file became shorter while it was read: ask again");
     } else {
         engine_fail(call, answer, "read");
     }
+}
+
+/* Room in the answer. */
+static bool read_place(struct engine_read *read)
+{
+    room_assert_loop();
+    struct call *call = CONTAINER_OF(read, struct read_call, read)->call;
+    struct byte_source_read_results_builder results = byte_source_read_results(call, read->size / 8 + 4);
+    struct capnp_bytes chunk = byte_source_read_results_init_chunk(results, read->size);
+
+    if (read->size > 0 && chunk.size == read->size) {
+        read->bytes = chunk.bytes;
+        return true;
+    }
+    call_return(
+        read_free(read)); /* empty, or there was no room for the answer, which call_return turns into `overloaded` */
+    return false;
+}
+
+void engine_serve_read(struct call *call, struct engine_source *source, uint64_t offset, uint32_t limit)
+{
+    struct list *node = list_pop_front(&self.reads);
+
+    if (node == NULL) {
+        call_fail(call, EXCEPTION_OVERLOADED, "%d reads are under way: wait for some", ENGINE_READS_MAX);
+        return;
+    }
+    struct read_call *r = CONTAINER_OF(node, struct read_call, node);
+    r->call = call;
+    r->read.offset = offset;
+    r->read.size = limit;
+    r->read.place = read_place;
+    r->read.done = read_ended;
+    engine_source_read(source, &r->read);
 }
 
 static void on_read(struct object *object, struct call *call, struct byte_source_read_params_reader params)
 {
     room_assert_loop();
     struct source_object *s = CONTAINER_OF(object, struct source_object, object);
-    uint64_t offset = byte_source_read_params_get_offset(params);
-    uint32_t size = engine_read_size(&s->source, offset, byte_source_read_params_get_limit(params));
 
-    if (size > 0 && list_empty(&self.reads)) {
-        call_fail(call, EXCEPTION_OVERLOADED, "%d reads are under way: wait for some", ENGINE_READS_MAX);
-        return;
-    }
-    struct byte_source_read_results_builder results = byte_source_read_results(call, size / 8 + 4);
-    struct capnp_bytes chunk = byte_source_read_results_init_chunk(results, size);
-    if (size == 0 || chunk.size != size) {
-        call_return(call); /* empty, or there was no room for the answer, which call_return turns into `overloaded` */
-        return;
-    }
-    struct read_call *r = CONTAINER_OF(list_pop_front(&self.reads), struct read_call, node);
-    r->call = call;
-    r->read.offset = offset;
-    r->read.bytes = chunk.bytes;
-    r->read.size = size;
-    r->read.done = read_ended;
-    engine_source_read(&s->source, &r->read);
+    engine_serve_read(call, &s->source, byte_source_read_params_get_offset(params),
+                      byte_source_read_params_get_limit(params));
 }
 
 static void on_size(struct object *object, struct call *call, struct byte_source_size_params_reader params)
@@ -373,16 +375,43 @@ static void source_opened(struct engine_source *source, enum catalog_answer answ
     struct call *call = s->call;
 
     if (answer != CATALOG_OK) {
+        struct catalog_text path = source->ask.op.path;
         source_closed(source);
-        engine_fail(call, answer, "get");
+        if (path.size > 0) {
+            engine_fail_path(call, answer, path);
+        } else {
+            engine_fail(call, answer, "get");
+        }
         return;
     }
     object_init(&s->object, &source_object_ops);
-    struct store_get_results_builder results = store_get_results(call, 4);
-    store_get_results_set_blob(results, &s->object);
-    store_get_results_set_size(results, source->size);
-    object_put(&s->object);
+    s->say(call, &s->object, source);
+    object_put(&s->object); /* the results hold it now */
     call_return(call);
+}
+
+void engine_get(struct call *call, const struct catalog_op *which,
+                void (*say)(struct call *call, struct object *blob, const struct engine_source *source))
+{
+    struct list *node = list_pop_front(&self.sources);
+
+    if (node == NULL) {
+        engine_too_many(call, "get");
+        return;
+    }
+    struct source_object *s = CONTAINER_OF(node, struct source_object, node);
+    s->call = call;
+    s->say = say;
+    engine_self.open++;
+    engine_source_open(&s->source, which, source_opened);
+}
+
+static void say_get(struct call *call, struct object *blob, const struct engine_source *source)
+{
+    struct store_get_results_builder results = store_get_results(call, 4);
+
+    store_get_results_set_blob(results, blob);
+    store_get_results_set_size(results, source->size);
 }
 
 static void on_get(struct object *object, struct call *call, struct store_get_params_reader params)
@@ -391,34 +420,40 @@ static void on_get(struct object *object, struct call *call, struct store_get_pa
     (void)object;
     struct capnp_data digest = store_get_params_get_digest(params);
 
-    if (!engine_available(call) || !engine_digest_valid(call, digest.bytes, digest.size)) {
-        return;
+    if (engine_available(call) && engine_digest_valid(call, digest.bytes, digest.size)) {
+        engine_get(call, &(struct catalog_op){.digest = digest.bytes}, say_get);
     }
-    struct list *node = list_pop_front(&self.sources);
-    if (node == NULL) {
-        too_many(call, "get");
-        return;
-    }
-    struct source_object *s = CONTAINER_OF(node, struct source_object, node);
-    s->call = call;
-    engine_self.open++;
-    engine_source_open(&s->source, digest.bytes, source_opened);
 }
 
 /* --- Store ----------------------------------------------------------------------------------------------------------- */
 
+/* A question or change about one digest. */
+static void digest_request(struct call *call, enum catalog_op_kind kind, struct capnp_data digest,
+                           void (*done)(struct engine_op *op)) REQUIRES(LOOP)
+{
+    if (!engine_available(call) || !engine_digest_valid(call, digest.bytes, digest.size)) {
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, kind, done);
+    if (request != NULL) {
+        request->op.op.digest = digest.bytes;
+        engine_submit(&request->op);
+    }
+}
+
 static void found(struct engine_op *op)
 {
     room_assert_loop();
-    bool present = op->op.answer == CATALOG_OK;
-    uint64_t size = op->op.size;
+    struct catalog_op end = op->op;
+    bool present;
+    struct call *call = engine_request_end_maybe(op, "stat", &present);
 
-    op->op.answer = op->op.answer == CATALOG_MISSING ? CATALOG_OK : op->op.answer;
-    struct call *call = engine_request_end(op, "stat");
     if (call != NULL) {
         struct store_stat_results_builder results = store_stat_results(call, 4);
-        store_stat_results_set_size(results, present ? size : 0);
         store_stat_results_set_present(results, present);
+        store_stat_results_set_size(results, present ? end.size : 0);
+        store_stat_results_set_names(results, present ? end.names : 0);
+        store_stat_results_set_pins(results, present ? end.pins : 0);
         call_return(call);
     }
 }
@@ -427,16 +462,7 @@ static void on_stat(struct object *object, struct call *call, struct store_stat_
 {
     room_assert_loop();
     (void)object;
-    struct capnp_data digest = store_stat_params_get_digest(params);
-
-    if (!engine_available(call) || !engine_digest_valid(call, digest.bytes, digest.size)) {
-        return;
-    }
-    struct engine_request *request = engine_request_new(call, CATALOG_FIND, found);
-    if (request != NULL) {
-        request->op.op.digest = digest.bytes;
-        engine_submit(&request->op);
-    }
+    digest_request(call, CATALOG_FIND, store_stat_params_get_digest(params), found);
 }
 
 static void informed(struct engine_op *op)
@@ -473,10 +499,9 @@ static void on_info(struct object *object, struct call *call, struct store_info_
 static void removed(struct engine_op *op)
 {
     room_assert_loop();
-    bool gone = op->op.answer == CATALOG_OK;
+    bool gone;
+    struct call *call = engine_request_end_maybe(op, "remove", &gone);
 
-    op->op.answer = op->op.answer == CATALOG_MISSING ? CATALOG_OK : op->op.answer;
-    struct call *call = engine_request_end(op, "remove");
     if (call != NULL) {
         store_remove_results_set_removed(store_remove_results(call, 2), gone);
         call_return(call);
@@ -486,28 +511,116 @@ static void removed(struct engine_op *op)
 static void on_remove(struct object *object, struct call *call, struct store_remove_params_reader params)
 {
     room_assert_loop();
-    (void)object;
-    struct capnp_data digest = store_remove_params_get_digest(params);
+    if (may_change(object, call)) {
+        digest_request(call, CATALOG_FORGET, store_remove_params_get_digest(params), removed);
+    }
+}
 
-    if (!engine_available(call) || !engine_digest_valid(call, digest.bytes, digest.size)) {
+/* --- pins ------------------------------------------------------------------------------------------------------------ */
+
+static void pinned(struct engine_op *op)
+{
+    room_assert_loop();
+    uint32_t pins = op->op.pins;
+    struct call *call = engine_request_end(op, "pin");
+
+    if (call != NULL) {
+        store_pin_results_set_pins(store_pin_results(call, 2), pins);
+        call_return(call);
+    }
+}
+
+static void unpinned(struct engine_op *op)
+{
+    room_assert_loop();
+    uint32_t pins = op->op.pins;
+    struct call *call = engine_request_end(op, "unpin: it has no pin");
+
+    if (call != NULL) {
+        store_unpin_results_set_pins(store_unpin_results(call, 2), pins);
+        call_return(call);
+    }
+}
+
+static void on_pin(struct object *object, struct call *call, struct store_pin_params_reader params)
+{
+    room_assert_loop();
+    if (may_change(object, call)) {
+        digest_request(call, CATALOG_PIN, store_pin_params_get_digest(params), pinned);
+    }
+}
+
+static void on_unpin(struct object *object, struct call *call, struct store_unpin_params_reader params)
+{
+    room_assert_loop();
+    if (may_change(object, call)) {
+        digest_request(call, CATALOG_UNPIN, store_unpin_params_get_digest(params), unpinned);
+    }
+}
+
+/* A part at a time, each a commit of its own: what others ask comes in between. */
+static void collected(struct engine_op *op)
+{
+    room_assert_loop();
+    struct engine_request *request = engine_request_of(op);
+
+    request->collected += op->op.answer == CATALOG_OK ? op->op.count : 0;
+    request->bytes += op->op.answer == CATALOG_OK ? op->op.size : 0;
+    if (op->op.answer == CATALOG_OK && op->op.more) {
+        engine_submit(op);
         return;
     }
-    struct engine_request *request = engine_request_new(call, CATALOG_FORGET, removed);
+    uint64_t count = request->collected;
+    uint64_t bytes = request->bytes;
+    struct call *call = engine_request_end(op, "collect");
+    if (call != NULL) {
+        struct store_collect_results_builder results = store_collect_results(call, 4);
+        store_collect_results_set_removed(results, count);
+        store_collect_results_set_bytes(results, bytes);
+        call_return(call);
+    }
+}
+
+static void on_collect(struct object *object, struct call *call, struct store_collect_params_reader params)
+{
+    room_assert_loop();
+    (void)params;
+    if (!engine_available(call) || !may_change(object, call)) {
+        return;
+    }
+    struct engine_request *request = engine_request_new(call, CATALOG_COLLECT, collected);
     if (request != NULL) {
-        request->op.op.digest = digest.bytes;
         engine_submit(&request->op);
     }
+}
+
+static void on_read_only(struct object *object, struct call *call, struct store_read_only_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    (void)params;
+    store_read_only_results_set_store(store_read_only_results(call, 4), &engine_self.store_reader);
+    call_return(call);
 }
 
 static void on_format(struct object *object, struct call *call, struct store_format_params_reader params)
 {
     room_assert_loop();
-    (void)object;
-    engine_volume_format(call, store_format_params_get_confirm(params));
+    if (may_change(object, call)) {
+        engine_volume_format(call, store_format_params_get_confirm(params));
+    }
 }
 
-static const struct store_server_ops server_ops = {
-    .put = on_put, .get = on_get, .stat = on_stat, .info = on_info, .format = on_format, .remove = on_remove};
+static const struct store_server_ops server_ops = {.put = on_put,
+                                                   .get = on_get,
+                                                   .stat = on_stat,
+                                                   .info = on_info,
+                                                   .format = on_format,
+                                                   .remove = on_remove,
+                                                   .pin = on_pin,
+                                                   .unpin = on_unpin,
+                                                   .collect = on_collect,
+                                                   .read_only = on_read_only};
 
 static void store_call(struct object *object, struct call *call)
 {
@@ -528,6 +641,7 @@ void engine_store_init(void)
     list_init(&self.reads);
     for (int i = 0; i < ENGINE_UPLOADS_MAX; i++) {
         engine_upload_init(&uploads[i].upload);
+        uploads[i].path = boot_alloc(CATALOG_PATH_MAX + 1, 16);
         list_push_back(&self.uploads, &uploads[i].node);
     }
     for (int i = 0; i < ENGINE_SOURCES_MAX; i++) {
@@ -539,5 +653,4 @@ void engine_store_init(void)
         list_push_back(&self.reads, &reads[i].node);
     }
     pool_init(&self.writes, "store writes", sizeof(struct write_call), ENGINE_WRITES_MAX);
-    pool_init(&self.requests, "store requests", sizeof(struct engine_request), ENGINE_OPS_MAX);
 }

@@ -77,7 +77,7 @@ static void opened(struct engine_op *op)
 void engine_upload_open(struct engine_upload *u, uint64_t size,
                         void (*done)(struct engine_upload *upload, enum catalog_answer answer))
 {
-    struct engine_upload fresh = {.size = size, .opened = done};
+    struct engine_upload fresh = {.size = size, .name = u->name, .opened = done};
 
     for (unsigned i = 0; i < 2; i++) {
         fresh.carry[i] = (struct engine_block){.bytes = u->carry[i].bytes, .upload = u};
@@ -456,9 +456,17 @@ static void committed(struct engine_op *op)
 static void commit(struct engine_upload *u) REQUIRES(LOOP)
 {
     sha256_final(&u->hash, u->digest);
+    if (u->expects && memcmp(u->digest, u->expected, CATALOG_DIGEST) != 0) {
+        fail(u, ST_STALE, CATALOG_OK);
+        finish_end(u, u->failed);
+        return;
+    }
     ask(u, CATALOG_PUT, committed);
     name_fills(u);
-    u->ask.op.flags = CATALOG_KEEP | CATALOG_RESERVED;
+    u->ask.op.at = u->name.at;
+    u->ask.op.path = u->name.path;
+    u->ask.op.time = engine_now();
+    u->ask.op.flags = u->name.flags | CATALOG_KEEP | CATALOG_RESERVED;
     u->ask.op.size = u->size;
     u->ask.op.digest = u->digest;
     if (stays_inside(u) && u->size > 0) {

@@ -174,6 +174,12 @@ static void test_hold(void)
     care();
     CHECK_EQ(free_blocks(), DATA_BLOCKS - 8);
     CHECK(holds(names, "again", 3, 30000));
+    REQUIRE(put(3, 30000, root, "f", 0) == CATALOG_OK && simple(CATALOG_CREATE, root, "empty") == CATALOG_OK);
+    CHECK_EQ(simple(CATALOG_HOLD, root, "f"), CATALOG_OK);
+    CHECK_EQ(catalog.hold_count, 1);
+    CHECK_EQ(simple(CATALOG_HOLD, root, "empty"), CATALOG_OK); /* nothing is held then */
+    CHECK_EQ(catalog.hold_count, 1);
+    CHECK_EQ(simple(CATALOG_HOLD, root, "none"), CATALOG_MISSING);
     CHECK_EQ(catalog_check(&catalog), 0);
     drop();
 }
@@ -260,6 +266,17 @@ static void test_batch(void)
     CHECK_EQ(run(&op), CATALOG_OK);
     CHECK(holds(names, "a", 1, 5000) && holds(names, "b", 1, 5000));
     CHECK_EQ(stat_of(names, "old", &node), CATALOG_MISSING);
+    REQUIRE(put(2, 7000, names, "a", 0) == CATALOG_OK && simple(CATALOG_REMOVE, names, "b") == CATALOG_OK);
+    REQUIRE(put(1, 5000, names, "b", 0) == CATALOG_OK);
+    step[0].digest = digest_of(1); /* they change places: each loses its only name for a step */
+    step[1] = (struct catalog_step){.name = text("b"), .digest = digest_of(2)};
+    CHECK_EQ(run(&op), CATALOG_OK);
+    CHECK(holds(names, "a", 1, 5000) && holds(names, "b", 2, 7000));
+    CHECK_EQ(number("SELECT sum(names) FROM object"), 2);
+    step[1] = (struct catalog_step){.name = text("nothing"), .expect = true}; /* what goes may be gone */
+    CHECK_EQ(run(&op), CATALOG_OK);
+    step[1].expected = digest_of(1); /* but not when it was to be there */
+    CHECK_EQ(run(&op), CATALOG_CONFLICT);
     CHECK_EQ(catalog_check(&catalog), 0);
     drop();
 }
@@ -351,6 +368,10 @@ static void test_inside(void)
     check_blocks(root, "f", (unsigned[]){2, 2}, 2);
     op.size = 5;
     op.kind = CATALOG_TRUNCATE;
+    op.flags = CATALOG_EXPECT;
+    uint64_t object = op.object++;
+    CHECK_EQ(run(&op), CATALOG_CONFLICT); /* the file's content is another object */
+    op.object = object;
     CHECK_EQ(run(&op), CATALOG_OK);
     CHECK_EQ(free_blocks(), DATA_BLOCKS);
     CHECK_EQ(catalog_check(&catalog), 0);

@@ -266,7 +266,7 @@ static void fill(unsigned blob, uint32_t size)
     }
 }
 
-static bool put_whole(unsigned blob, uint32_t size, uint32_t most, uint8_t digest[CATALOG_DIGEST])
+static inline bool put_whole(unsigned blob, uint32_t size, uint32_t most, uint8_t digest[CATALOG_DIGEST])
 {
     uint8_t right[CATALOG_DIGEST];
     struct object *upload = put(size);
@@ -320,7 +320,7 @@ static void read_some(struct object *blob, uint32_t size)
     }
 }
 
-static void check_blob(unsigned blob, uint32_t size, const uint8_t digest[CATALOG_DIGEST])
+static inline void check_blob(unsigned blob, uint32_t size, const uint8_t digest[CATALOG_DIGEST])
 {
     struct object *source = get(digest);
 
