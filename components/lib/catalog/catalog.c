@@ -63,6 +63,8 @@ static enum catalog_answer ask(struct catalog *catalog, struct catalog_op *op) R
         return catalog_extent_next(catalog, op);
     case CATALOG_OWNER:
         return catalog_owner_next(catalog, op);
+    case CATALOG_WHERE:
+        return catalog_owner_where(catalog, op);
     case CATALOG_PATH:
         return catalog_owner_path(catalog, op);
     case CATALOG_SNAPSHOTS:

@@ -118,6 +118,15 @@ struct catalog_span {
     };
 };
 
+/* The directories that something stands in, from the one that has its name: the last `size` bytes of its path name it there. */
+struct catalog_above {
+    uint32_t count;
+    struct {
+        uint64_t directory;
+        uint32_t size;
+    } in[CATALOG_DEPTH_MAX + 2];
+};
+
 /* One step of a batch of names: all or none of them happen. Digests are borrowed. */
 struct catalog_step {
     struct catalog_text name;
@@ -148,6 +157,7 @@ enum catalog_op_kind {
                         * leads there: node.object, node.size, node.digest; more */
     CATALOG_PATH, /* object; id, generation: (0, 0), or what the last step said -> count: 1 if it has a name now: path_room,
                         * path_size; more */
+    CATALOG_WHERE,     /* id -> path_room, path_size: its path, as it is now; *above */
     CATALOG_SNAPSHOTS, /* after (a generation) -> entries: name = label, node.id = generation, node.made; more */
     CATALOG_CHECK, /* -> count: faults, said in the log. Not bounded. CATALOG_LIMIT: it needs more heap than SQLite has */
     CATALOG_SUSPECT, /* object: a block is not what was written. A PUT of its bytes replaces them, if nobody holds it */
@@ -241,7 +251,9 @@ struct catalog_op {
     uint32_t entry_count;
     struct catalog_span *span; /* room of the asker's */
     struct catalog_info *info;
-    char *path_room; /* room of the asker's: CATALOG_PATH_MAX */
+    char *path_room;              /* room of the asker's: CATALOG_PATH_MAX */
+    struct catalog_above *above;  /* room of the asker's, or NULL */
+    uint64_t parent, from_parent; /* changes of names: the directory of the name; of RENAME's first one */
     uint32_t path_size;
 
     uint64_t object_asked, size_asked; /* the catalog's own */

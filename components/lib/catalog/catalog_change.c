@@ -140,6 +140,7 @@ enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_
     struct node node;
     enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
+    op->parent = parent;
     op->had_previous = false;
     op->previous_size = 0;
     if (answer != CATALOG_OK) {
@@ -255,6 +256,7 @@ enum catalog_answer catalog_change_make(struct catalog *catalog, struct catalog_
     if (answer != CATALOG_MISSING) {
         return answer == CATALOG_OK ? CATALOG_EXISTS : answer;
     }
+    op->parent = parent;
     answer = kind == CATALOG_DIRECTORY ? outside(catalog, parent, 0) : CATALOG_OK;
     if (answer == CATALOG_OK) {
         answer = node_make(catalog, parent, name, kind, 0, op->time, &node);
@@ -286,6 +288,7 @@ enum catalog_answer catalog_change_remove(struct catalog *catalog, struct catalo
         answer = expected(catalog, &node, op->expected);
     }
     if (answer == CATALOG_OK) {
+        op->parent = parent;
         answer = catalog_tree_describe(catalog, &node, &op->node);
     }
     return answer == CATALOG_OK ? catalog_change_end_row(catalog, &node) : answer;
@@ -334,6 +337,8 @@ enum catalog_answer catalog_change_rename(struct catalog *catalog, struct catalo
     if (answer != CATALOG_OK) {
         return answer;
     }
+    op->from_parent = from;
+    op->parent = parent;
     struct node new = old;
     new.parent = parent;
     name_set(&new, name);

@@ -58,6 +58,9 @@ static enum catalog_answer climb(struct catalog *catalog, struct catalog_op *op)
     uint32_t at = CATALOG_PATH_MAX;
     struct node node = {.parent = op->id};
 
+    if (op->above != NULL) {
+        op->above->count = 0;
+    }
     for (uint32_t depth = 0; node.parent > CATALOG_NAMES; depth++) {
         enum catalog_answer answer = catalog_tree_by_id(catalog, node.parent, &node);
         uint32_t size = node.name_size + (depth > 0 ? 1 : 0);
@@ -68,6 +71,10 @@ static enum catalog_answer climb(struct catalog *catalog, struct catalog_op *op)
         memcpy(op->path_room + at, node.name, node.name_size);
         if (depth > 0) {
             op->path_room[at + node.name_size] = '/';
+        }
+        if (op->above != NULL) {
+            op->above->in[op->above->count].directory = node.parent;
+            op->above->in[op->above->count++].size = CATALOG_PATH_MAX - at;
         }
     }
     op->path_size = CATALOG_PATH_MAX - at;
@@ -90,4 +97,12 @@ enum catalog_answer catalog_owner_path(struct catalog *catalog, struct catalog_o
     }
     op->more = op->count > 0 || looked == ROWS_AT_ONCE;
     return op->count > 0 ? climb(catalog, op) : catalog_trouble(catalog);
+}
+
+enum catalog_answer catalog_owner_where(struct catalog *catalog, struct catalog_op *op)
+{
+    struct node node;
+    enum catalog_answer answer = catalog_tree_by_id(catalog, op->id, &node);
+
+    return answer == CATALOG_OK ? climb(catalog, op) : answer;
 }

@@ -130,6 +130,7 @@ enum catalog_answer catalog_extent_next(struct catalog *catalog, struct catalog_
 /* --- catalog_owner.c --- */
 
 enum catalog_answer catalog_owner_next(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
+enum catalog_answer catalog_owner_where(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 enum catalog_answer catalog_owner_path(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);
 
 /* --- catalog_check.c --- */

@@ -100,6 +100,7 @@ status_t engine_start(void)
     engine_request_init();
     engine_view_init();
     engine_change_init();
+    engine_watch_init();
     engine_file_init();
     diag_command_add(&command);
     health_add(&engine_self.health, "store/engine");

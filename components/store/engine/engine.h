@@ -281,6 +281,7 @@ struct engine_request {
     struct catalog_info info;
     uint32_t mode, create;           /* of an open() */
     uint64_t collected, bytes;       /* of a collect() so far */
+    struct object *watcher;          /* of a watch() */
     struct catalog_text path;        /* all of it, while mkdir() makes its parts */
     char name[CATALOG_NAME_MAX + 1]; /* of a view with a prefix */
 };
@@ -366,6 +367,18 @@ enum engine_mode { ENGINE_READ, ENGINE_WRITE, ENGINE_APPEND }; /* as Directory.M
 void engine_file_open(struct call *call, const struct engine_view *view, const struct catalog_node *node,
                       struct catalog_text path, enum engine_mode mode) REQUIRES(LOOP);
 
+/* --- who is told of changes: engine_watch.c --- */
+
+/* A Watch, with one reference: of the names in the directory and below, or, of CATALOG_NAMES, of those with this prefix, the
+ * view's included. NULL: the call failed. */
+struct object *engine_watch_new(struct call *call, const struct engine_view *view, uint64_t directory,
+                                struct catalog_text prefix, struct object *watcher) REQUIRES(LOOP);
+/* Of a change that came about. */
+void engine_watch_note(const struct catalog_op *op) REQUIRES(LOOP);
+/* Of a file that was closed by who wrote to it. */
+void engine_watch_note_file(uint64_t id) REQUIRES(LOOP);
+void engine_watch_init(void) REQUIRES(BOOT);
+
 /* --- a change to a file: engine_change.c --- */
 
 struct engine_work;
@@ -378,6 +391,7 @@ struct engine_file {
     struct engine_quota *quota;
     struct list waiting; /* changes, in order */
     bool changing;       /* one is under way, or waits for memory */
+    bool changed;        /* since a writer opened it */
     struct engine_work *under_way;
     struct list node;   /* free, or among those with writers */
     struct list hungry; /* waits for a change's memory */

@@ -147,6 +147,7 @@ static void changed(struct engine_op *op)
         look(w); /* what it was to make room for */
         return;
     }
+    w->file->changed = true;
     if (w->size < before) {
         engine_quota_give(w->file->quota, before - w->size);
     }

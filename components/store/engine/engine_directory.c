@@ -398,6 +398,41 @@ static void entered(struct engine_op *op)
     }
 }
 
+static void watched(struct engine_op *op)
+{
+    room_assert_loop();
+    struct catalog_node node = op->op.node;
+    struct catalog_text path = op->op.path;
+    struct object *watcher = engine_request_of(op)->watcher;
+    struct call *call = engine_request_end_path(op);
+
+    if (call == NULL) {
+        return;
+    }
+    if (node.kind != CATALOG_DIRECTORY) {
+        engine_fail_path(call, CATALOG_NOT_DIRECTORY, path);
+        return;
+    }
+    struct object *watch = engine_watch_new(call, view_of(call->target), node.id, (struct catalog_text){0}, watcher);
+    if (watch != NULL) {
+        directory_watch_results_set_watch(directory_watch_results(call, 4), watch);
+        object_put(watch);
+        call_return(call);
+    }
+}
+
+static void on_watch(struct object *object, struct call *call, struct directory_watch_params_reader params)
+{
+    room_assert_loop();
+    struct engine_request *request =
+        request_on(call, object, 0, CATALOG_STAT, directory_watch_params_get_path(params), watched);
+
+    if (request != NULL) {
+        request->watcher = directory_watch_params_get_watcher(params); /* borrowed, as long as the call is out */
+        engine_submit(&request->op);
+    }
+}
+
 static void on_sub(struct object *object, struct call *call, struct directory_sub_params_reader params)
 {
     room_assert_loop();
@@ -479,6 +514,7 @@ static const struct directory_server_ops server_ops = {.stat = on_stat,
                                                        .put = on_put,
                                                        .get = on_get,
                                                        .bind = on_bind,
+                                                       .watch = on_watch,
                                                        .sub = on_sub,
                                                        .read_only = on_read_only,
                                                        .append_only = on_append_only,

@@ -70,6 +70,14 @@ static void source_closed(struct engine_source *source)
     file_free(CONTAINER_OF(source, struct engine_file, source));
 }
 
+static void note_closed(struct engine_file *file) REQUIRES(LOOP)
+{
+    if (file->changed) {
+        engine_watch_note_file(file->id);
+    }
+    file->changed = false;
+}
+
 static void view_dead(struct object *object)
 {
     room_assert_loop();
@@ -77,6 +85,7 @@ static void view_dead(struct object *object)
 
     if (view_of(object)->mode != ENGINE_READ && --file->writers == 0) {
         list_remove(&file->node);
+        note_closed(file);
     }
     pool_put(&self.views, view_of(object));
     if (--file->views == 0) { /* no change is under way: its call would hold a view */
@@ -139,6 +148,7 @@ void engine_file_open(struct call *call, const struct engine_view *view, const s
     file->id = node->id;
     file->now = view->at.generation == CATALOG_NOW;
     file->views = file->writers = 0;
+    file->changed = false;
     file->quota = engine_quota_get(view->quota);
     file->call = call;
     engine_self.open++;

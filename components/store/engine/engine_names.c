@@ -331,12 +331,34 @@ static void on_at(struct object *object, struct call *call, struct namespace_at_
     }
 }
 
+static void on_watch(struct object *object, struct call *call, struct namespace_watch_params_reader params)
+{
+    room_assert_loop();
+    const struct engine_view *view = view_of(object);
+    struct capnp_text prefix = namespace_watch_params_get_prefix(params);
+    char buffer[CATALOG_NAME_MAX + 1];
+    struct catalog_text all;
+
+    if (prefix.size > CATALOG_NAME_MAX ||
+        !engine_view_name(view, (struct catalog_text){prefix.text, prefix.size}, buffer, &all)) {
+        engine_fail(call, CATALOG_BAD_NAME, "");
+        return;
+    }
+    struct object *watch = engine_watch_new(call, view, CATALOG_NAMES, all, namespace_watch_params_get_watcher(params));
+    if (watch != NULL) {
+        namespace_watch_results_set_watch(namespace_watch_results(call, 4), watch);
+        object_put(watch);
+        call_return(call);
+    }
+}
+
 static const struct namespace_server_ops server_ops = {.bind = on_bind,
                                                        .lookup = on_lookup,
                                                        .list = on_list,
                                                        .remove = on_remove,
                                                        .commit = on_commit,
                                                        .put = on_put,
+                                                       .watch = on_watch,
                                                        .sub = on_sub,
                                                        .read_only = on_read_only,
                                                        .at = on_at};

@@ -127,6 +127,7 @@ static void answered(struct call *call)
         note_latency(now - op->since_ns);
         if (op->op.kind >= CATALOG_CHANGES && op->op.answer == CATALOG_OK) {
             engine_self.changes++; /* before anyone is told */
+            engine_watch_note(&op->op);
         }
         op->done(op);
     }
