@@ -24,6 +24,7 @@
 #define UNDER_WAY_MAX 64u /* of one name at a time, those of (1) included */
 #define STATES_MAX 200000u
 #define NOTHING (-1)
+#define UNSEEN (-2) /* nobody was told what was there */
 
 enum kind { BIND, LOOKUP, REMOVE, BOOT };
 enum outcome { UNDER_WAY, DONE, REFUSED, UNKNOWN };
@@ -224,6 +225,9 @@ static bool begin_next(struct search *search)
 /* What it saw. */
 static bool explains(const struct op *op, int value)
 {
+    if (op->seen == UNSEEN) {
+        return true;
+    }
     return op->kind == REMOVE ? (op->seen != 0) == (value != NOTHING) : op->seen == value;
 }
 

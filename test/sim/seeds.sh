@@ -26,6 +26,7 @@ while [ "$seed" -le 20 ]; do
 done
 $sim --fleet "$fleets/store.fleet" --seed 1000 --swarm 300
 $sim --fleet "$fleets/engine.fleet" --seed 1000 --swarm 40
+$sim --fleet "$fleets/files.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/tight.fleet" --seed 1000 --swarm 100
 $sim --fleet "$fleets/reboot.fleet" --seed 1000 --swarm 40
 $sim --fleet "$fleets/huge.fleet" --seed 1000 --swarm 15

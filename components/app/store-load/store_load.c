@@ -23,7 +23,7 @@
 static struct {
     struct random *random;                 /* [I] */
     struct vat *vat;                       /* [I] */
-    struct object *store, *names;          /* [I] */
+    struct object *store, *names, *root;   /* [I] */
     struct tcp_connect_authority *connect; /* [I] */
     struct session *session;               /* [I] */
     struct work begin;                     /* [L] */
@@ -99,25 +99,30 @@ static void all_end(void) REQUIRES(LOOP)
 
 static void audit_next(struct session *s) REQUIRES(LOOP)
 {
-    if (s->key == STORE_LOAD_KEYS + STORE_LOAD_BLOBS) {
+    int n = s->look;
+
+    if (n == STORE_LOAD_KEYS + STORE_LOAD_BLOBS + load_file_keys()) {
         log_info("@ done");
         all_end();
         return;
     }
     later(s, patience_over, DEADLINE_NS);
     s->failed = false;
-    if (s->key < STORE_LOAD_KEYS) {
+    s->key = n;
+    if (n < STORE_LOAD_KEYS) {
         load_op_look(s);
-    } else {
-        s->blob = s->key - STORE_LOAD_KEYS;
+    } else if (n < STORE_LOAD_KEYS + STORE_LOAD_BLOBS) {
+        s->blob = n - STORE_LOAD_KEYS;
         load_op_read(s);
+    } else {
+        load_file_look(s, n - STORE_LOAD_KEYS - STORE_LOAD_BLOBS);
     }
 }
 
 static void audit_start(struct session *s)
 {
     room_assert_loop();
-    if (s->names != NULL) {
+    if (s->names != NULL && (s->root != NULL || STORE_LOAD_FILES == 0)) {
         audit_next(s);
     } else {
         connect(s);
@@ -128,7 +133,7 @@ static void audit_start(struct session *s)
 static void audit_begin(struct session *s) REQUIRES(LOOP)
 {
     s->audit = true;
-    s->key = 0;
+    s->look = 0;
     s->old_key = NO_KEY;
     load_choices_say();
     log_info("@ audit");
@@ -153,7 +158,7 @@ void load_op_ended(struct session *s)
 {
     uint64_t think = s->audit ? 0 : load_session_random(s) % (STORE_LOAD_THINK_MS * NS_PER_MS + 1);
 
-    s->key += s->audit;
+    s->look += s->audit;
     later(s, op_next, think);
 }
 
@@ -161,7 +166,7 @@ void load_op_ended(struct session *s)
 
 void load_session_lost(struct session *s)
 {
-    struct object **held[] = {&s->node, &s->store, &s->names, &s->object};
+    struct object **held[] = {&s->node, &s->store, &s->names, &s->root, &s->object};
 
     message_release_caps(&s->ask.results);
     message_release_caps(&s->ahead.results);
@@ -197,10 +202,20 @@ static struct object *node_gave(struct session *s) REQUIRES(LOOP)
     return object_get(object);
 }
 
+static void root_given(struct session *s) REQUIRES(LOOP)
+{
+    s->root = node_gave(s);
+    if (s->root != NULL) {
+        op_next(s);
+    }
+}
+
 static void names_given(struct session *s) REQUIRES(LOOP)
 {
     s->names = node_gave(s);
-    if (s->names != NULL) {
+    if (s->names != NULL && STORE_LOAD_FILES > 0) {
+        ask_node(s, "root", root_given);
+    } else if (s->names != NULL) {
         op_next(s);
     }
 }
@@ -252,6 +267,7 @@ static void connect(struct session *s)
     }
     s->store = object_get(self.store);
     s->names = object_get(self.names);
+    s->root = self.root != NULL ? object_get(self.root) : NULL;
     op_next(s);
 }
 
@@ -279,6 +295,12 @@ void store_load_wire_names(struct object *names) REQUIRES(BOOT);
 void store_load_wire_names(struct object *names)
 {
     self.names = names;
+}
+
+void store_load_wire_root(struct object *root) REQUIRES(BOOT);
+void store_load_wire_root(struct object *root)
+{
+    self.root = root;
 }
 
 void store_load_hold_connect(struct tcp_connect_authority *connect_authority) REQUIRES(BOOT);

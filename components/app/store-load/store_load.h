@@ -6,6 +6,7 @@
  *      @ S N ? bind K B        it will make name K mean blob B      @ S N = bind K B P     done; before, K meant P (-1: nothing)
  *      @ S N ? lookup K                                             @ S N = lookup K B     K meant B (-1: nothing)
  *      @ S N ? remove K                                             @ S N = remove K R     R 1: it was there, 0: it was not
+ *                                                                   P or R -2: nobody said what was there
  *      @ S N !                 refused: it had no effect            @ S N ~                nobody can know
  *      @ audit                 all operations are over; a while later it looks at everything
  *      @ done                  everything is done, and what was there at the end could be read whole
@@ -45,15 +46,16 @@ struct ask {
 struct session {
     unsigned number;
     uint64_t random;
-    struct vat_connection *connection; /* NULL: none, or the store is this image's own */
-    struct object *node, *store, *names;
-    struct object *object; /* the upload or source of the operation */
-    struct ask ask, ahead; /* the second: what goes out before the first has come back */
-    unsigned under_way;    /* of the two */
+    struct vat_connection *connection;          /* NULL: none, or the store is this image's own */
+    struct object *node, *store, *names, *root; /* root: with files */
+    struct object *object;                      /* the upload or source of the operation */
+    struct ask ask, ahead;                      /* the second: what goes out before the first has come back */
+    unsigned under_way;                         /* of the two */
     bool one_failed;
     enum exception one_why;
     enum exception why; /* the last call failed so */
     bool failed;
+    bool missing;       /* and there is no such thing */
     struct timer timer; /* the next operation, or the end of this one's patience */
     void (*next)(struct session *s);
     unsigned op, ops;
@@ -61,6 +63,7 @@ struct session {
     int old_key; /* a rename takes this name away at last; NO_KEY: it is none */
     uint64_t at; /* bytes done */
     bool audit;  /* all is done: only look */
+    int look;    /* how far: names, blobs, records of files */
     struct sha256 hash;
 };
 
@@ -79,10 +82,18 @@ const uint8_t *load_blob_digest(int blob);
 /* The blob of this digest; NO_BLOB: there is none such. */
 int load_blob_of(struct capnp_data digest);
 
+/* store_load_files.c: one operation on a file; as many keys as files have records; looks at the nth of them. */
+void load_file_begin(struct session *s) REQUIRES(LOOP);
+int load_file_keys(void);
+void load_file_look(struct session *s, int n) REQUIRES(LOOP);
+
 /* store_load_ops.c: begins one operation; it ends by load_op_ended(), or by load_session_lost(). */
 void load_op_begin(struct session *s) REQUIRES(LOOP);
 /* Looks up key s->key and reads what it means. */
 void load_op_look(struct session *s) REQUIRES(LOOP);
+
+/* The call failed: true, and the operation is over. `effect`: the call might have changed something. */
+bool load_op_gave_up(struct session *s, bool effect) REQUIRES(LOOP);
 
 /* Reads blob s->blob, if the store has it. */
 void load_op_read(struct session *s) REQUIRES(LOOP);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * store_load_ask.c: calls, each with its own memory; an ask has one at a time.
  */
+#include <string.h>
 #include "core/list.h"
 #include "store_load.h"
 
@@ -42,10 +43,10 @@ static void failed(struct call *call, enum exception type, const char *reason)
 {
     struct session *s = ask_of(call)->session;
 
-    (void)reason;
     room_assert_loop();
     s->failed = true;
     s->why = type;
+    s->missing = strncmp(reason, "not-found:", 10) == 0;
     ended(ask_of(call));
 }
 

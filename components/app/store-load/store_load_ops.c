@@ -26,8 +26,7 @@ static struct capnp_text key_text(const struct session *s)
     return capnp_text(other);
 }
 
-/* The call failed: true, and the operation is over. `effect`: the call might have changed something. */
-static bool gave_up(struct session *s, bool effect) REQUIRES(LOOP)
+bool load_op_gave_up(struct session *s, bool effect)
 {
     if (!s->failed) {
         return false;
@@ -59,7 +58,7 @@ static void bound(struct session *s) REQUIRES(LOOP)
 {
     struct capnp_data previous;
 
-    if (gave_up(s, true)) {
+    if (load_op_gave_up(s, true)) {
         return;
     }
     previous = namespace_bind_results_get_previous(namespace_bind_answer(&s->ask.call));
@@ -87,7 +86,7 @@ static void bind(struct session *s) REQUIRES(LOOP)
 
 static void finished(struct session *s) REQUIRES(LOOP)
 {
-    if (gave_up(s, false)) {
+    if (load_op_gave_up(s, false)) {
         return;
     }
     if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->ask.call))) != s->blob) {
@@ -101,7 +100,7 @@ static void write_next(struct session *s) REQUIRES(LOOP)
 {
     uint32_t size = load_blob_size(s->blob);
 
-    if (gave_up(s, false)) {
+    if (load_op_gave_up(s, false)) {
         return;
     }
     if (s->at == size) {
@@ -122,7 +121,7 @@ static void write_next(struct session *s) REQUIRES(LOOP)
 /* Half of it is enough: the rest never comes. */
 static void abandon(struct session *s) REQUIRES(LOOP)
 {
-    if (gave_up(s, false)) {
+    if (load_op_gave_up(s, false)) {
         return;
     }
     drop(s);
@@ -132,7 +131,7 @@ static void abandon(struct session *s) REQUIRES(LOOP)
 
 static bool upload_given(struct session *s) REQUIRES(LOOP)
 {
-    if (gave_up(s, false)) {
+    if (load_op_gave_up(s, false)) {
         return false;
     }
     struct object *upload = store_put_results_get_upload(store_put_answer(&s->ask.call));
@@ -326,7 +325,7 @@ static void rename_to(struct session *s) REQUIRES(LOOP)
 
 static void looked_up(struct session *s) REQUIRES(LOOP)
 {
-    if (gave_up(s, false)) {
+    if (load_op_gave_up(s, false)) {
         return;
     }
     struct namespace_lookup_results_reader r = namespace_lookup_answer(&s->ask.call);
@@ -383,7 +382,7 @@ static void look_in_vain(struct session *s) REQUIRES(LOOP)
 
 static void removed(struct session *s) REQUIRES(LOOP)
 {
-    if (gave_up(s, true)) {
+    if (load_op_gave_up(s, true)) {
         return;
     }
     bool was = namespace_remove_results_get_removed(namespace_remove_answer(&s->ask.call));
@@ -414,6 +413,10 @@ static enum op op_choose(struct session *s) REQUIRES(LOOP)
 void load_op_begin(struct session *s)
 {
     s->failed = false;
+    if (STORE_LOAD_FILES > 0 && load_choice(s, 2) == 1) {
+        load_file_begin(s);
+        return;
+    }
     s->key = (int)load_choice(s, STORE_LOAD_KEYS);
     s->under_way = 1;
     s->one_failed = false;
