@@ -10,14 +10,6 @@
 
 enum piece_column { PIECE_OBJECT, PIECE_AT, PIECE_EXTENT, PIECE_SKIP, PIECE_BLOCKS };
 
-static bool leads_there(sqlite3_stmt *row, const struct catalog_op *op)
-{
-    uint64_t skip = catalog_u64(row, PIECE_SKIP);
-
-    return catalog_u64(row, PIECE_EXTENT) == op->id && skip < op->block + op->blocks &&
-           op->block < skip + catalog_u64(row, PIECE_BLOCKS);
-}
-
 static enum catalog_answer describe(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
 {
     struct object object;
@@ -42,14 +34,15 @@ enum catalog_answer catalog_owner_next(struct catalog *catalog, struct catalog_o
         looked++;
         op->object = catalog_u64(row, PIECE_OBJECT);
         op->size = catalog_u64(row, PIECE_AT);
-        op->count = leads_there(row, op) ? 1 : 0;
+        op->count = catalog_u64(row, PIECE_EXTENT) == op->id ? 1 : 0;
     }
     op->more = op->count > 0 || looked == ROWS_AT_ONCE;
     if (op->count == 0) {
         return catalog_trouble(catalog);
     }
-    op->size = INT64_MAX; /* once is enough */
-    return describe(catalog, op);
+    op->run = (struct catalog_run){catalog_u64(row, PIECE_SKIP), (uint32_t)catalog_u64(row, PIECE_BLOCKS)};
+    bool sane = op->run.start + op->run.blocks <= CATALOG_EXTENT_BLOCKS;
+    return sane ? describe(catalog, op) : CATALOG_DAMAGED;
 }
 
 /* Names of directories, '/' between them, from the last to the first. */

@@ -62,14 +62,36 @@ struct object *engine_provide_volume(void)
     return &engine_self.volume;
 }
 
+/* Operations by the time that they took. */
+static void show_latency(void) REQUIRES(LOOP)
+{
+    for (unsigned i = 0; i < ENGINE_LATENCIES; i++) {
+        if (engine_self.count.latency[i] > 0) {
+            diag_print("  %-15s %8llu us %6llu\n", i + 1 < ENGINE_LATENCIES ? "took less than" : "took",
+                       16ull << (i + 1 < ENGINE_LATENCIES ? i : i - 1),
+                       (unsigned long long)engine_self.count.latency[i]);
+        }
+    }
+}
+
 static void show(int argc, char **argv)
 {
+    const struct engine_counters *count = &engine_self.count;
+
+    room_assert_loop();
     (void)argc, (void)argv;
     diag_print("disk %s: %llu operations in %llu batches; %s\n", engine_self.data->name,
-               (unsigned long long)engine_self.count.operations, (unsigned long long)engine_self.count.batches,
+               (unsigned long long)count->operations, (unsigned long long)count->batches,
                engine_self.state == ENGINE_MOUNTED ? "mounted" : engine_self.why);
     diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open,
                ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX + ENGINE_FILES_MAX);
+    diag_print("  %-24s %6llu read, %llu written; %u transfers out\n", "KiB of data",
+               (unsigned long long)(count->bytes_read >> 10), (unsigned long long)(count->bytes_written >> 10),
+               engine_self.io_out);
+    diag_print("  %-24s %6llu failed; %llu blocks were not what was written\n", "transfers",
+               (unsigned long long)count->errors, (unsigned long long)count->damaged);
+    engine_scrub_show();
+    show_latency();
 }
 
 static void begin(struct work *work)
@@ -81,7 +103,8 @@ static void begin(struct work *work)
 
 status_t engine_start(void)
 {
-    static struct diag_command command = {.name = "store", .help = "the volume: batches, what is open", .run = show};
+    static struct diag_command command = {
+        .name = "store", .help = "the volume: operations, transfers, scrub, latencies", .run = show};
 
     crc32c_init();
     object_init(&engine_self.store, &engine_store_ops);
@@ -102,6 +125,7 @@ status_t engine_start(void)
     engine_change_init();
     engine_watch_init();
     engine_file_init();
+    engine_scrub_init();
     diag_command_add(&command);
     health_add(&engine_self.health, "store/engine");
     ready_hold(&engine_self.ready);

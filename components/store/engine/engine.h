@@ -274,6 +274,17 @@ void engine_fail_status(struct call *call, status_t status, enum catalog_answer 
 /* What Volume.format does, and Store.format. */
 void engine_volume_format(struct call *call, struct capnp_text confirm) REQUIRES(LOOP);
 
+/* --- damage, and the search for it: engine_scrub.c --- */
+
+void engine_scrub_init(void) REQUIRES(BOOT);
+/* What Volume.scrub and scrubbed do. */
+void engine_scrub(struct call *call, uint64_t rate) REQUIRES(LOOP);
+void engine_scrubbed(struct call *call) REQUIRES(LOOP);
+void engine_scrub_stop(void) REQUIRES(LOOP);
+void engine_scrub_show(void) REQUIRES(LOOP);
+/* A block of this object is not what was written: the catalog remembers it (CATALOG_SUSPECT). */
+void engine_suspect(uint64_t object) REQUIRES(LOOP);
+
 /* An operation for one call. */
 struct engine_request {
     struct engine_op op;

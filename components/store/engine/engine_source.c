@@ -136,6 +136,8 @@ static void read_done(struct engine_io *io, status_t status)
         r->got += r->whole + r->part;
     } else if (answer == CATALOG_CONFLICT) {
         s->seen = UINT64_MAX;
+    } else {
+        engine_suspect(s->object);
     }
     if (answer == CATALOG_CONFLICT || (answer == CATALOG_OK && r->got < r->size)) {
         list_push_front(&s->waiting, &r->node); /* its next part, or again */

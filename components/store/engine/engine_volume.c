@@ -107,6 +107,7 @@ void engine_volume_format(struct call *call, struct capnp_text confirm)
         call_fail(call, EXCEPTION_FAILED, "denied: format erases the disk; confirm must be \"" CONFIRM "\"");
         return;
     }
+    engine_scrub_stop();
     if (engine_self.open > 0 || engine_self.out > 0 || engine_self.format_call != NULL ||
         engine_self.state == ENGINE_MOUNTING) {
         call_fail(call, EXCEPTION_OVERLOADED, "blobs are open or changes under way: end them first");
@@ -162,6 +163,25 @@ static void on_check(struct object *object, struct call *call, struct volume_che
         checking = true;
         engine_submit(&request->op);
     }
+}
+
+/* --- scrub ----------------------------------------------------------------------------------------------------------- */
+
+static void on_scrub(struct object *object, struct call *call, struct volume_scrub_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    if (engine_available(call)) {
+        engine_scrub(call, volume_scrub_params_get_bytes_per_second(params));
+    }
+}
+
+static void on_scrubbed(struct object *object, struct call *call, struct volume_scrubbed_params_reader params)
+{
+    room_assert_loop();
+    (void)object;
+    (void)params;
+    engine_scrubbed(call);
 }
 
 /* --- snapshots ------------------------------------------------------------------------------------------------------- */
@@ -285,6 +305,8 @@ static void on_drop_snapshot(struct object *object, struct call *call, struct vo
 static const struct volume_server_ops server_ops = {.info = on_info,
                                                     .format = on_format,
                                                     .check = on_check,
+                                                    .scrub = on_scrub,
+                                                    .scrubbed = on_scrubbed,
                                                     .snapshot = on_snapshot,
                                                     .snapshots = on_snapshots,
                                                     .drop_snapshot = on_drop_snapshot};

@@ -52,6 +52,40 @@ void diag_print(const char *format, ...)
     (void)format;
 }
 
+static struct timer *armed; /* the scrub's */
+static bool time_stands;    /* it does not fire */
+
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
+{
+    *timer = (struct timer){.fire = fire};
+}
+
+void timer_set(struct timer *timer, uint64_t deadline_ns)
+{
+    REQUIRE(armed == NULL || armed == timer);
+    timer->deadline_ns = deadline_ns;
+    armed = timer;
+}
+
+void timer_cancel(struct timer *timer)
+{
+    armed = armed == timer ? NULL : armed;
+}
+
+bool timer_armed(const struct timer *timer)
+{
+    return armed == timer;
+}
+
+static void fire(void)
+{
+    struct timer *timer = armed;
+
+    armed = NULL;
+    test_clock_ns = test_clock_ns > timer->deadline_ns ? test_clock_ns : timer->deadline_ns;
+    timer->fire(timer);
+}
+
 uint64_t clock_wall_ns(void)
 {
     return 7;
@@ -75,6 +109,7 @@ static struct {
     struct blk_request *pending[PENDING_MAX];
     unsigned count;
     unsigned fail_writes; /* so many more succeed */
+    uint64_t bad_block;   /* reads of it fail; 0: none */
 } data;
 
 static status_t data_submit(struct blkdev *device, struct blk_request *request)
@@ -100,11 +135,22 @@ static void move_bytes(const struct blk_request *request)
     }
 }
 
+static bool is_bad(const struct blk_request *request)
+{
+    uint64_t block = request->sector / ENGINE_SECTORS;
+    uint32_t blocks = 0;
+
+    for (unsigned i = 0; i < request->segment_count; i++) {
+        blocks += request->segment[i].size / BLOCK;
+    }
+    return request->op == BLK_READ && data.bad_block != 0 && data.bad_block - block < blocks;
+}
+
 static void data_step(void)
 {
     unsigned i = (unsigned)(test_random() % data.count);
     struct blk_request *request = data.pending[i];
-    bool fails = request->op == BLK_WRITE && runs_out(&data.fail_writes);
+    bool fails = is_bad(request) || (request->op == BLK_WRITE && runs_out(&data.fail_writes));
 
     data.pending[i] = data.pending[--data.count];
     if (!fails) {
@@ -152,11 +198,14 @@ static void play_thread(void)
 static bool happen(void)
 {
     bool rung = engine_self.bell.out;
+    bool may_fire = armed != NULL && !time_stands;
 
-    if (!rung && data.count == 0) {
+    if (!rung && data.count == 0 && !may_fire) {
         return false;
     }
-    if (data.count == 0 || (rung && test_random() % 2 == 0)) {
+    if (may_fire && ((!rung && data.count == 0) || test_random() % 4 == 0)) {
+        fire();
+    } else if (data.count == 0 || (rung && test_random() % 2 == 0)) {
         play_thread();
     } else {
         data_step();
