@@ -9,6 +9,9 @@ component lib/pci
 component lib/virtio
 component lib/blkdev
 component lib/mark
+component lib/capnp
+component lib/disk
+component store/disk
 component bus/pci
 component bus/virtio
 component drv/virtio-blk
@@ -16,4 +19,6 @@ component app/bench
 
 wire bus/virtio.pci     -> bus/pci.functions
 wire drv/virtio-blk.bus -> bus/virtio.devices
+wire store/disk.disk    -> drv/virtio-blk.disk
 wire app/bench.disk     -> drv/virtio-blk.disk
+wire app/bench.device   -> store/disk.device

@@ -7,6 +7,7 @@
 #include "core/loop.h"
 
 static struct blkdev *wired;
+static struct object *device; /* the same disk, as a capability */
 
 void bench_section_done(const char *name, uint32_t operations)
 {
@@ -29,9 +30,15 @@ void bench_wire_disk(struct blkdev *disk)
     wired = disk;
 }
 
+void bench_wire_device(struct object *object) REQUIRES(BOOT);
+void bench_wire_device(struct object *object)
+{
+    device = object;
+}
+
 status_t bench_start(void) REQUIRES(BOOT);
 status_t bench_start(void)
 {
     bench_disk_init(wired);
-    return bench_calls_init();
+    return bench_calls_init(device, wired->sectors / (4096 / BLKDEV_SECTOR_BYTES));
 }

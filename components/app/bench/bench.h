@@ -5,14 +5,22 @@
  */
 #pragma once
 #include <stdint.h>
+#include "core/ring.h"
 #include "core/room.h"
+#include "core/thread.h"
 #include "lib/blkdev/blkdev.h"
 #include "lib/mark/mark.h"
 
 #define BENCH_ROUNDS 5u /* each section is run so often */
 
-/* Calls, from the loop and from a thread; then bench_disk_begin(). */
-status_t bench_calls_init(void) REQUIRES(BOOT);
+#define BENCH_THREAD_DEPTH 32u
+#define BENCH_THREAD_READS_AT 4096u /* in the thread's message area: behind what its null calls take */
+#define BENCH_THREAD_AREA 4096u     /* and so much of it */
+
+/* Calls, from the loop and from a thread; the thread's reads; then bench_disk_begin(). `disk`: of `blocks` of 4 KiB. */
+status_t bench_calls_init(struct object *disk, uint64_t blocks) REQUIRES(BOOT);
+status_t bench_reads_init(struct cap_table *caps, struct object *disk, uint64_t blocks) REQUIRES(BOOT);
+void bench_reads_run(struct ring_shared *ring) REQUIRES(THREAD);
 void bench_disk_init(struct blkdev *disk) REQUIRES(BOOT);
 void bench_disk_begin(void) REQUIRES(LOOP);
 /* Any room. */

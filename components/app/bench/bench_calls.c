@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * bench_calls.c: the null call: no parameters, no results, returned at once.
  *
- *   LOOP sections, a batch a turn ----> THREAD sections ----> call of DONE ----> the disk's sections
+ *   LOOP sections, a batch a turn ----> THREAD sections ----> its reads ----> call of DONE ----> the loop's reads
  *
  *  (1) The thread's first call is WAIT, which the loop returns when its own section is done: only one of them runs at a time.
  */
@@ -15,7 +15,7 @@
 #define INTERFACE 0xd1b71e2c4f0a9d35ull
 #define BATCH 32u
 #define LIMIT_NS (60 * NS_PER_S)
-#define AREA_BYTES 4096u
+#define AREA_BYTES (BENCH_THREAD_READS_AT + BENCH_THREAD_AREA)
 #define RESULTS 1024u /* where results of the thread's calls begin, 64 bytes for each of a batch */
 
 enum method { METHOD_NULL, METHOD_WAIT, METHOD_DONE };
@@ -160,16 +160,20 @@ static void thread_main(struct ring_shared *ring, void *context)
         section(ring, "ring-call-32", RING_CALL, BATCH);
         section(ring, "ring-nop-32", RING_NOP, BATCH);
     }
+    bench_reads_run(ring);
     enter(ring, RING_CALL, METHOD_DONE, 1);
 }
 
-status_t bench_calls_init(void)
+status_t bench_calls_init(struct object *disk, uint64_t blocks)
 {
     struct cap_table *caps = domain_table("app/bench");
 
     object_init(&self.object, &object_ops);
     work_init(&self.turn, on_turn);
     status_t s = domain_give(caps, &self.object, CAP_ALL, &self.cap);
+    if (s == ST_OK) {
+        s = bench_reads_init(caps, disk, blocks);
+    }
     if (s == ST_OK) {
         (void)thread_new(&(struct thread_config){.name = "bench",
                                                  .entry = thread_main,
