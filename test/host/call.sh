@@ -13,11 +13,11 @@ expect 0 "$capos" ls "$node" --json
 expect 0 "$capos" describe "$node" echo
 out 'delay (milliseconds :UInt32) -> ()'
 expect 0 "$capos" describe "$node" names --json
-[ "$(json '[m["name"] for m in d["methods"]]')" = "['bind', 'lookup', 'list', 'remove']" ] || fail "describe --json"
+[ "$(json '[m["name"] for m in d["methods"]]')" = "['bind', 'lookup', 'list', 'remove', 'commit', 'put', 'watch', 'sub', 'readOnly', 'at']" ] || fail "describe --json"
 [ "$(json 'd["structs"][0]["name"]')" = NameEntry ] || fail "describe does not show the structs that are mentioned"
 
 expect 0 "$capos" describe "$node" --json
-[ "$(json '[c["name"] for c in d["caps"]]')" = "['store', 'names', 'echo']" ] || fail "describe --json of all"
+[ "$(json '[c["name"] for c in d["caps"]]')" = "['store', 'names', 'echo', 'root', 'volume']" ] || fail "describe --json of all"
 
 expect 0 "$capos" call "$node" echo.echo '(text = "a \"b\" \\ ü\n\x01")'
 [ "$(cat "$work/out")" = '(text = "a \"b\" \\ ü\n\x01")' ] || fail "text does not come back as it went"

@@ -15,7 +15,7 @@ mock --fault rude
 expect 0 "$capos" ls "$node"
 printable "$work/out"
 out 'a?[2J?]0;title???31m???b'
-[ "$(wc -l <"$work/out")" = 3 ] || fail "a name has broken its line"
+[ "$(wc -l <"$work/out")" = 5 ] || fail "a name has broken its line"
 expect 0 "$capos" ls "$node" --json
 printable "$work/out"
 expect 0 "$capos" logs "$node"
@@ -38,7 +38,7 @@ printable "$work/err"
 # without an end
 mock --fault many-caps=100000
 expect 1 "$capos" ls "$node"
-err 'lists 100003 capabilities'
+err 'lists 100005 capabilities'
 mock --fault endless-log
 expect 1 "$capos" logs "$node"
 err 'does not end'

@@ -7,6 +7,7 @@
  *   mock_node --schema FILE [--fault NAME[=NUMBER]]...
  *     wrong-digest       finish() answers another digest
  *     flip-byte=AT       a read that covers offset AT returns that byte changed
+ *     flip-write=AT      the byte at offset AT of an upload is changed when it comes
  *     short-reads        a read returns at most 1,000 bytes
  *     die-after=BYTES    the process ends once so many bytes were written or read
  *     silent             connections are accepted and never answered
@@ -16,8 +17,8 @@
  *     full               Store.put is refused as full
  *     bad-schema         the schema is cut in the middle
  *     overloaded-WHAT=N  the first N of these requests are refused: put write finish bind lookup get read node-get list
- *                        schema echo
- *     larger=N           a name and its blob are said to have N bytes more; larger-blob=N: the blob alone
+ *                        schema echo stat dir-list mkdir; remove, but it is done
+ *     larger=N           a file is said to have N bytes more
  *     room=BYTES         what the store has free
  *     tell=BYTES         "moved" is printed once so many bytes were written or read
  *     stall              Echo.delay is never answered
@@ -25,9 +26,18 @@
  *     many-caps=N        so many capabilities are listed besides
  *     endless-log        there is always one more line
  *     crumbs             the schema is said to have 16 MiB and comes byte by byte
+ *     lie-WHAT           the first name of a listing is none: slash up dot empty escape order absolute
+ *     endless-WHAT       a listing goes on for ever: empty (with nothing), same (with the same), depth (directories)
+ *     page=N             a page of a listing has so many entries (100)
+ *     no-digest          a file's Stat has no digest; no-clock: no time
+ *     no-expected        finish() takes any bytes, whatever was expected
+ *     no-bind            Directory.bind knows no blob
+ *     uploads=N          at most so many uploads at once, else overloaded
+ *     lost               a watch is told that it lost changes
+ *                        A path with "keep" in it is not removed, one with "rotten" not read.
  *     window=N           more than N writes outstanding at once ends the process with status 9
  */
-#include "mock_store.h"
+#include "mock_root.h"
 #include "svc/echo/echo.capnp.h"
 #include "svc/node/node.capnp.h"
 
@@ -118,10 +128,12 @@ class Mock_node final : public Node::Server
             return too_busy();
         }
         unsigned extra = static_cast<unsigned>(world.fault("many-caps"));
-        auto caps = context.getResults().initCaps(3 + extra);
+        auto caps = context.getResults().initCaps(5 + extra);
         fill_cap(caps[0], "store", capnp::typeId<Store>(), world.fault("rude") != 0 ? RUDE : "Store");
         fill_cap(caps[1], "names", capnp::typeId<Namespace>(), "Namespace");
         fill_cap(caps[2], "echo", capnp::typeId<Echo>(), "Echo");
+        fill_cap(caps[3], "root", capnp::typeId<Directory>(), "Directory");
+        fill_cap(caps[4], "volume", capnp::typeId<Volume>(), "Volume");
         return kj::READY_NOW;
     }
     kj::Promise<void> get(GetContext context) override
@@ -130,18 +142,12 @@ class Mock_node final : public Node::Server
             return too_busy();
         }
         std::string name = context.getParams().getName().cStr();
-        if (world.fault("deny") != 0 || (name != "store" && name != "names" && name != "echo")) {
-            return error(kj::Exception::Type::FAILED,
-                         "denied: this session has no '" + name + "'" + (world.fault("rude") != 0 ? RUDE : ""));
+        KJ_IF_MAYBE (cap, world.fault("deny") != 0 ? kj::Maybe<capnp::Capability::Client>() : find(name)) {
+            context.getResults().setCap(kj::mv(*cap));
+            return kj::READY_NOW;
         }
-        if (name == "store") {
-            context.getResults().setCap(kj::heap<Mock_store>(world));
-        } else if (name == "names") {
-            context.getResults().setCap(kj::heap<Mock_names>(world));
-        } else {
-            context.getResults().setCap(kj::heap<Mock_echo>(world));
-        }
-        return kj::READY_NOW;
+        return error(kj::Exception::Type::FAILED,
+                     "denied: this session has no '" + name + "'" + (world.fault("rude") != 0 ? RUDE : ""));
     }
     kj::Promise<void> schema(SchemaContext context) override
     {
@@ -171,6 +177,26 @@ class Mock_node final : public Node::Server
     }
 
   private:
+    kj::Maybe<capnp::Capability::Client> find(const std::string &name)
+    {
+        if (name == "store") {
+            return capnp::Capability::Client(kj::heap<Mock_store>(world));
+        }
+        if (name == "names") {
+            return capnp::Capability::Client(kj::heap<Mock_names>(world));
+        }
+        if (name == "echo") {
+            return capnp::Capability::Client(kj::heap<Mock_echo>(world));
+        }
+        if (name == "root") {
+            return capnp::Capability::Client(kj::heap<Mock_directory>(world, world.files, false));
+        }
+        if (name == "volume") {
+            return capnp::Capability::Client(kj::heap<Mock_volume>(world));
+        }
+        return nullptr;
+    }
+
     World &world;
 };
 

@@ -11,8 +11,15 @@
 class Mock_upload final : public Upload::Server
 {
   public:
-    Mock_upload(World &w, uint64_t announced) : world(w), size(announced)
+    /* `named` gives the bytes a name when they are whole. */
+    Mock_upload(World &w, uint64_t announced, kj::Function<void(const std::string &)> n)
+        : world(w), size(announced), named(kj::mv(n))
     {
+        world.uploads++;
+    }
+    ~Mock_upload() noexcept(false)
+    {
+        world.uploads--;
     }
 
   protected:
@@ -25,6 +32,10 @@ class Mock_upload final : public Upload::Server
             return kj::NEVER_DONE;
         }
         bytes += bytes_of(context.getParams().getChunk());
+        size_t flip = static_cast<size_t>(world.fault("flip-write"));
+        if (flip != 0 && flip < bytes.size() && flip + context.getParams().getChunk().size() >= bytes.size()) {
+            bytes[flip] = static_cast<char>(bytes[flip] ^ 1);
+        }
         world.move(context.getParams().getChunk().size());
         world.writing++;
         if (world.fault("window") != 0 && world.writing > world.fault("window")) {
@@ -45,7 +56,12 @@ class Mock_upload final : public Upload::Server
             return error(kj::Exception::Type::FAILED, "another size than announced");
         }
         std::string digest = sha256(bytes);
+        std::string expected = bytes_of(context.getParams().getExpected());
+        if (world.fault("no-expected") == 0 && !expected.empty() && expected != digest) {
+            return error(kj::Exception::Type::FAILED, "corrupt: the upload has another digest than expected");
+        }
         world.blobs[digest] = bytes;
+        named(digest);
         if (world.fault("wrong-digest") != 0) {
             digest[0] = static_cast<char>(digest[0] ^ 1);
         }
@@ -56,6 +72,7 @@ class Mock_upload final : public Upload::Server
   private:
     World &world;
     uint64_t size;
+    kj::Function<void(const std::string &)> named;
     std::string bytes;
 };
 
@@ -115,7 +132,8 @@ class Mock_store final : public Store::Server
         if (world.fault("full") != 0) {
             return error(kj::Exception::Type::FAILED, "full: no room for the blob");
         }
-        context.getResults().setUpload(kj::heap<Mock_upload>(world, context.getParams().getSize()));
+        context.getResults().setUpload(
+            kj::heap<Mock_upload>(world, context.getParams().getSize(), [](const std::string &) {}));
         return kj::READY_NOW;
     }
     kj::Promise<void> get(GetContext context) override
@@ -128,8 +146,13 @@ class Mock_store final : public Store::Server
             return error(kj::Exception::Type::FAILED, "not-found: no such blob");
         }
         context.getResults().setBlob(kj::heap<Mock_source>(world, found->second));
-        context.getResults().setSize(found->second.size() + static_cast<uint64_t>(world.fault("larger-blob")) +
-                                     static_cast<uint64_t>(world.fault("larger")));
+        context.getResults().setSize(found->second.size() + static_cast<uint64_t>(world.fault("larger")));
+        return kj::READY_NOW;
+    }
+    kj::Promise<void> stat(StatContext context) override
+    {
+        auto found = world.blobs.find(bytes_of(context.getParams().getDigest()));
+        context.getResults().setPresent(found != world.blobs.end());
         return kj::READY_NOW;
     }
     kj::Promise<void> info(InfoContext context) override

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "lib/store/store.capnp.h"
+
 #include <capnp/blob.h>
 #include <cstdio>
 #include <kj/async-io.h>
@@ -10,8 +12,26 @@
 #include <openssl/sha.h>
 #include <string>
 #include <unistd.h>
+#include <vector>
+
+struct Item {
+    bool directory;
+    std::string digest;
+    uint64_t id;
+};
 
 struct World {
+    struct Kept {
+        std::string label;
+        std::map<std::string, Item> files;
+    };
+    std::map<std::string, Item> files = {{"", Item{true, "", 1}}};
+    std::map<uint64_t, Kept> snapshots;
+    std::vector<Watcher::Client> watchers;
+    uint64_t next_id = 2;
+    uint64_t next_generation = 7;
+    long uploads = 0;
+    long bound = 0;
     std::map<std::string, long> faults;
     std::map<std::string, std::string> blobs;
     std::map<std::string, std::string> names;
@@ -35,6 +55,16 @@ struct World {
             faults["tell"] = 0;
             printf("moved\n");
             fflush(stdout);
+        }
+    }
+    /* To every watch, whatever its path: that is the tests' affair. A watcher that is gone is nobody's. */
+    void tell(const std::string &path)
+    {
+        for (auto &watcher : watchers) {
+            auto request = watcher.changedRequest();
+            request.initNames(1).set(0, fault("rude") != 0 ? "a\x1b[2J\nb" : path.c_str());
+            request.setLost(fault("lost") != 0);
+            request.send().detach([](kj::Exception &&) {});
         }
     }
     /* Whether this request is one of the first N that `overloaded-WHAT=N` refuses. */

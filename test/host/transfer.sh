@@ -29,14 +29,35 @@ err 'not-found:'
 expect 1 "$capos" put "$node" /x "$work/no-such-file"
 expect 1 "$capos" put "$node" /x "$work"
 err 'is a directory'
-expect 2 "$capos" get "$node" /dir/
+expect 2 "$capos" get "$node" /
+expect 1 "$capos" get "$node" / back
+err 'is-directory: this is a directory; -r gets all of it'
 
-# a digest that is not ours: nothing is bound
+# a node that says another digest is not believed; one that is damaged on the way is refused by the node
 mock --fault wrong-digest
 expect 1 "$capos" put "$node" /a file
-err 'corrupt:'
+err 'corrupt: the node says that it has sha256'
+mock --fault flip-write=2000000
+expect 1 "$capos" put "$node" /a file
+err 'corrupt: the upload has another digest than expected'
 expect 1 "$capos" get "$node" /a
 err 'not-found:'
+
+# what the node has is not sent again; what it has not any more, is
+mock
+expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" put "$node" /b/c file
+out 'which the node had'
+expect 0 "$capos" put "$node" /b/d file --json
+[ "$(json 'd["known"]')" = True ] || fail "put --json says that the bytes were sent again"
+expect 0 "$capos" get "$node" b/d back
+same file back
+mock --fault no-bind
+expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" put "$node" /b file
+! grep -q 'had' out || fail "a blob that could not be bound was not sent"
+expect 0 "$capos" get "$node" /b back
+same file back
 
 # a byte changed on the way: no file, and nothing to go on from
 rm -f back
@@ -61,8 +82,8 @@ err 'no answer for 1 s'
 
 mock --fault full
 expect 1 "$capos" put "$node" /a file
-err 'full: no room for the blob'
-expect 1 "$capos" put "$node" '' file # a bad name is found before an upload is begun
+err 'full: no room for the file'
+expect 1 "$capos" put "$node" '' file
 err 'bad-argument: a name is'
 mock --fault deny
 expect 1 "$capos" put "$node" /a file
@@ -96,9 +117,10 @@ same file back
 # overloaded now and then: asked again; too often: said so, and nothing is bound
 mock --fault overloaded-put=2 --fault overloaded-write=1 --fault overloaded-finish=1 --fault overloaded-bind=2 --fault overloaded-node-get=2
 expect 0 "$capos" put "$node" /a file
+expect 0 "$capos" put "$node" /a file # by its digest
 expect 0 "$capos" get "$node" /a back
 same file back
-mock --fault overloaded-lookup=2 --fault overloaded-get=2 --fault overloaded-read=3
+mock --fault overloaded-list=2 --fault overloaded-get=2 --fault overloaded-read=3
 expect 0 "$capos" put "$node" /a file
 expect 0 "$capos" get "$node" /a back
 same file back
@@ -157,10 +179,21 @@ expect 0 "$capos" put "$node" /a file
 expect 1 "$capos" get "$node" /a new
 err 'no room in . for the 909.5 TiB to come'
 [ ! -e new ] || fail "a file was begun that has no room"
-mock --fault larger-blob=1
+
+# content without a digest: it comes as it is, and a part of it is begun anew
+mock --fault no-digest
 expect 0 "$capos" put "$node" /a file
-expect 1 "$capos" get "$node" /a new
-err 'corrupt:'
+rm -f back
+head -c 1000 file >back.part
+echo >back.part.sha256
+expect 0 "$capos" get "$node" /a back --json
+[ "$(json 'int(d["resumedAt"]), d["digest"]')" = "0 $(sha256sum <file | cut -c 1-64)" ] || fail "a part without a digest was gone on from"
+same file back
+[ ! -e back.part ] && [ ! -e back.part.sha256 ] || fail "a part was left behind"
+: >elsewhere
+ln -s elsewhere linked.part
+expect 1 "$capos" get "$node" /a linked
+[ ! -s elsewhere ] || fail "a link was followed"
 
 # a pipe without an end is not collected beyond what the node has room for
 mock --fault room=1000000

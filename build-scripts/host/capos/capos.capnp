@@ -109,10 +109,53 @@ struct Transfer {
   digest @3 :Text;         # hex SHA-256
   resumedAt @4 :Float64;   # get: bytes that an earlier try had already brought
   seconds @5 :Float64;
+  known @6 :Bool;          # put: the node had these bytes, and only the name was sent
+}
+
+struct TreeTransfer {
+  # The answer of `put -r`, `get -r`, `export` and `import`.
+  path @0 :Text;
+  file @1 :Text;
+  files @2 :UInt32;        # that are now where they should be
+  directories @3 :UInt32;
+  size @4 :Float64;        # of these files
+  known @5 :UInt32;        # of these files, those that were there before
+  failed @6 :UInt32;       # files, directories and links that are not, each named on standard error
+  seconds @7 :Float64;
+}
+
+struct FileRow {
+  # `stat`, and each of the `entries` of `ls NODE PATH`.
+  name @0 :Text;           # in its directory; of `stat`, the path
+  kind @1 :Text;           # file, directory
+  size @2 :Float64;
+  made @3 :When;
+  changed @4 :When;
+  digest @5 :Text;         # hex SHA-256; empty when the content was written to since it came, and of directories
+  id @6 :UInt64;           # the same file as long as that is the same, whatever its name
+}
+
+struct When {
+  time @0 :Text;           # 2026-01-31T23:59:59.000000000Z; empty when the node had no clock
+  clock @1 :Text;          # who says so: rtc, imported, client; unknown: nobody
+}
+
+struct Change {
+  # `watch --json`: one of these a line.
+  path @0 :Text;           # what changed, below the directory that is watched
+  lost @1 :Bool;           # more changed than the node remembers: look at everything
+}
+
+struct SnapshotRow {
+  # The answer of `snapshot`, and each of the `snapshots` of `snapshot --list`.
+  generation @0 :Float64;  # what --at and --drop take
+  label @1 :Text;
+  made @2 :When;
 }
 
 struct Problem {
-  # With --json, a failure is this on standard error.
+  # With --json, a failure is this on standard error; of a verb that goes on with other files, one a line.
   error @0 :Text;          # denied, failed, full, overloaded, unimplemented, disconnected, unreachable, usage, ...
   reason @1 :Text;
+  path @2 :Text;           # the file that it is about, where there are several
 }

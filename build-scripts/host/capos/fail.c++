@@ -61,7 +61,8 @@ std::string without_expression(const std::string &reason)
 Failure failure_of(const kj::Exception &e)
 {
     std::string reason = reason_of(e);
-    for (const char *kind : {"denied", "not-found", "corrupt", "full", "exists", "bad-argument"}) {
+    for (const char *kind : {"denied", "not-found", "corrupt", "full", "exists", "bad-argument", "conflict", "busy",
+                             "not-empty", "not-directory", "is-directory"}) {
         if (take_kind(reason, kind)) {
             return {Exit::REFUSED, kind, reason};
         }

@@ -25,6 +25,10 @@ struct Failure {
     std::string reason;
 };
 
+/* The node was asked again and again, and had no room for it each time: it might have with less at once. */
+struct Overload : Failure {
+};
+
 [[noreturn]] void refuse(const std::string &kind, const std::string &reason);
 [[noreturn]] void misuse(const std::string &reason);
 [[noreturn]] void unreachable(const std::string &kind, const std::string &reason);
@@ -34,6 +38,23 @@ struct Failure {
 
 /* What an exception of KJ or of the peer means to the user. */
 Failure failure_of(const kj::Exception &e);
+
+/* Runs `work`. What is refused goes to `failed`; a broken conversation, which ends everything, is thrown on. */
+template <typename Work, typename Failed> void attempt(Work work, Failed failed)
+{
+    try {
+        try {
+            work();
+        } catch (const kj::Exception &e) {
+            throw failure_of(e);
+        }
+    } catch (const Failure &failure) {
+        if (failure.exit != Exit::REFUSED) {
+            throw;
+        }
+        failed(failure);
+    }
+}
 
 /* The reason alone of a failed system call, which KJ reports as the C expression, a colon and the reason. */
 std::string without_expression(const std::string &reason);

@@ -20,7 +20,7 @@ static std::string id_text(uint64_t id)
     return text;
 }
 
-void run_ls(const Args &args)
+void list_capabilities(const Args &args)
 {
     State state(args);
     Session session(find_target(state, args.words[0]), args);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * main.c++: capos, the host command: finds the verb, runs it, and turns a failure into an exit status.
  */
-#include "capos.capnp.h"
 #include "fail.h"
-#include "json.h"
-#include "text.h"
+#include "problem.h"
 #include "verbs.h"
 
 #include <algorithm>
@@ -89,16 +87,7 @@ static void run(std::vector<std::string> line)
 
 static int complain(const Failure &failure, bool json)
 {
-    fflush(stdout);
-    if (json) {
-        capnp::MallocMessageBuilder message;
-        auto problem = message.initRoot<Problem>();
-        problem.setError(failure.kind.c_str());
-        problem.setReason(failure.reason.c_str());
-        fprintf(stderr, "%s\n", to_json(problem.asReader()).c_str());
-    } else {
-        fprintf(stderr, "capos: %s: %s\n", failure.kind.c_str(), plain(failure.reason, "\n").c_str());
-    }
+    say_failure(failure, json);
     return static_cast<int>(failure.exit);
 }
 

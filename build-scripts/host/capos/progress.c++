@@ -3,6 +3,9 @@
  */
 #include "progress.h"
 
+#include "text.h"
+
+#include <algorithm>
 #include <cstdio>
 #include <unistd.h>
 
@@ -25,8 +28,9 @@ std::string size_text(double bytes)
     return text;
 }
 
-Progress::Progress(const std::string &name, uint64_t size, bool wanted)
-    : what(name), total(size), shown(wanted && isatty(STDERR_FILENO) == 1), start(std::chrono::steady_clock::now())
+Progress::Progress(const std::string &name, uint64_t size, bool wanted, size_t count)
+    : what(name), total(size), shown(wanted && isatty(STDERR_FILENO) == 1), files(count),
+      start(std::chrono::steady_clock::now())
 {
 }
 
@@ -52,12 +56,32 @@ double Progress::seconds() const
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void Progress::reached(uint64_t now)
+double Progress::rate() const
 {
-    if (bytes == 0) {
-        first = now;
-    }
-    bytes = now;
+    double at = seconds();
+    return at > 0 ? static_cast<double>(bytes - first) / at : 0;
+}
+
+void Progress::resumed(uint64_t there)
+{
+    first += there;
+    add(static_cast<int64_t>(there));
+}
+
+void Progress::add(int64_t more)
+{
+    bytes += static_cast<uint64_t>(more);
+    changed();
+}
+
+void Progress::file_done()
+{
+    done++;
+    changed();
+}
+
+void Progress::changed()
+{
     double at = seconds();
     if (shown && (drawn_at < 0 || at - drawn_at >= REDRAW_SECONDS)) {
         draw(at);
@@ -66,12 +90,12 @@ void Progress::reached(uint64_t now)
 
 void Progress::draw(double at)
 {
-    double part = total == 0 ? 1.0 : static_cast<double>(bytes) / static_cast<double>(total);
+    double part = total == 0 ? 1.0 : static_cast<double>(std::min(bytes, total)) / static_cast<double>(total);
     unsigned filled = static_cast<unsigned>(part * BAR_WIDTH);
-    double rate = at > 0 ? static_cast<double>(bytes - first) / at : 0;
     std::string bar = std::string(filled, '#') + std::string(BAR_WIDTH - filled, '.');
-    fprintf(stderr, "\r%s [%s] %3.0f%%  %s  %s/s \033[K", what.c_str(), bar.c_str(), part * 100,
-            size_text(static_cast<double>(bytes)).c_str(), size_text(rate).c_str());
+    std::string of_files = files == 0 ? "" : std::to_string(done) + " of " + std::to_string(files) + " files  ";
+    fprintf(stderr, "\r%s [%s] %3.0f%%  %s%s  %s/s \033[K", plain(what).c_str(), bar.c_str(), part * 100,
+            of_files.c_str(), size_text(static_cast<double>(bytes)).c_str(), size_text(rate()).c_str());
     fflush(stderr);
     drawn_at = at;
 }

@@ -1,34 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * put.c++: a file into a node's store.
- *
- *  (1) A name is bound only after the store has said the digest that we computed ourselves. So a name never leads to
- *      bytes that were damaged on the way, and a put that is interrupted leaves the name as it was.
- *  (2) The node is asked for the name first: one that it would not take is refused before any byte is sent.
- *  (3) A write that was refused as overloaded may be followed by others that were not: the whole upload is begun anew.
+ * put.c++: a file into a node.
  */
-#include "digest.h"
+#include "directory.h"
 #include "fail.h"
-#include "file.h"
-#include "lib/store/store.capnp.h"
-#include "progress.h"
-#include "session.h"
+#include "send.h"
 #include "transfer.h"
 #include "verbs.h"
 
-#include <deque>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace capos
 {
-
-static void rewind_file(File &file)
-{
-    if (lseek(file.fd, 0, SEEK_SET) != 0) {
-        fail_errno(file.path);
-    }
-}
 
 static uint64_t room_of(const Target &target, const Args &args)
 {
@@ -52,7 +36,6 @@ static File spool(File in, uint64_t room, const std::string &node)
         }
         out.write(buffer.data(), got);
     }
-    rewind_file(out);
     return out;
 }
 
@@ -71,64 +54,7 @@ static File open_source(const Args &args, const Target &target)
     return spool(name == "-" ? File(STDIN_FILENO, "standard input") : File(name, O_RDONLY), room, target.name);
 }
 
-static std::string send_file(Session &session, Upload::Client upload, File &file, uint64_t size, Progress &progress)
-{
-    Digest digest;
-    std::deque<kj::Promise<void>> outstanding;
-    uint64_t sent = 0;
-    while (sent < size) {
-        size_t want = static_cast<size_t>(std::min<uint64_t>(CHUNK, size - sent));
-        auto request = upload.writeRequest();
-        auto chunk = request.initChunk(static_cast<unsigned>(want));
-        if (file.read(chunk.begin(), want) != want) {
-            refuse("failed", file.path + " became shorter while it was read");
-        }
-        digest.add(chunk.begin(), want);
-        outstanding.push_back(request.send().ignoreResult());
-        sent += want;
-        if (outstanding.size() == WINDOW) {
-            session.await(kj::mv(outstanding.front()));
-            outstanding.pop_front();
-            progress.reached(sent - (WINDOW - 1) * CHUNK);
-        }
-    }
-    while (!outstanding.empty()) {
-        session.await(kj::mv(outstanding.front()));
-        outstanding.pop_front();
-    }
-    progress.reached(sent);
-    return digest.finish();
-}
-
-/* One try, from the first byte to the digest. */
-static std::string upload(Session &session, Store::Client store, File &file, uint64_t size, Progress &progress)
-{
-    rewind_file(file);
-    auto put = store.putRequest();
-    put.setSize(size);
-    auto sink = session.await(put.send()).getUpload();
-    std::string ours = send_file(session, sink, file, size, progress);
-    std::string theirs = bytes_of(session.await(sink.finishRequest().send()).getDigest());
-    if (theirs != ours) {
-        refuse("corrupt", "the store holds sha256 " + hex(theirs) + ", the file has " + hex(ours) +
-                              "; the name was left as it was");
-    }
-    return ours;
-}
-
-static std::string upload_patiently(Session &session, Store::Client store, File &file, uint64_t size,
-                                    Progress &progress)
-{
-    for (Backoff backoff;;) {
-        try {
-            return upload(session, store, file, size, progress);
-        } catch (const kj::Exception &e) {
-            session.pause(backoff.next(e)); /* (3) */
-        }
-    }
-}
-
-static void bind(Session &session, Namespace::Client names, const std::string &path, const std::string &digest)
+static void bind_name(Session &session, Namespace::Client names, const std::string &path, const std::string &digest)
 {
     session.ask([&]() {
         auto request = names.bindRequest();
@@ -147,31 +73,65 @@ static void require_name(Session &session, Namespace::Client names, const std::s
     });
 }
 
-void run_put(const Args &args)
+/* Until every image has a directory: by a flat name. */
+static Sent put_by_name(Session &session, const std::string &path, Source &source, Progress &progress)
+{
+    auto store = session.cap("store").castAs<Store>();
+    auto names = session.cap("names").castAs<Namespace>();
+    require_name(session, names, path);
+    auto open = [&](uint64_t size) {
+        auto request = store.putRequest();
+        request.setSize(size);
+        return session.await(request.send()).getUpload();
+    };
+    std::string digest = send(session, open, source, progress);
+    bind_name(session, names, path, digest);
+    return {digest, false};
+}
+
+static Sent put_any(Session &session, const std::string &path, Source &source, Progress &progress)
+{
+    if (!session.has("root")) {
+        return put_by_name(session, path, source, progress);
+    }
+    std::string place_path = node_path(path);
+    if (place_path.empty()) {
+        refuse("bad-argument", "a name is 1 to 255 bytes: '" + path + "' has none; or -r, to put a directory");
+    }
+    Place place = place_of(session);
+    return put_at(place, place_path, source, progress);
+}
+
+static void put_file(const Args &args)
 {
     const std::string &path = args.words[1];
     State state(args);
     Target target = find_target(state, args.words[0]);
     say_when_interrupted("\ncapos: interrupted; the node's files are as they were\n");
-    File file = open_source(args, target);
-    uint64_t size = file.size();
+    File_source source(open_source(args, target));
     Session session(target, args);
-    auto store = session.cap("store").castAs<Store>();
-    auto names = session.cap("names").castAs<Namespace>();
-    require_name(session, names, path); /* (2) */
-    Progress progress("put " + path, size, !args.has("--json"));
-    std::string digest = upload_patiently(session, store, file, size, progress);
-    bind(session, names, path, digest);
+    Progress progress("put " + path, source.size, !args.has("--json"));
+    Sent sent = put_any(session, path, source, progress);
 
     capnp::MallocMessageBuilder message;
     auto out = message.initRoot<Transfer>();
     out.setPath(path.c_str());
     out.setFile(args.words[2].c_str());
-    out.setSize(static_cast<double>(size));
-    out.setDigest(hex(digest).c_str());
+    out.setSize(static_cast<double>(source.size));
+    out.setDigest(hex(sent.digest).c_str());
+    out.setKnown(sent.known);
     out.setSeconds(progress.seconds());
     progress.clear();
     report(args, "put", out);
+}
+
+void run_put(const Args &args)
+{
+    if (args.has("-r")) {
+        put_tree(args);
+    } else {
+        put_file(args);
+    }
 }
 
 } // namespace capos

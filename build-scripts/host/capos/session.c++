@@ -24,6 +24,7 @@ static constexpr unsigned CAPS_MAX = 4096;
 static constexpr int TRY_SECONDS = 2;
 static constexpr unsigned TRIES_MAX = 6; /* 1.55 s of pauses in all */
 static constexpr unsigned FIRST_PAUSE_MS = 50;
+static constexpr size_t LANE_STACK = 256 * 1024;
 
 kj::Duration Backoff::next(const kj::Exception &e)
 {
@@ -33,13 +34,15 @@ kj::Duration Backoff::next(const kj::Exception &e)
     }
     if (tries == TRIES_MAX) {
         Failure failure = failure_of(e);
-        refuse(failure.kind, failure.reason + " (asked " + std::to_string(tries) + " times)");
+        failure.reason += " (asked " + std::to_string(tries) + " times)";
+        throw Overload{failure};
     }
     return (FIRST_PAUSE_MS << (tries - 1)) * kj::MILLISECONDS;
 }
 
 Session::Session(const Target &to, const Args &args)
-    : target(to), io(kj::setupAsyncIo()), patience(args.number("--timeout", 1, 86400, 30) * kj::SECONDS)
+    : target(to), io(kj::setupAsyncIo()), scope(&io.waitScope),
+      patience(args.number("--timeout", 1, 86400, 30) * kj::SECONDS)
 {
     open(args.number("--connect-timeout", 1, 3600, 10) * kj::SECONDS);
 }
@@ -48,6 +51,21 @@ kj::Exception Session::late() const
 {
     kj::String reason = kj::str("no answer for ", patience / kj::SECONDS, " s (--timeout changes that)");
     return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__, kj::mv(reason));
+}
+
+void Session::run_lanes(unsigned count, const std::function<void()> &lane)
+{
+    auto all = kj::heapArrayBuilder<kj::Promise<void>>(count);
+    lanes = count;
+    for (unsigned i = 0; i < count; i++) {
+        all.add(kj::startFiber(LANE_STACK, [this, &lane](kj::WaitScope &own) {
+            scope = &own;
+            lane();
+            lanes--;
+        }));
+    }
+    await_long(kj::joinPromises(all.finish()));
+    lanes = 1;
 }
 
 static kj::Exception attempt_late()
@@ -152,6 +170,17 @@ capnp::Response<Node::ListResults> Session::list()
                "the node lists " + std::to_string(answer.getCaps().size()) + " capabilities; no image has that many");
     }
     return answer;
+}
+
+bool Session::has(const std::string &name)
+{
+    auto answer = list();
+    for (auto cap : answer.getCaps()) {
+        if (name == cap.getName().cStr()) {
+            return true;
+        }
+    }
+    return false;
 }
 
 kj::Array<capnp::word> Session::fetch_schema()

@@ -8,6 +8,7 @@
 
 #include <capnp/rpc-twoparty.h>
 #include <capnp/schema-loader.h>
+#include <functional>
 #include <kj/async-io.h>
 #include <memory>
 #include <string>
@@ -36,10 +37,16 @@ class Session
     /* Waits for an answer, at most as long as the user has patience. */
     template <typename T> T await(kj::Promise<T> promise)
     {
-        return promise
-            .exclusiveJoin(
-                io.provider->getTimer().afterDelay(patience).then([this]() -> kj::Promise<T> { return late(); }))
-            .wait(io.waitScope);
+        return await_long(promise.exclusiveJoin(
+            io.provider->getTimer().afterDelay(patience).then([this]() -> kj::Promise<T> { return late(); })));
+    }
+
+    /* Waits as long as it takes, or until the connection breaks. In a lane others run meanwhile. */
+    template <typename T> T await_long(kj::Promise<T> promise)
+    {
+        kj::WaitScope *mine = scope;
+        KJ_DEFER(scope = mine);
+        return promise.wait(*mine);
     }
 
     template <typename T> capnp::Response<T> await(capnp::RemotePromise<T> promise)
@@ -63,6 +70,8 @@ class Session
     /* What this session may reach. */
     capnp::Response<Node::ListResults> list();
 
+    bool has(const std::string &name);
+
     /* What the profile exposes as `name`; "node" is the bootstrap capability itself. */
     capnp::Capability::Client cap(const std::string &name);
 
@@ -77,7 +86,23 @@ class Session
     /* Lets time pass while the connection is served. */
     void pause(kj::Duration duration)
     {
-        io.provider->getTimer().afterDelay(duration).wait(io.waitScope);
+        await_long(io.provider->getTimer().afterDelay(duration));
+    }
+
+    /* Runs `lane` `count` times at once, each on a stack of its own: what waits in one lets the others run, and between
+     * two waits nothing else does. Returns when all have; they may not throw. */
+    void run_lanes(unsigned count, const std::function<void()> &lane);
+
+    /* How many requests one transfer may have outstanding, so that all lanes together keep to `window`. */
+    size_t share_of(size_t window) const
+    {
+        return lanes > window ? 1 : window / lanes;
+    }
+
+    /* Resolves when the connection is no more. */
+    kj::Promise<void> on_disconnect()
+    {
+        return client->onDisconnect();
     }
 
     const Target target;
@@ -91,6 +116,8 @@ class Session
 
     /* Order matters: what uses the event loop goes first, so it is declared last. */
     kj::AsyncIoContext io;
+    kj::WaitScope *scope; /* of whoever runs: each wait puts it back */
+    unsigned lanes = 1;
     kj::Duration patience;
     std::string trouble; /* why the last attempt did not work */
     kj::Own<kj::AsyncIoStream> stream;

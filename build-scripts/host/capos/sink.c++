@@ -17,14 +17,14 @@
 namespace capos
 {
 
-static std::string part_of(const std::string &name)
+std::string part_of(const std::string &name)
 {
     return name + ".part";
 }
 
-static std::string note_of(const std::string &name)
+static std::string note_of(const std::string &part)
 {
-    return name + ".part.sha256";
+    return part + ".sha256";
 }
 
 static std::string folder_of(const std::string &name)
@@ -40,16 +40,17 @@ static bool is_stream(const std::string &name)
     return name == "-" || (stat(name.c_str(), &st) == 0 && !S_ISREG(st.st_mode));
 }
 
-static File open_sink(const std::string &name)
+static File open_sink(const std::string &name, const std::string &part)
 {
     if (name == "-") {
         return File(STDOUT_FILENO, "standard output");
     }
-    return is_stream(name) ? File(name, O_WRONLY) : File(part_of(name), O_RDWR | O_CREAT);
+    return is_stream(name) ? File(name, O_WRONLY) : File(part, O_RDWR | O_CREAT | O_NOFOLLOW);
 }
 
-Sink::Sink(const std::string &to, const std::string &blob_digest, uint64_t blob_size)
-    : name(to), wanted(blob_digest), streams(is_stream(to)), file(open_sink(to))
+Sink::Sink(const std::string &to, const std::string &p, const std::string &blob_digest, uint64_t blob_size,
+           bool on_disk)
+    : name(to), part(p), wanted(blob_digest), streams(is_stream(to)), durable(on_disk), file(open_sink(to, p))
 {
     if (!streams) {
         begin_part(blob_size);
@@ -72,13 +73,13 @@ void Sink::begin_part(uint64_t blob_size)
     if (flock(file.fd, LOCK_EX | LOCK_NB) != 0) {
         refuse("failed", "another get writes " + file.path + " just now; wait for it, or name another FILE");
     }
-    if (read_file(note_of(name)).value_or("") == hex(wanted) + "\n") {
+    if (!wanted.empty() && read_file(note_of(part)).value_or("") == hex(wanted) + "\n") {
         resume(blob_size);
     } else if (ftruncate(file.fd, 0) != 0) {
         fail_errno(file.path);
     }
     require_room(folder_of(name), blob_size - at);
-    write_file_atomically(note_of(name), hex(wanted) + "\n");
+    write_file_atomically(note_of(part), hex(wanted) + "\n");
 }
 
 /* What is there goes through the digest like what comes: a damaged part is found at the end. */
@@ -104,21 +105,25 @@ void Sink::write(capnp::Data::Reader chunk)
 /* The bytes are on the disk before the name is, and the name before we say so. */
 void Sink::put_in_place()
 {
-    file.sync();
-    if (rename(part_of(name).c_str(), name.c_str()) != 0) {
+    if (durable) {
+        file.sync();
+    }
+    if (rename(part.c_str(), name.c_str()) != 0) {
         fail_errno(name);
     }
-    unlink(note_of(name).c_str());
-    File(folder_of(name), O_RDONLY | O_DIRECTORY).sync();
+    unlink(note_of(part).c_str());
+    if (durable) {
+        File(folder_of(name), O_RDONLY | O_DIRECTORY).sync();
+    }
 }
 
-void Sink::finish()
+std::string Sink::finish()
 {
     std::string got = digest.finish();
-    if (got != wanted) {
+    if (!wanted.empty() && got != wanted) {
         if (!streams) {
-            unlink(part_of(name).c_str());
-            unlink(note_of(name).c_str());
+            unlink(part.c_str());
+            unlink(note_of(part).c_str());
         }
         refuse("corrupt", "what came has sha256 " + hex(got) + ", not " + hex(wanted) + "; " +
                               (streams ? "do not use it" : "it was thrown away"));
@@ -126,6 +131,7 @@ void Sink::finish()
     if (!streams) {
         put_in_place();
     }
+    return got;
 }
 
 } // namespace capos

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * sink.h: where the bytes of a get go.
  *
- *  (1) FILE comes into being by rename, whole, checked and on the disk. What an interrupted get leaves is FILE.part, with
+ *  (1) FILE comes into being by rename, whole and checked. What an interrupted get leaves is its part, FILE.part, with
  *      the digest of the blob in FILE.part.sha256; the next get of the same blob goes on from there and checks everything.
+ *      Content of which the node knows no digest cannot be recognised: its part is begun anew.
  *  (2) Standard output, and what is no regular file (a device, a FIFO), gets the bytes as they come.
  */
 #pragma once
@@ -19,9 +20,13 @@ namespace capos
 class Sink
 {
   public:
-    Sink(const std::string &to, const std::string &blob_digest, uint64_t blob_size);
+    /* `on_disk`: finish() returns when it is there; else whoever has many of them sees to that. */
+    Sink(const std::string &to, const std::string &part, const std::string &blob_digest, uint64_t blob_size,
+         bool on_disk);
     void write(capnp::Data::Reader chunk);
-    void finish();
+
+    /* The digest of what is there now. */
+    std::string finish();
     uint64_t reached() const
     {
         return at;
@@ -33,11 +38,16 @@ class Sink
     void put_in_place();
 
     const std::string name;
-    const std::string wanted;
-    const bool streams; /* (2) */
+    const std::string part;
+    const std::string wanted; /* empty: any */
+    const bool streams;       /* (2) */
+    const bool durable;
     File file;
     Digest digest;
     uint64_t at = 0;
 };
+
+/* "FILE.part" */
+std::string part_of(const std::string &name);
 
 } // namespace capos

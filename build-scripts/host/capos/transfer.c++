@@ -32,10 +32,25 @@ void report(const Args &args, const char *verb, Transfer::Builder transfer)
     }
     /* Standard output may be the file itself. */
     FILE *out = std::string(transfer.getFile().cStr()) == "-" ? stderr : stdout;
-    double size = transfer.getSize();
-    double rate = transfer.getSeconds() > 0 ? (size - transfer.getResumedAt()) / transfer.getSeconds() : 0;
-    fprintf(out, "%s %s: %.0f bytes, sha256 %s, %s/s\n", verb, plain(transfer.getPath().cStr()).c_str(), size,
-            transfer.getDigest().cStr(), size_text(rate).c_str());
+    double came = transfer.getSize() - transfer.getResumedAt();
+    double rate = transfer.getSeconds() > 0 ? came / transfer.getSeconds() : 0;
+    fprintf(out, "%s %s: %.0f bytes, sha256 %s, %s\n", verb, plain(transfer.getPath().cStr()).c_str(),
+            transfer.getSize(), transfer.getDigest().cStr(),
+            transfer.getKnown() ? "which the node had" : (size_text(rate) + "/s").c_str());
+}
+
+void report_tree(const Args &args, const char *verb, TreeTransfer::Builder tree)
+{
+    if (args.has("--json")) {
+        print_json(tree.asReader());
+        return;
+    }
+    FILE *out = std::string(tree.getFile().cStr()) == "-" ? stderr : stdout;
+    double rate = tree.getSeconds() > 0 ? tree.getSize() / tree.getSeconds() : 0;
+    std::string known = tree.getKnown() == 0 ? "" : ", " + std::to_string(tree.getKnown()) + " of them were there";
+    fprintf(out, "%s %s: %u files and %u directories, %s, %s/s%s\n", verb, plain(tree.getPath().cStr()).c_str(),
+            tree.getFiles(), tree.getDirectories(), size_text(tree.getSize()).c_str(), size_text(rate).c_str(),
+            known.c_str());
 }
 
 static const char *sentence_of_end;

@@ -17,6 +17,8 @@ static const Flag FLAG_RETRY = {"--retry", nullptr, "ask again when overloaded; 
 static const Flag FLAG_COMPLETION = {"--completion", nullptr,
                                      "the table for bash completion instead, which `make install` installs"};
 
+static const Flag FLAG_AT = {"--at", "N", "as it was at snapshot N, which `capos snapshot NODE --list` shows"};
+
 const std::vector<Flag> &common_flags()
 {
     static const std::vector<Flag> flags = {
@@ -65,13 +67,37 @@ static const char CALL_TEXT[] =
     "Calls one method and prints its results. The parameters are Cap'n Proto text, '(name = \"x\", count = 3)'; with\n"
     "--json they are JSON, and so are the results. CAP is a name that `capos ls` shows, or `node` for the image's own\n"
     "bootstrap interface. A capability in a result is shown as <Interface>.";
-static const char PUT_TEXT[] = "Streams FILE, or standard input for `-`, into the node's store and binds PATH to it "
-                               "once the store has it on disk\n"
-                               "and has answered the digest that we computed. Until then PATH is what it was.";
+static const char PUT_TEXT[] =
+    "Streams FILE, or standard input for `-`, to PATH, which means it once the node has it on disk with the digest "
+    "that\n"
+    "we computed. Until then PATH is what it was. Directories before it are made. What the node has already, under\n"
+    "whatever name, is not sent: so a large put that broke costs little when it had reached the node before.\n"
+    "With -r FILE is a directory, and PATH becomes one with all that is in it, several files at once; what PATH has\n"
+    "besides stays. Symbolic links and devices are named and skipped.";
 static const char GET_TEXT[] =
     "Writes to FILE.part and renames it when all of it has come and has the right digest. A get that was interrupted\n"
     "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.\n"
-    "In a FILE that is a directory, it gets that name too.";
+    "In a FILE that is a directory, it gets that name too.\n"
+    "With -r PATH is a directory, and FILE becomes one with all that is in it; what FILE has besides stays. Files "
+    "that\n"
+    "are there already are not fetched again. Nothing outside of FILE is written, links in it are not followed.";
+static const char LS_TEXT[] =
+    "Without PATH: the capabilities that this session may reach, with their interfaces. With one: the names in that\n"
+    "directory, '/' being the one that everything is in; of a file, its own. -l shows size, when it was changed and "
+    "by\n"
+    "which clock (rtc: the node's; unknown: it had none), and the SHA-256 where the node knows it.";
+static const char RM_TEXT[] =
+    "A file, or an empty directory; with -r a directory with all that is in it, several files at once. What cannot be\n"
+    "removed is named, the rest goes.";
+static const char MV_TEXT[] =
+    "One step: TO is never missing and never half. A file at TO is replaced by a file, an empty directory by a\n"
+    "directory; -n refuses that. TO is the whole new path: a directory there is not moved into.";
+static const char WATCH_TEXT[] =
+    "Prints a path a line, as the node tells of it: names that came, went or changed, and files that their writer has\n"
+    "closed, in PATH and below. It is durable when it is told. Ends with Ctrl-C.";
+static const char SNAPSHOT_TEXT[] =
+    "Keeps all names and files as they are now, under LABEL if one is given, and prints its number, which --at takes.\n"
+    "It costs room only as what it shows is changed or removed, until it is dropped.";
 static const char DOWN_TEXT[] =
     "Asks each to halt on its console; one that does not hear within five seconds is ended. A node that did not end\n"
     "cleanly, now or before (panic, reset, killed), is named with the end of its console, and the exit status is 1.";
@@ -81,9 +107,9 @@ static const char SYMBOLIZE_TEXT[] =
     "For logs from elsewhere; `fleet logs`, `fleet down` and `logs` do it by themselves. IMAGE is BUILD/P/P.elf, with\n"
     "P.debug beside it, or the .debug itself, or a .sim. Without LOG it is standard input.";
 
-const std::vector<Verb> &verbs()
+static std::vector<Verb> fleet_verbs()
 {
-    static const std::vector<Verb> table = {
+    return {
         {"fleet up", "[FLEET]", "boots a fleet and waits until it is ready", UP_TEXT, 0, 1, fleet_up_flags(),
          run_fleet_up},
         {"fleet down",
@@ -97,7 +123,76 @@ const std::vector<Verb> &verbs()
         {"fleet status", "[NODE]...", "what runs, with pids and ports", "", 0, 64, {}, run_fleet_status},
         {"fleet logs", "[NODE]", "what the serial console said", "", 0, 1, {FLAG_FOLLOW}, run_fleet_logs},
         {"node ls", "", "names, addresses, health, uptime of the running nodes", "", 0, 0, {}, run_node_ls},
-        {"ls", "NODE", "the capabilities that this session may reach", "", 1, 1, {}, run_ls},
+    };
+}
+
+static std::vector<Verb> file_verbs()
+{
+    return {
+        {"ls",
+         "NODE [PATH]",
+         "what this session may reach; with PATH, what is in that directory",
+         LS_TEXT,
+         1,
+         2,
+         {{"-l", nullptr, "with size, time and digest"}, FLAG_AT},
+         run_ls},
+        {"stat", "NODE PATH", "what a node knows of a file or directory", "", 2, 2, {FLAG_AT}, run_stat},
+        {"mkdir",
+         "NODE PATH",
+         "makes a directory",
+         "",
+         2,
+         2,
+         {{"-p", nullptr, "with those before it, and it may be there already"}},
+         run_mkdir},
+        {"mv",
+         "NODE FROM TO",
+         "gives a file or directory another name",
+         MV_TEXT,
+         3,
+         3,
+         {{"-n", nullptr, "only if there is nothing at TO"}},
+         run_mv},
+        {"rm",
+         "NODE PATH...",
+         "removes files and directories",
+         RM_TEXT,
+         2,
+         4096,
+         {{"-r", nullptr, "with all that is in them"}},
+         run_rm},
+        {"watch", "NODE [PATH]", "what changes in a directory, as it does", WATCH_TEXT, 1, 2, {}, run_watch},
+        {"snapshot",
+         "NODE [LABEL]",
+         "keeps all files as they are now",
+         SNAPSHOT_TEXT,
+         1,
+         2,
+         {{"--list", nullptr, "those that there are"}, {"--drop", "N", "forgets this one"}},
+         run_snapshot},
+        {"put",
+         "NODE PATH FILE|-",
+         "streams a file in",
+         PUT_TEXT,
+         3,
+         3,
+         {{"-r", nullptr, "a directory with all that is in it"}},
+         run_put},
+        {"get",
+         "NODE PATH [FILE|-]",
+         "streams a file out; goes on after an interruption",
+         GET_TEXT,
+         2,
+         3,
+         {{"-r", nullptr, "a directory with all that is in it"}, FLAG_AT},
+         run_get},
+    };
+}
+
+static std::vector<Verb> image_verbs()
+{
+    return {
         {"describe",
          "NODE [CAP]...",
          "methods with their parameters, from the image's schema",
@@ -107,8 +202,6 @@ const std::vector<Verb> &verbs()
          {},
          run_describe},
         {"call", "NODE CAP.METHOD [PARAMS]", "calls a method", CALL_TEXT, 2, 3, {FLAG_RETRY}, run_call},
-        {"put", "NODE PATH FILE|-", "streams a file in", PUT_TEXT, 3, 3, {}, run_put},
-        {"get", "NODE PATH [FILE|-]", "streams a file out; goes on after an interruption", GET_TEXT, 2, 3, {}, run_get},
         {"logs", "NODE", "the image's log, over RPC", LOGS_TEXT, 1, 1, {FLAG_FOLLOW}, run_logs},
         {"image query",
          "FILE",
@@ -128,6 +221,16 @@ const std::vector<Verb> &verbs()
          run_image_symbolize},
         {"help", "[VERB]", "this, or all about one verb", "", 0, 2, {FLAG_COMPLETION}, run_help},
     };
+}
+
+const std::vector<Verb> &verbs()
+{
+    static std::vector<Verb> table;
+    if (table.empty()) {
+        for (const auto &group : {fleet_verbs(), file_verbs(), image_verbs()}) {
+            table.insert(table.end(), group.begin(), group.end());
+        }
+    }
     return table;
 }
 

@@ -31,10 +31,19 @@ void run_fleet_status(const Args &args);
 void run_fleet_logs(const Args &args);
 void run_node_ls(const Args &args);
 void run_ls(const Args &args);
+void list_capabilities(const Args &args); /* `ls` without a path */
+void run_stat(const Args &args);
+void run_mkdir(const Args &args);
+void run_mv(const Args &args);
+void run_rm(const Args &args);
+void run_watch(const Args &args);
+void run_snapshot(const Args &args);
 void run_describe(const Args &args);
 void run_call(const Args &args);
 void run_put(const Args &args);
 void run_get(const Args &args);
+void put_tree(const Args &args); /* `put -r` */
+void get_tree(const Args &args); /* `get -r` */
 void run_logs(const Args &args);
 void run_image_query(const Args &args);
 void run_image_symbolize(const Args &args);

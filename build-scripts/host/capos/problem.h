@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * problem.h: a failure as the user or a script reads it.
+ */
+#pragma once
+
+#include "fail.h"
+
+#include <string>
+
+namespace capos
+{
+
+/* Prints it on standard error; with `json` as a Problem on one line. `path`: which of several files it is about. */
+void say_failure(const Failure &failure, bool json, const std::string &path = "");
+
+} // namespace capos

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * send.c++: uploads.
+ */
+#include "send.h"
+
+#include "directory.h"
+#include "fail.h"
+#include "transfer.h"
+
+#include <algorithm>
+#include <deque>
+#include <unistd.h>
+
+namespace capos
+{
+
+static constexpr uint64_t ASK_FIRST = 4 * CHUNK; /* below, to send it costs less than to ask */
+static constexpr uint64_t BREATH = 16 * 1024 * 1024;
+
+void File_source::rewind()
+{
+    if (lseek(file.fd, 0, SEEK_SET) != 0) {
+        fail_errno(name);
+    }
+}
+
+/* One upload. */
+class Sending
+{
+  public:
+    Sending(Session &s, Upload::Client u, Source &from, Progress &p)
+        : session(s), upload(kj::mv(u)), source(from), progress(p)
+    {
+    }
+    std::string run();
+    void forget()
+    {
+        progress.add(-static_cast<int64_t>(answered));
+    }
+
+  private:
+    struct Write {
+        kj::Promise<void> answer;
+        size_t size;
+    };
+
+    capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> next_write(size_t size);
+    void take_answer();
+    std::string finish();
+
+    Session &session;
+    Upload::Client upload;
+    Source &source;
+    Progress &progress;
+    Digest digest;
+    std::deque<Write> outstanding;
+    uint64_t answered = 0;
+};
+
+capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> Sending::next_write(size_t size)
+{
+    auto request = upload.writeRequest();
+    auto chunk = request.initChunk(static_cast<unsigned>(size));
+    if (source.read(chunk.begin(), size) != size) {
+        refuse("failed", source.name + " became shorter while it was read");
+    }
+    digest.add(chunk.begin(), size);
+    return request;
+}
+
+void Sending::take_answer()
+{
+    Write write = kj::mv(outstanding.front());
+    outstanding.pop_front();
+    session.await(kj::mv(write.answer));
+    answered += write.size;
+    progress.add(static_cast<int64_t>(write.size));
+}
+
+std::string Sending::finish()
+{
+    std::string ours = digest.finish();
+    auto request = upload.finishRequest();
+    request.setExpected(data_of(ours));
+    std::string theirs = bytes_of(session.await(request.send()).getDigest());
+    if (theirs != ours) { /* it was to refuse that itself */
+        refuse("corrupt", "the node says that it has sha256 " + hex(theirs) + ", and " + source.name + " has " +
+                              hex(ours) + "; do not rely on what it has");
+    }
+    return ours;
+}
+
+std::string Sending::run()
+{
+    for (uint64_t sent = 0; sent < source.size;) {
+        size_t size = static_cast<size_t>(std::min<uint64_t>(CHUNK, source.size - sent));
+        outstanding.push_back({next_write(size).send().ignoreResult(), size});
+        sent += size;
+        while (outstanding.size() >= session.share_of(WINDOW)) {
+            take_answer();
+        }
+    }
+    while (!outstanding.empty()) {
+        take_answer();
+    }
+    return finish();
+}
+
+std::string send(Session &session, const Open_upload &open, Source &source, Progress &progress)
+{
+    for (Backoff backoff;;) {
+        kj::Maybe<Sending> sending;
+        try {
+            source.rewind();
+            return sending.emplace(session, open(source.size), source, progress).run();
+        } catch (const kj::Exception &e) {
+            KJ_IF_MAYBE (begun, sending) {
+                begun->forget();
+            }
+            session.pause(backoff.next(e)); /* (2) */
+        }
+    }
+}
+
+Place place_of(Session &session)
+{
+    auto root = session.cap("root").castAs<Directory>();
+    std::optional<Store::Client> store;
+    attempt([&]() { store = session.cap("store").castAs<Store>(); },
+            [](const Failure &) { /* then it is not asked */ });
+    return {session, kj::mv(root), kj::mv(store)};
+}
+
+std::string digest_of(Session &session, Source &source)
+{
+    Digest digest;
+    std::string buffer(CHUNK, '\0');
+    uint64_t done = 0;
+    source.rewind();
+    while (size_t got = source.read(buffer.data(), buffer.size())) {
+        digest.add(buffer.data(), got);
+        done += got;
+        if (done % BREATH == 0) {
+            session.pause(0 * kj::SECONDS); /* lets the other lanes hear their answers in time */
+        }
+    }
+    return digest.finish();
+}
+
+static bool has_blob(Session &session, Store::Client store, const std::string &digest)
+{
+    return session
+        .ask([&]() {
+            auto request = store.statRequest();
+            request.setDigest(data_of(digest));
+            return request.send();
+        })
+        .getPresent();
+}
+
+/* What is to be done in a directory that may be missing is done again when it has been made. */
+template <typename Work> static auto in_directory(Place &place, const std::string &path, Work work) -> decltype(work())
+{
+    try {
+        return work();
+    } catch (const kj::Exception &e) {
+        if (failure_of(e).kind != "not-found" || parent_path(path).empty()) {
+            throw;
+        }
+    }
+    make_directories(place.session, place.root, parent_path(path));
+    return work();
+}
+
+static void bind_path(Place &place, const std::string &path, const std::string &digest)
+{
+    place.session.ask([&]() {
+        auto request = place.root.bindRequest();
+        request.setPath(path.c_str());
+        request.setDigest(data_of(digest));
+        return request.send();
+    });
+}
+
+/* The digest, if the node had the bytes and `path` means them now. A blob that goes in between is sent. */
+static std::string bind_known(Place &place, const std::string &path, Source &source)
+{
+    if (!place.store || source.size < ASK_FIRST || !source.again) {
+        return "";
+    }
+    std::string digest = digest_of(place.session, source);
+    try {
+        if (has_blob(place.session, *place.store, digest)) {
+            in_directory(place, path, [&]() { bind_path(place, path, digest); });
+            return digest;
+        }
+    } catch (const kj::Exception &e) {
+        if (failure_of(e).kind != "not-found") {
+            throw;
+        }
+    }
+    return "";
+}
+
+static Upload::Client open_at(Place &place, const std::string &path, uint64_t size)
+{
+    return in_directory(place, path, [&]() {
+        auto request = place.root.putRequest();
+        request.setPath(path.c_str());
+        request.setSize(size);
+        return place.session.await(request.send()).getUpload();
+    });
+}
+
+Sent put_at(Place &place, const std::string &path, Source &source, Progress &progress)
+{
+    std::string digest = bind_known(place, path, source);
+    if (!digest.empty()) {
+        progress.resumed(source.size);
+        return {digest, true};
+    }
+    auto open = [&](uint64_t size) { return open_at(place, path, size); };
+    return {send(place.session, open, source, progress), false};
+}
+
+} // namespace capos

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * watch.c++: what changes in a directory, as it does, until the user has seen enough.
+ */
+#include "directory.h"
+#include "fail.h"
+#include "json.h"
+#include "text.h"
+#include "verbs.h"
+
+namespace capos
+{
+
+static void print_change(const std::string &path, bool lost, bool json)
+{
+    if (json) {
+        capnp::MallocMessageBuilder message;
+        auto change = message.initRoot<Change>();
+        change.setPath(path.c_str());
+        change.setLost(lost);
+        printf("%s\n", to_json_line(change.asReader()).c_str());
+    } else if (lost) {
+        fprintf(stderr, "capos: more changed than the node remembers: look at everything\n");
+    } else {
+        printf("%s\n", plain(path).c_str());
+    }
+}
+
+/* Our end of a watch: the node calls it. */
+class Printing_watcher final : public Watcher::Server
+{
+  public:
+    explicit Printing_watcher(bool as_json) : json(as_json)
+    {
+    }
+
+  protected:
+    kj::Promise<void> changed(ChangedContext context) override
+    {
+        auto params = context.getParams();
+        for (auto name : params.getNames()) {
+            print_change(name.cStr(), false, json);
+        }
+        if (params.getLost()) {
+            print_change("", true, json);
+        }
+        if (fflush(stdout) != 0) { /* nobody reads any more */
+            fail_errno("standard output");
+        }
+        return kj::READY_NOW;
+    }
+
+  private:
+    const bool json;
+};
+
+void run_watch(const Args &args)
+{
+    std::string path = node_path(args.words.size() > 1 ? args.words[1] : "");
+    State state(args);
+    Session session(find_target(state, args.words[0]), args);
+    auto root = root_of(session, args);
+    Watcher::Client watcher = kj::heap<Printing_watcher>(args.has("--json"));
+    auto watch = session.ask([&]() {
+        auto request = root.watchRequest();
+        request.setPath(path.c_str());
+        request.setWatcher(watcher);
+        return request.send();
+    });
+    if (!args.has("--json")) {
+        fprintf(stderr, "capos: watching /%s; Ctrl-C ends it\n", plain(path).c_str());
+    }
+    session.await_long(session.on_disconnect());
+    unreachable("disconnected", session.target.name + " has closed the connection: what changed since is not known");
+}
+
+} // namespace capos
