@@ -126,6 +126,7 @@ status_t engine_start(void)
     engine_watch_init();
     engine_file_init();
     engine_scrub_init();
+    engine_hash_init();
     diag_command_add(&command);
     health_add(&engine_self.health, "store/engine");
     ready_hold(&engine_self.ready);

@@ -149,6 +149,7 @@ struct engine_write {
     void (*done)(struct engine_write *write, status_t status);
     struct engine_upload *upload;
     struct engine_io io;
+    uint32_t hashed;         /* bytes; all of them, before any is on its way */
     uint32_t left;           /* bytes that did not begin */
     bool begun, listed, out; /* some bytes are on their way; some are not; a part is with the disk */
     struct list node;
@@ -183,6 +184,7 @@ struct engine_upload {
     status_t failed;
     enum catalog_answer answer; /* why, when it was the catalog */
     struct list waiting;        /* writes */
+    struct list hashing;        /* engine_hash.c: the first of them waits for time */
     struct engine_op ask;       /* LEND, EXTEND, PUT, and what closing takes; one at a time */
     bool asking;
     bool padded, committed, advancing, let_go;
@@ -205,6 +207,16 @@ void engine_upload_finish(struct engine_upload *upload, void (*finished)(struct 
     REQUIRES(LOOP);
 /* Whatever its state. The memory is the caller's again at closed(). */
 void engine_upload_close(struct engine_upload *upload, void (*closed)(struct engine_upload *upload)) REQUIRES(LOOP);
+
+/* There is time for its first write again. */
+void engine_upload_go_on(struct engine_upload *upload) REQUIRES(LOOP);
+
+/* --- hashing: engine_hash.c --- */
+
+void engine_hash_init(void) REQUIRES(BOOT);
+/* How many of so many bytes may be hashed in this turn. Fewer: engine_upload_go_on() in a later one, unless the upload leaves the
+ * list before. */
+uint32_t engine_hash_take(struct engine_upload *upload, uint32_t wanted) REQUIRES(LOOP);
 
 /* --- an object being read: engine_source.c --- */
 

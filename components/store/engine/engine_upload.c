@@ -87,6 +87,7 @@ void engine_upload_open(struct engine_upload *u, uint64_t size,
     }
     *u = fresh;
     list_init(&u->waiting);
+    list_init(&u->hashing);
     sha256_init(&u->hash);
     ask(u, CATALOG_RESERVE, opened);
     u->ask.op.size = stays_inside(u) ? 0 : blocks_of(size);
@@ -337,18 +338,28 @@ static bool step(struct engine_upload *u, struct engine_write *w) REQUIRES(LOOP)
     return true;
 }
 
-static void begin(struct engine_upload *u, struct engine_write *w)
+/* Before any of its bytes leave. False: there are more than this turn has time for (engine_hash.c). */
+static bool begin(struct engine_upload *u, struct engine_write *w) REQUIRES(LOOP)
 {
+    uint32_t left = w->size - w->hashed;
+
     if (!w->begun) {
         w->begun = true;
-        sha256_update(&u->hash, w->bytes, w->size);
         u->received += w->size;
     }
+    if (left == 0) {
+        return true;
+    }
+    uint32_t now = engine_hash_take(u, left);
+    sha256_update(&u->hash, w->bytes + w->hashed, now);
+    w->hashed += now;
+    return now == left;
 }
 
 static void leave(struct engine_upload *u, struct engine_write *w)
 {
     list_remove(&w->node);
+    list_remove(&u->hashing);
     w->listed = false;
 }
 
@@ -357,7 +368,9 @@ static bool write_on(struct engine_upload *u) REQUIRES(LOOP)
 {
     struct engine_write *w = CONTAINER_OF(u->waiting.next, struct engine_write, node);
 
-    begin(u, w);
+    if (!begin(u, w)) {
+        return false;
+    }
     while (w->left > 0) {
         if (u->failed != ST_OK || !step(u, w)) {
             return false;
@@ -412,6 +425,7 @@ void engine_upload_write(struct engine_upload *u, struct engine_write *w)
     w->upload = u;
     w->left = w->size;
     w->begun = w->out = false;
+    w->hashed = 0;
     w->listed = true;
     list_push_back(&u->waiting, &w->node);
     advance(u);
@@ -587,4 +601,9 @@ static void advance(struct engine_upload *u)
     if (idle(u) && u->finished == NULL && u->closed != NULL && !give_back(u)) {
         u->closed(u);
     }
+}
+
+void engine_upload_go_on(struct engine_upload *u)
+{
+    advance(u);
 }

@@ -35,6 +35,47 @@ void ready_release(struct ready *ready)
 void work_init(struct work *work, void (*run)(struct work *work))
 {
     work->run = run;
+    list_init(&work->node);
+}
+
+static struct list posted = {&posted, &posted};
+static struct list turn_ends = {&turn_ends, &turn_ends};
+
+void loop_post(struct work *work)
+{
+    list_remove(&work->node);
+    list_push_back(&posted, &work->node);
+}
+
+void loop_at_turn_end(struct work *work)
+{
+    list_remove(&work->node);
+    list_push_back(&turn_ends, &work->node);
+}
+
+static bool run_one(struct list *list)
+{
+    struct list *node = list_pop_front(list);
+
+    if (node != NULL) {
+        struct work *work = CONTAINER_OF(node, struct work, node);
+        work->run(work);
+    }
+    return node != NULL;
+}
+
+/* One turn ends, and the next begins. False: nothing was to be done. */
+static bool next_turn(void)
+{
+    bool any = false;
+
+    while (run_one(&turn_ends)) {
+        any = true;
+    }
+    while (run_one(&posted)) {
+        any = true;
+    }
+    return any;
 }
 
 void loop_post_boot(struct work *work)
@@ -194,8 +235,7 @@ static void play_thread(void)
     call_return(&engine_self.bell);
 }
 
-/* One thing that may happen next does. False: there is none. */
-static bool happen(void)
+static bool happen_in_turn(void)
 {
     bool rung = engine_self.bell.out;
     bool may_fire = armed != NULL && !time_stands;
@@ -211,6 +251,14 @@ static bool happen(void)
         data_step();
     }
     return true;
+}
+
+/* One thing that may happen next does, and the turn ends. False: there is none. */
+static bool happen(void)
+{
+    bool any = happen_in_turn();
+
+    return next_turn() || any;
 }
 
 static void settle(void)

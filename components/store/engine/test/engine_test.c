@@ -5,6 +5,20 @@
  */
 #include "engine_support.h"
 
+#define engine_hash_take hash_take
+#include "../engine_hash.c"
+#undef engine_hash_take
+
+static uint32_t hashed; /* bytes */
+
+uint32_t engine_hash_take(struct engine_upload *upload, uint32_t bytes_left)
+{
+    uint32_t taken = hash_take(upload, bytes_left);
+
+    hashed += taken;
+    return taken;
+}
+
 /* --- tests ----------------------------------------------------------------------------------------------------------- */
 
 /* Small blobs until the disk is full, and every other one removed: what is free is in pieces of one to five blocks. */
@@ -131,6 +145,80 @@ static void test_rot(void)
     nothing_is_left(9);
 }
 
+/* --- turns ----------------------------------------------------------------------------------------------------------- */
+
+static void write_begin(struct asker *who, struct object *upload, uint32_t at, uint32_t size)
+{
+    byte_sink_write_params_set_chunk(byte_sink_write_begin(&who->call, upload, asker_params(who), &asker_source),
+                                     capnp_data(bytes + at, size));
+    object_call(upload, &who->call);
+}
+
+/* Chunks of four uploads come at once: no turn hashes more than one chunk's bytes, each upload goes on, in order. */
+static void test_turns(void)
+{
+    static const uint32_t sizes[] = {60000, 65536, 7, 65536};
+    struct object *upload[4];
+    uint8_t digest[CATALOG_DIGEST], right[CATALOG_DIGEST];
+    unsigned turns = 0;
+
+    fresh();
+    fill(1, 131072);
+    for (unsigned i = 0; i < 4; i++) {
+        upload[i] = put(sizes[i]);
+        REQUIRE(upload[i] != NULL);
+    }
+    hashed = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        write_begin(&chunks[i], upload[i], i * 100, sizes[i]);
+    }
+    CHECK_EQ(hashed, 65536);
+    CHECK(run_one(&turn_ends));
+    write_begin(&chunks[3], upload[3], 300, sizes[3]); /* at the beginning of a turn: others came before */
+    CHECK_EQ(hashed, 65536);
+    for (uint32_t before = hashed; next_turn(); turns++) {
+        CHECK(hashed - before <= 65536);
+        CHECK(chunks[3].call.out); /* who came last */
+        before = hashed;
+    }
+    CHECK_EQ(hashed, 60000 + 65536 + 7 + 65536);
+    CHECK_EQ(turns, 3); /* 191,079 bytes; the last of them ends what the others began */
+    settle();
+    for (unsigned i = 0; i < 4; i++) {
+        REQUIRE(chunks[i].returned == 1 && finish(upload[i], digest));
+        sha256_bytes(bytes + i * 100, sizes[i], right);
+        CHECK_BYTES(digest, right, CATALOG_DIGEST);
+        object_put(upload[i]);
+        settle();
+    }
+    nothing_is_left(15 + 16 + 16);
+}
+
+/* An upload fails while its second chunk waits for a turn: it does not wait any more. */
+static void test_turn_of_the_failed(void)
+{
+    fresh();
+    struct object *upload = put(3 * 65536);
+    REQUIRE(upload != NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        write_begin(&chunks[i], upload, 0, 65536);
+    }
+    while (list_empty(&self.waiting)) {
+        REQUIRE(happen_in_turn());
+    }
+    data.fail_writes = 0;
+    while (happen_in_turn()) {
+    }
+    data.fail_writes = UINT32_MAX;
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(chunks[i].failed, 1);
+    }
+    CHECK(list_empty(&self.waiting));
+    object_put(upload);
+    settle();
+    nothing_is_left(0);
+}
+
 int main(void)
 {
     RUN(test_sizes);
@@ -138,6 +226,8 @@ int main(void)
     RUN(test_refused);
     RUN(test_data_fails);
     RUN(test_rot);
+    RUN(test_turns);
+    RUN(test_turn_of_the_failed);
     disk_free();
     free(bytes);
     return test_end();
