@@ -16,11 +16,19 @@
 #define FRAME_BYTES (VOLUME_PAGE_BYTES + 24u)
 
 static void *heap; /* [I] after BOOT */
+static size_t heap_bytes;
+static bool salvage;
+
+void sqlite_heap_use(void *bytes, size_t size)
+{
+    heap = bytes;
+    heap_bytes = size;
+}
 
 status_t sqlite_start(void) REQUIRES(BOOT);
 status_t sqlite_start(void)
 {
-    heap = boot_alloc_named("SQLite's heap", SQLITE_HEAP, 64);
+    sqlite_heap_use(boot_alloc_named("SQLite's heap", SQLITE_HEAP, 64), SQLITE_HEAP);
     return ST_OK;
 }
 
@@ -33,7 +41,7 @@ static void say(void *context, int code, const char *message)
 
 static int initialize(void)
 {
-    int r = sqlite3_config(SQLITE_CONFIG_HEAP, heap, (int)SQLITE_HEAP, ALLOCATION_MIN);
+    int r = sqlite3_config(SQLITE_CONFIG_HEAP, heap, (int)heap_bytes, ALLOCATION_MIN);
 
     if (r == SQLITE_OK) {
         r = sqlite3_config(SQLITE_CONFIG_LOG, say, NULL);
@@ -99,11 +107,38 @@ static int set_up(sqlite3 *db, const struct volume *volume)
     return r;
 }
 
+void sqlite_salvage(void)
+{
+    salvage = true;
+}
+
+/* Nothing that was acknowledged is behind a break. */
+static int log_is_whole(struct volume *volume) REQUIRES(THREAD)
+{
+    struct sqlite_log log;
+    bool none = volume->super.page_count <= 1; /* the first page comes without a log: (1) */
+    status_t s = none ? ST_STALE : sqlite_log_look(volume, &log);
+
+    if (s != ST_OK) {
+        return s == ST_STALE ? SQLITE_OK : SQLITE_IOERR_READ;
+    }
+    if (log.lost == 0) {
+        return SQLITE_OK;
+    }
+    log_err("the log is damaged behind its page %llu: at least %llu pages of acknowledged commits cannot be reached",
+            (unsigned long long)log.frames, (unsigned long long)log.lost);
+    return salvage ? SQLITE_OK : SQLITE_IOERR_DATA;
+}
+
 int sqlite_open(struct volume *volume, const void *seed, size_t seed_bytes, sqlite3 **db)
 {
     ASSERT(heap != NULL);
+    *db = NULL;
     sqlite_vfs_use(volume, seed, seed_bytes);
-    int r = initialize();
+    int r = log_is_whole(volume);
+    if (r == SQLITE_OK) {
+        r = initialize();
+    }
     if (r == SQLITE_OK) {
         r = sqlite3_open_v2(SQLITE_NAME, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     }

@@ -14,12 +14,14 @@
 #define LOG_TAG "volume"
 #include "core/log.h"
 
-#define MAGIC 0x656d756c6f762173ull /* "s!volume" */
-#define VERSION 1u
 #define SUPER_A 0u
 #define SUPER_B 16u
 #define FIRST_BLOCK 17u
 #define RUN_UNIT (VOLUME_LEAF_PAGES + 2u) /* blocks of a leaf's pages and its two homes */
+#define META_PART 8u
+#define META_MIN 2600u /* blocks: superblocks, indexes, and a database of some MiB */
+#define LOG_PART 64u
+#define LOG_LEAST 256u
 #define HEALTHY_BYTES (DISK_BLOCK_BYTES - sizeof(uint32_t))
 
 status_t volume_fail(struct volume *volume, status_t status)
@@ -104,13 +106,13 @@ static bool all_zero(const void *bytes, size_t size)
 /* ST_OK: a superblock that may be believed. ST_STALE, ST_UNSUPPORTED, ST_PROTO: as volume_mount says. */
 static status_t super_check(const struct volume_super *super, uint64_t disk_blocks)
 {
-    if (super->magic != MAGIC) {
+    if (super->magic != VOLUME_MAGIC) {
         return all_zero(super, sizeof *super) ? ST_STALE : ST_UNSUPPORTED;
     }
     if (super->crc != super_crc(super)) {
         return ST_PROTO;
     }
-    if (super->version != VERSION) {
+    if (super->version != VOLUME_VERSION) {
         return ST_UNSUPPORTED;
     }
     return super_ok(super, disk_blocks) ? ST_OK : ST_PROTO;
@@ -134,19 +136,25 @@ static status_t worse(status_t a, status_t b)
     return rank_a >= rank_b ? a : b;
 }
 
-static status_t super_read(struct volume *volume, uint64_t block, struct volume_super *super) REQUIRES(THREAD)
+uint64_t volume_super_block(unsigned copy)
 {
-    status_t s = disk_read(volume->io, block, 1, super);
+    ASSERT(copy < VOLUME_COPIES);
+    return copy == 0 ? SUPER_A : SUPER_B;
+}
 
-    return s == ST_OK ? super_check(super, volume->io->blocks) : s;
+status_t volume_super_read(struct disk_io *io, unsigned copy, struct volume_super *super)
+{
+    status_t s = disk_read(io, volume_super_block(copy), 1, super);
+
+    return s == ST_OK ? super_check(super, io->blocks) : s;
 }
 
 /* The better copy into volume->super. */
 static status_t super_choose(struct volume *volume) REQUIRES(THREAD)
 {
     struct volume_super *other = (struct volume_super *)(void *)volume->log_window; /* room that is free now */
-    status_t a = super_read(volume, SUPER_A, &volume->super);
-    status_t b = super_read(volume, SUPER_B, other);
+    status_t a = volume_super_read(volume->io, 0, &volume->super);
+    status_t b = volume_super_read(volume->io, 1, other);
 
     if (a != ST_OK && b != ST_OK) {
         return worse(a, b);
@@ -229,6 +237,16 @@ status_t volume_data_sync(struct volume *volume)
 
 /* --- format ---------------------------------------------------------------------------------------------------------- */
 
+struct volume_shape volume_shape(uint64_t disk_blocks, uint64_t log_most)
+{
+    uint64_t log = disk_blocks / LOG_PART > LOG_LEAST ? disk_blocks / LOG_PART : LOG_LEAST;
+
+    log = log < log_most ? log : log_most;
+    uint64_t least = META_MIN + log;
+    uint64_t meta = disk_blocks / META_PART > least ? disk_blocks / META_PART : least;
+    return (struct volume_shape){log, disk_blocks > meta ? disk_blocks - meta : 0};
+}
+
 static uint64_t index_count_for(uint64_t blocks)
 {
     uint64_t count = blocks / ((uint64_t)VOLUME_LEAF_PAGES * VOLUME_INDEX_LEAVES) + 1;
@@ -239,8 +257,8 @@ static uint64_t index_count_for(uint64_t blocks)
 static void super_lay_out(struct volume_super *super, uint64_t blocks, const uint8_t uuid[16], uint64_t log_blocks,
                           uint64_t data_blocks)
 {
-    *super = (struct volume_super){.magic = MAGIC,
-                                   .version = VERSION,
+    *super = (struct volume_super){.magic = VOLUME_MAGIC,
+                                   .version = VOLUME_VERSION,
                                    .block_bytes = DISK_BLOCK_BYTES,
                                    .blocks = blocks,
                                    .log_start = FIRST_BLOCK,

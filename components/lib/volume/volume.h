@@ -17,6 +17,11 @@
 #include "core/status.h"
 #include "lib/disk/disk_io.h"
 
+#define VOLUME_MAGIC 0x656d756c6f762173ull /* "s!volume" */
+#define VOLUME_VERSION 1u
+#define VOLUME_COPIES 2u /* of the superblock */
+#define VOLUME_BLANK_MARK                                                                                              \
+    "capos blank disk v1\n" /* begins a disk that `capos` made, to be formatted without being asked to */
 #define VOLUME_PAGE_BYTES DISK_BLOCK_BYTES
 #define VOLUME_LEAF_PAGES 1024u /* pages whose CRCs are one block */
 #define VOLUME_INDEX_LEAVES 512u
@@ -115,6 +120,19 @@ struct volume {
 
 /* Gives the volume its memory. ST_NOMEM: less than VOLUME_MEMORY(1, VOLUME_LOG_BLOCKS_MIN). */
 status_t volume_init(struct volume *volume, struct disk_io *io, const struct volume_memory *memory, uint32_t leaves);
+/* One copy of the superblock, as it stands; the status as of volume_mount(). crc32c_init() was called. */
+status_t volume_super_read(struct disk_io *io, unsigned copy, struct volume_super *super) REQUIRES(THREAD);
+/* The block that it stands in. */
+uint64_t volume_super_block(unsigned copy);
+
+/* How a disk is divided that becomes a store's: an eighth for the database and its log, and not less than they need; the rest is
+ * for data. `log_most`: what the memory of those who mount it is for. data_blocks 0: the disk is too small. */
+#define VOLUME_LOG_BLOCKS_USUAL 1024u
+struct volume_shape {
+    uint64_t log_blocks, data_blocks;
+};
+struct volume_shape volume_shape(uint64_t disk_blocks, uint64_t log_most);
+
 /* Makes an empty volume, whatever was there, with `data_blocks` at its end for others' data. ST_FULL: the disk is too small.
  * ST_NOMEM: more log than the memory is for. */
 status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)
@@ -147,6 +165,8 @@ status_t volume_data_sync(struct volume *volume) REQUIRES(THREAD);
 uint64_t volume_log_bytes(const struct volume *volume);
 /* ST_RANGE: beyond its end. ST_PROTO: not what was there before. */
 status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uint32_t size) REQUIRES(THREAD);
+/* The same, before anything is made of it: what is read here is not held to be what was there. */
+status_t volume_log_peek(struct volume *volume, uint64_t offset, void *data, uint32_t size) REQUIRES(THREAD);
 /* ST_FULL: beyond its end. */
 status_t volume_log_write(struct volume *volume, uint64_t offset, const void *data, uint32_t size) REQUIRES(THREAD);
 status_t volume_log_sync(struct volume *volume) REQUIRES(THREAD);

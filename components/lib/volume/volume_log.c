@@ -64,8 +64,8 @@ static status_t window_fill(struct volume *volume, uint64_t block) REQUIRES(THRE
     return s;
 }
 
-/* The block's bytes, borrowed until the next call. */
-static status_t block_get(struct volume *volume, uint64_t block, const unsigned char **data) REQUIRES(THREAD)
+/* The block's bytes, not checked, borrowed until the next call. */
+static status_t block_peek(struct volume *volume, uint64_t block, const unsigned char **data) REQUIRES(THREAD)
 {
     if (block == volume->log_tail_block) {
         *data = volume->log_tail;
@@ -78,7 +78,15 @@ static status_t block_get(struct volume *volume, uint64_t block, const unsigned 
         }
     }
     *data = volume->log_window + (block - volume->log_window_start) * DISK_BLOCK_BYTES;
-    return check(volume, block, *data);
+    return ST_OK;
+}
+
+/* The same, checked. */
+static status_t block_get(struct volume *volume, uint64_t block, const unsigned char **data) REQUIRES(THREAD)
+{
+    status_t s = block_peek(volume, block, data);
+
+    return s == ST_OK && block != volume->log_tail_block ? check(volume, block, *data) : s;
 }
 
 static bool within(const struct volume *volume, uint64_t offset, uint32_t size)
@@ -88,7 +96,9 @@ static bool within(const struct volume *volume, uint64_t offset, uint32_t size)
     return offset <= bytes && size <= bytes - offset;
 }
 
-status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uint32_t size)
+typedef status_t block_fn(struct volume *volume, uint64_t block, const unsigned char **data);
+
+static status_t read_by(struct volume *volume, block_fn *block_of, uint64_t offset, void *data, uint32_t size)
 {
     unsigned char *target = data;
 
@@ -99,7 +109,7 @@ status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uin
         const unsigned char *block;
         uint32_t at = (uint32_t)(offset % DISK_BLOCK_BYTES);
         uint32_t part = size < DISK_BLOCK_BYTES - at ? size : DISK_BLOCK_BYTES - at;
-        status_t s = block_get(volume, offset / DISK_BLOCK_BYTES, &block);
+        status_t s = block_of(volume, offset / DISK_BLOCK_BYTES, &block);
         if (s != ST_OK) {
             return s;
         }
@@ -109,6 +119,16 @@ status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uin
         size -= part;
     }
     return ST_OK;
+}
+
+status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uint32_t size)
+{
+    return read_by(volume, block_get, offset, data, size);
+}
+
+status_t volume_log_peek(struct volume *volume, uint64_t offset, void *data, uint32_t size)
+{
+    return read_by(volume, block_peek, offset, data, size);
 }
 
 /* --- writing --------------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,6 @@
  *
  *  (1) The desk is the thread's between the bell's call and its answer.
  *  (2) Only a disk that says that it is blank, as `capos` makes them, is formatted without being asked to.
- *  (3) The volume is divided once, when it is made: an eighth for the database and its log, and not less than they need; the
- *      rest is for data.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -22,9 +20,6 @@
 #define STACK (256u * 1024u)
 #define BELL_AT DISK_CLIENT_AREA /* of the message area: the bell's call, and its answer */
 #define AREA (BELL_AT + 256u)
-#define BLANK_MARK "capos blank disk v1\n"
-#define META_PART 8u
-#define META_MIN 2600u /* blocks: superblocks, indexes, and a database of some MiB */
 
 static struct {
     struct ring_shared *ring;
@@ -48,34 +43,16 @@ static void say(enum engine_state state, const char *why)
     engine_self.desk.why = why;
 }
 
-static uint64_t data_blocks(uint64_t blocks, uint64_t log_blocks)
-{
-    uint64_t meta = blocks / META_PART;
-    uint64_t least = META_MIN + log_blocks;
-
-    meta = meta > least ? meta : least;
-    return blocks > meta ? blocks - meta : 0;
-}
-
-static uint64_t log_blocks(uint64_t blocks)
-{
-    uint64_t log = blocks / 64;
-
-    log = log > 256 ? log : 256;
-    return log < ENGINE_LOG_BLOCKS ? log : ENGINE_LOG_BLOCKS;
-}
-
 static status_t format(void) REQUIRES(THREAD)
 {
     uint64_t blocks = self.client.io.blocks;
-    uint64_t log = log_blocks(blocks);
-    uint64_t data = data_blocks(blocks, log);
+    struct volume_shape shape = volume_shape(blocks, ENGINE_LOG_BLOCKS);
 
-    if (data == 0) {
+    if (shape.data_blocks == 0) {
         log_err("a disk of %llu blocks of 4 KiB is too small", (unsigned long long)blocks);
         return ST_FULL;
     }
-    return volume_format(&self.volume, engine_self.desk.seed, log, data);
+    return volume_format(&self.volume, engine_self.desk.seed, shape.log_blocks, shape.data_blocks);
 }
 
 static const char *reason(status_t s)
@@ -114,7 +91,8 @@ static bool marked_blank(void) REQUIRES(THREAD)
 {
     static char block[DISK_BLOCK_BYTES];
 
-    return disk_read(&self.client.io, 0, 1, block) == ST_OK && memcmp(block, BLANK_MARK, sizeof BLANK_MARK - 1) == 0;
+    return disk_read(&self.client.io, 0, 1, block) == ST_OK &&
+           memcmp(block, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1) == 0;
 }
 
 static void mount(bool wanted_empty) REQUIRES(THREAD)

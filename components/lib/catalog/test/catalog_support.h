@@ -225,7 +225,7 @@ static inline bool holds(struct catalog_place at, const char *path, unsigned con
            content_crc(node.object, size) == crc_of_content(content, size);
 }
 
-static uint64_t free_blocks(void)
+static inline uint64_t free_blocks(void)
 {
     struct catalog_info info;
     struct catalog_op op = {.kind = CATALOG_INFO, .info = &info};

@@ -134,6 +134,36 @@ static void test_rot(void)
     drop_db();
 }
 
+/* A block of the log rots while nobody has it open: what is opened has lost the last commit at most, which may be a cut's. */
+static void test_log_rot_at_rest(void)
+{
+    unsigned refused = 0;
+    unsigned shorter = 0;
+
+    begin(DISK_SIZE);
+    REQUIRE(trial_make(db) == SQLITE_OK);
+    REQUIRE(trial_run(db, "PRAGMA wal_checkpoint(TRUNCATE)") == SQLITE_OK);
+    for (unsigned n = 1; n <= 4; n++) {
+        REQUIRE(trial_transaction(db, n) == SQLITE_OK);
+    }
+    REQUIRE(volume.count.commits <= 3); /* all four are in the log alone */
+    drop_db();
+    for (unsigned at = 0; at < LOG_BLOCKS * DISK_BLOCK_BYTES; at += 509) {
+        disk_at(17)[at] ^= 1;
+        int r = open_db();
+        CHECK(r == SQLITE_OK || r == SQLITE_IOERR_DATA);
+        refused += r == SQLITE_OK ? 0 : 1;
+        if (r == SQLITE_OK) {
+            unsigned there = (unsigned)trial_number(db, "SELECT n FROM state");
+            CHECK(there >= 3 && trial_ok(db, there));
+            shorter += there == 3 ? 1 : 0;
+            drop_db();
+        }
+        disk_at(17)[at] ^= 1;
+    }
+    CHECK(refused > 20 && shorter > 2);
+}
+
 /* A block of the log that was right when it was recovered, and is not any more. */
 static void test_log_rot(void)
 {
@@ -333,6 +363,7 @@ int main(void)
     RUN(test_commit_cost);
     RUN(test_rot);
     RUN(test_log_rot);
+    RUN(test_log_rot_at_rest);
     RUN(test_log_full);
     RUN(test_disk_full);
     RUN(test_failures);
