@@ -101,5 +101,6 @@ take_tools() {
     find build/host -name '*.d' -delete
     find build/host/gen -type f ! -name '*.o' -exec touch {} +
     find build/host -name '*.o' -exec touch {} +
+    find build/host -name '*.a' -exec touch {} +
     touch build/capos build/capnpc-c
 }

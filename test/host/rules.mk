@@ -17,3 +17,10 @@ UNIT_TESTS += build/test/unit/host-lan
 build/test/unit/host-lan: $(SRC)/test/host/lan_test.c build/test/support.o build/test/lib/core.a $(CONFIGURED)
 	$(call link_test,test,-Wno-multichar -I$(SRC)/build-scripts/host/switch,$<,)
 CHECK_NEEDS += $(call want,build/test/unit/host-lan,unit)
+
+# `capos disk` finds what is planted.
+DISK_TEST_ARCHIVES := $(patsubst %,build/test/lib/lib-%.a,catalog sqlite volume crc32c)
+UNIT_TESTS += build/test/unit/host-disk
+build/test/unit/host-disk: $(SRC)/test/host/disk_test.c $(filter-out %/disk_machine.c,$(wildcard $(SRC)/build-scripts/host/disk/*.c)) $(DISK_TEST_ARCHIVES) build/test/support.o build/test/lib/core.a $(CONFIGURED)
+	$(call link_test,test,$(test.test.lib-catalog.flags) -I$(SRC)/components/lib/catalog -I$(SRC)/build-scripts/host/disk,$(filter %.c,$^),$(DISK_TEST_ARCHIVES))
+CHECK_NEEDS += $(call want,build/test/unit/host-disk,unit)

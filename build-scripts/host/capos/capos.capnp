@@ -153,6 +153,80 @@ struct SnapshotRow {
   made @2 :When;
 }
 
+struct DiskMade {
+  # The answer of `disk create`.
+  file @0 :Text;
+  bytes @1 :Float64;
+  formatted @2 :Bool;
+}
+
+struct DiskFacts {
+  # The answer of `disk inspect`.
+  file @0 :Text;
+  bytes @1 :Float64;       # of the file
+  kind @2 :Text;           # volume; damaged, newer: of ours; blank, zeros; ext, gpt, fat, ...: another's; unknown
+  what @3 :Text;           # the same in words
+  inUse @4 :Bool;          # a virtual machine has it open
+  superblocks @5 :List(DiskSuperblock);
+  volume @6 :DiskVolume;   # absent unless a superblock is good
+  catalog @7 :DiskCatalog; # absent unless it can be read
+}
+
+struct DiskSuperblock {
+  state @0 :Text;          # good, damaged, blank, foreign, newer, missing (cannot be read)
+  version @1 :UInt32;
+  generation @2 :Float64;
+}
+
+struct DiskVolume {
+  uuid @0 :Text;
+  version @1 :UInt32;
+  generation @2 :Float64;  # one more at each checkpoint
+  bytes @3 :Float64;       # that the volume takes of the disk
+  logStart @4 :Float64;    # starts are blocks of 4 KiB
+  logBytes @5 :Float64;
+  mapStart @6 :Float64;
+  databaseRuns @7 :Float64;
+  dataStart @8 :Float64;
+  dataBytes @9 :Float64;
+}
+
+struct DiskCatalog {
+  logPages @0 :Float64;    # pages of whole commits that the log holds
+  databaseBytes @1 :Float64;
+  databaseBytesMax @2 :Float64;
+  objects @3 :Float64;
+  names @4 :Float64;       # files, directories and names of blobs, those of snapshots too
+  freeBytes @5 :Float64;   # for data
+  snapshots @6 :List(DiskSnapshot);
+}
+
+struct DiskSnapshot {
+  generation @0 :Float64;  # what `disk export --at` takes
+  label @1 :Text;
+}
+
+struct DiskChecked {
+  # The answer of `disk check`.
+  file @0 :Text;
+  faults @1 :Float64;
+  fault @2 :List(Text);
+  notes @3 :List(Text);    # what is no fault: traces of a power cut
+  pages @4 :Float64;       # of the database, compared with their checksums
+  extents @5 :Float64;
+  dataBytes @6 :Float64;   # compared likewise
+}
+
+struct DiskExported {
+  # The answer of `disk export`.
+  file @0 :Text;
+  out @1 :Text;
+  files @2 :Float64;
+  directories @3 :Float64;
+  bytes @4 :Float64;
+  damaged @5 :List(Text);  # what is not there, or with zeros in it
+}
+
 struct Problem {
   # With --json, a failure is this on standard error; of a verb that goes on with other files, one a line.
   error @0 :Text;          # denied, failed, full, overloaded, unimplemented, disconnected, unreachable, usage, ...

@@ -10,6 +10,7 @@
 #include "accel.h"
 #include "console.h"
 #include "debugger.h"
+#include "disk.h"
 #include "fail.h"
 #include "file.h"
 #include "fleet.h"
@@ -30,7 +31,6 @@ namespace capos
 
 static constexpr char DEFAULT_MACHINE[] = "kvm-q35"; /* for a profile of platform sim */
 static constexpr unsigned TAIL_LINES = 15;
-static constexpr char BLANK_MARK[] = "capos blank disk v1\n";
 
 static bool exists(const std::string &path)
 {
@@ -110,16 +110,6 @@ static std::vector<Port_map> choose_ports(const Args &args, BootPackage::Reader 
     return ports;
 }
 
-/* A blank disk says so: an image formats what capos made for it and nothing else. */
-static void make_blank_disk(const std::string &path, uint64_t size)
-{
-    File disk(path, O_RDWR | O_CREAT | O_EXCL);
-    if (ftruncate(disk.fd, static_cast<off_t>(size)) != 0) {
-        fail_errno(path);
-    }
-    disk.write(BLANK_MARK, sizeof BLANK_MARK - 1);
-}
-
 static std::string choose_disk(const Args &args, BootPackage::Reader package, const std::string &default_path)
 {
     uint64_t size = parse_size(args.get("--disk-size", "256M"), "--disk-size");
@@ -132,7 +122,7 @@ static std::string choose_disk(const Args &args, BootPackage::Reader package, co
     }
     std::string path = args.get("--disk", default_path);
     if (!exists(path)) {
-        make_blank_disk(path, size / 512 * 512);
+        make_disk(path, size, false);
     }
     return path;
 }

@@ -103,6 +103,17 @@ static const char DOWN_TEXT[] =
     "cleanly, now or before (panic, reset, killed), is named with the end of its console, and the exit status is 1.";
 static const char LOGS_TEXT[] =
     "Of a node that does not run any more: what its console said, with names in the backtrace of a panic.";
+static const char DISK_CREATE_TEXT[] = "A sparse file of SIZE (256M). An image formats a blank one at its first boot; "
+                                       "with --format it is an empty volume\n"
+                                       "already. A FILE that is there is left alone.";
+static const char DISK_CHECK_TEXT[] =
+    "Both superblocks, the log, every page of the database, the catalog, and every block of data against its "
+    "checksum.\n"
+    "A line for each fault, with the file that it hits. What a power cut leaves is no fault. FILE is never written to.";
+static const char DISK_EXPORT_TEXT[] =
+    "The files, and in a directory of their own the blobs by their names, as a tar. A file with damaged blocks is\n"
+    "called NAME.damaged, with zeros in their place; it and all that cannot be read are named, and the exit status\n"
+    "is 1. FILE is never written to.";
 static const char SYMBOLIZE_TEXT[] =
     "For logs from elsewhere; `fleet logs`, `fleet down` and `logs` do it by themselves. IMAGE is BUILD/P/P.elf, with\n"
     "P.debug beside it, or the .debug itself, or a .sim. Without LOG it is standard input.";
@@ -203,6 +214,25 @@ static std::vector<Verb> image_verbs()
          run_describe},
         {"call", "NODE CAP.METHOD [PARAMS]", "calls a method", CALL_TEXT, 2, 3, {FLAG_RETRY}, run_call},
         {"logs", "NODE", "the image's log, over RPC", LOGS_TEXT, 1, 1, {FLAG_FOLLOW}, run_logs},
+        {"disk create",
+         "FILE",
+         "makes a disk for an image: blank, or an empty volume",
+         DISK_CREATE_TEXT,
+         1,
+         1,
+         {{"--size", "SIZE", "of the disk (256M)"}, {"--format", nullptr, "make the volume now"}},
+         run_disk_create},
+        {"disk inspect", "FILE", "what is on a disk", "", 1, 1, {}, run_disk_inspect},
+        {"disk check", "FILE", "whether a disk is sound", DISK_CHECK_TEXT, 1, 1, {}, run_disk_check},
+        {"disk export",
+         "FILE OUTFILE|-",
+         "the files on a disk, as a tar",
+         DISK_EXPORT_TEXT,
+         2,
+         2,
+         {{"--at", "N", "as it was at this snapshot, which `disk inspect` lists"},
+          {"--names", "DIR", "the directory that the blobs are in (.names)"}},
+         run_disk_export},
         {"image query",
          "FILE",
          "the picture inside an image: components, wires, grants",

@@ -45,6 +45,10 @@ void run_get(const Args &args);
 void put_tree(const Args &args); /* `put -r` */
 void get_tree(const Args &args); /* `get -r` */
 void run_logs(const Args &args);
+void run_disk_create(const Args &args);
+void run_disk_inspect(const Args &args);
+void run_disk_check(const Args &args);
+void run_disk_export(const Args &args);
 void run_image_query(const Args &args);
 void run_image_symbolize(const Args &args);
 void run_help(const Args &args);

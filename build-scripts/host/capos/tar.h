@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * tar.h: a tar that is written (libarchive; docs/decisions/0008): POSIX, with pax headers where ustar has no room.
+ */
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct archive;
+
+namespace capos
+{
+
+class File;
+
+/* Written to PATH.part, which is renamed by finish(); without that it goes. "-" is standard output. */
+class Tar_writer
+{
+  public:
+    explicit Tar_writer(const std::string &path);
+    ~Tar_writer();
+    Tar_writer(const Tar_writer &) = delete;
+    Tar_writer &operator=(const Tar_writer &) = delete;
+
+    void directory(const std::string &path, int64_t changed_ns);
+    /* Then exactly `size` bytes. */
+    void file(const std::string &path, uint64_t size, int64_t changed_ns);
+    void bytes(const void *bytes, size_t size);
+    void finish();
+
+  private:
+    void header(const std::string &path, unsigned type, uint64_t size, int64_t changed_ns);
+    void require(long result);
+
+    const std::string path;
+    std::unique_ptr<File> out;
+    struct archive *tar;
+    bool finished = false;
+};
+
+} // namespace capos
