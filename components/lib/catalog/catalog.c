@@ -2,10 +2,11 @@
  * catalog.c: open, the batch and its one commit, care. Rules in catalog.h.
  *
  *  (1) catalog.state is what the tables `meta` and in memory say alike after each commit. A rollback takes it back with the rest.
- *  (2) A change that fails half-way is taken back to where it began. SQLite may take back the whole transaction instead: then
- *      the batch has failed.
- *  (3) A batch that fails while the disk is well (the log has no room for it, one page is damaged) is done again, each operation
- *      alone.
+ *  (2) Most changes look before they write, so that one that is refused has written nothing. A batch of names, which may be refused
+ *      at its last step, is taken back to where it began (a savepoint costs a copy of each page). Whatever else fails half-way
+ *      has spoiled the transaction, and so has a failure of SQLite's: then the batch has failed.
+ *  (3) A batch that fails while the disk is well (an operation failed half-way, the log has no room for it, one page is damaged)
+ *      is done again, each operation alone.
  *  (4) What is lent, reserved and held is not in the tables, and no rollback takes it back: those operations act when the
  *      transaction has ended, on what is committed, whatever became of it.
  */
@@ -132,8 +133,20 @@ static enum catalog_answer change(struct catalog *catalog, struct catalog_op *op
 
 /* --- the transaction ------------------------------------------------------------------------------------------------- */
 
-/* (2): a change, or nothing of it. */
-static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+/* (2): it was refused. Memory is as before; `marked`: so are the tables. */
+static void take_back(struct catalog *catalog, const struct catalog_state *before, bool marked) REQUIRES(THREAD)
+{
+    catalog->code = SQLITE_OK;
+    catalog->state = *before;
+    catalog_space_back(catalog);
+    catalog_rest(catalog);
+    if (marked && !sqlite3_get_autocommit(catalog->db)) {
+        catalog->broken = catalog_do(catalog, Q_BACK, "") != CATALOG_OK;
+    }
+}
+
+/* A change, or nothing of it, by a savepoint. */
+static enum catalog_answer change_marked(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
 {
     struct catalog_state before = catalog->state;
     enum catalog_answer answer = catalog_do(catalog, Q_SAVE, "");
@@ -142,18 +155,31 @@ static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog
         answer = change(catalog, op);
     }
     if (answer != CATALOG_OK) {
-        catalog->code = SQLITE_OK;
-        catalog->state = before;
-        catalog_space_back(catalog);
-        catalog_rest(catalog);
-        if (sqlite3_get_autocommit(catalog->db)) {
-            return answer; /* (2) */
-        }
-        catalog->broken = catalog_do(catalog, Q_BACK, "") != CATALOG_OK;
+        take_back(catalog, &before, true);
+    }
+    if (sqlite3_get_autocommit(catalog->db)) {
+        return answer; /* (2) */
     }
     enum catalog_answer end = catalog_do(catalog, Q_RELEASE, "");
     catalog->broken = catalog->broken || end != CATALOG_OK;
     return answer != CATALOG_OK ? answer : end;
+}
+
+/* (2): a change, or nothing of it, or a spoiled transaction. */
+static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
+{
+    struct catalog_state before = catalog->state;
+    sqlite3_int64 rows = sqlite3_total_changes64(catalog->db);
+
+    if (op->kind == CATALOG_BATCH && op->step_count > 1) {
+        return change_marked(catalog, op);
+    }
+    enum catalog_answer answer = change(catalog, op);
+    if (answer != CATALOG_OK) {
+        take_back(catalog, &before, false);
+        catalog->broken = sqlite3_total_changes64(catalog->db) != rows;
+    }
+    return answer;
 }
 
 static enum catalog_answer commit(struct catalog *catalog, const struct catalog_state *before) REQUIRES(THREAD)

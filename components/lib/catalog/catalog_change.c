@@ -113,49 +113,75 @@ static enum catalog_answer previous_of(struct catalog *catalog, struct catalog_o
     return answer;
 }
 
-static enum catalog_answer bind_existing(struct catalog *catalog, struct catalog_op *op, struct node *node,
-                                         uint64_t object) REQUIRES(THREAD)
-{
-    enum catalog_answer answer = CATALOG_OK;
+/* A name that a content is to be bound to. */
+struct target {
+    struct catalog_text name;
+    uint64_t parent;
+    bool there; /* then it is `node` */
+    struct node node;
+};
 
+/* What stands there may be replaced. */
+static enum catalog_answer may_replace(struct catalog *catalog, const struct catalog_op *op, const struct node *node)
+    REQUIRES(THREAD)
+{
     if ((op->flags & CATALOG_EXCLUSIVE) != 0) {
         return CATALOG_EXISTS;
     }
     if (node->kind != CATALOG_FILE) {
         return CATALOG_IS_DIRECTORY;
     }
-    if ((op->flags & CATALOG_EXPECT) != 0) {
-        answer = expected(catalog, node, op->expected);
+    return (op->flags & CATALOG_EXPECT) != 0 ? expected(catalog, node, op->expected) : CATALOG_OK;
+}
+
+/* Finds it; nothing is changed. */
+static enum catalog_answer target_find(struct catalog *catalog, const struct catalog_op *op, struct target *target)
+    REQUIRES(THREAD)
+{
+    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &target->parent, &target->name);
+
+    if (answer != CATALOG_OK) {
+        return answer;
     }
-    if (answer == CATALOG_OK) {
-        answer = previous_of(catalog, op, node);
+    answer =
+        catalog_tree_child(catalog, (struct catalog_place){target->parent, CATALOG_NOW}, target->name, &target->node);
+    target->there = answer == CATALOG_OK;
+    if (target->there) {
+        return may_replace(catalog, op, &target->node);
     }
-    return answer == CATALOG_OK ? catalog_change_content(catalog, node, object, op->time) : answer;
+    if (answer != CATALOG_MISSING) {
+        return answer;
+    }
+    return (op->flags & CATALOG_EXPECT) != 0 ? expected(catalog, NULL, op->expected) : CATALOG_OK;
+}
+
+enum catalog_answer catalog_change_may_bind(struct catalog *catalog, const struct catalog_op *op)
+{
+    struct target target;
+
+    return target_find(catalog, op, &target);
 }
 
 enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
 {
-    struct catalog_text name;
-    uint64_t parent;
-    struct node node;
-    enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
+    struct target target;
+    enum catalog_answer answer = target_find(catalog, op, &target);
 
-    op->parent = parent;
     op->had_previous = false;
     op->previous_size = 0;
     if (answer != CATALOG_OK) {
         return answer;
     }
-    answer = catalog_tree_child(catalog, (struct catalog_place){parent, CATALOG_NOW}, name, &node);
-    if (answer == CATALOG_OK) {
-        answer = bind_existing(catalog, op, &node, object);
-    } else if (answer == CATALOG_MISSING) {
-        answer = (op->flags & CATALOG_EXPECT) != 0 ? expected(catalog, NULL, op->expected) : CATALOG_OK;
+    op->parent = target.parent;
+    if (target.there) {
+        answer = previous_of(catalog, op, &target.node);
         if (answer == CATALOG_OK) {
-            answer = node_make(catalog, parent, name, CATALOG_FILE, object, op->time, &node);
+            answer = catalog_change_content(catalog, &target.node, object, op->time);
         }
+    } else {
+        answer = node_make(catalog, target.parent, target.name, CATALOG_FILE, object, op->time, &target.node);
     }
-    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &node, &op->node) : answer;
+    return answer == CATALOG_OK ? catalog_tree_describe(catalog, &target.node, &op->node) : answer;
 }
 
 enum catalog_answer catalog_change_bind_op(struct catalog *catalog, struct catalog_op *op)
@@ -206,7 +232,7 @@ static enum catalog_answer batch_claim(struct catalog *catalog, struct catalog_o
 
 enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog_op *op)
 {
-    enum catalog_answer claimed = batch_claim(catalog, op, true);
+    enum catalog_answer claimed = op->step_count > 1 ? batch_claim(catalog, op, true) : CATALOG_OK;
 
     if (claimed != CATALOG_OK) {
         return claimed;
@@ -218,7 +244,7 @@ enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog
             return answer;
         }
     }
-    return batch_claim(catalog, op, false);
+    return op->step_count > 1 ? batch_claim(catalog, op, false) : CATALOG_OK;
 }
 
 /* --- making, removing, moving ---------------------------------------------------------------------------------------- */

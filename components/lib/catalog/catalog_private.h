@@ -216,6 +216,8 @@ enum catalog_answer catalog_tree_describe(struct catalog *catalog, const struct 
 /* Gives a file other content: for what snapshots show there is another row from then on. `node` is the row as it then is. */
 enum catalog_answer catalog_change_content(struct catalog *catalog, struct node *node, uint64_t object,
                                            struct catalog_time time) REQUIRES(THREAD);
+/* Whether it would be refused; nothing is changed. */
+enum catalog_answer catalog_change_may_bind(struct catalog *catalog, const struct catalog_op *op) REQUIRES(THREAD);
 enum catalog_answer catalog_change_bind(struct catalog *catalog, struct catalog_op *op, uint64_t object)
     REQUIRES(THREAD);
 enum catalog_answer catalog_change_bind_op(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD);

@@ -144,8 +144,12 @@ static bool replaces(const struct catalog *catalog, const struct catalog_op *op,
 enum catalog_answer catalog_write_put(struct catalog *catalog, struct catalog_op *op)
 {
     struct object there;
-    enum catalog_answer answer = catalog_object_find(catalog, op->digest, &there);
+    enum catalog_answer answer = op->path.size > 0 ? catalog_change_may_bind(catalog, op) : CATALOG_OK;
 
+    if (answer != CATALOG_OK) {
+        return answer; /* before anything is written: (2) of catalog.c */
+    }
+    answer = catalog_object_find(catalog, op->digest, &there);
     if (answer == CATALOG_OK) {
         answer = replaces(catalog, op, &there) ? put_instead(catalog, op, there.id) : put_again(catalog, op, there.id);
     } else if (answer == CATALOG_MISSING) {

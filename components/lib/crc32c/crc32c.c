@@ -76,6 +76,13 @@ static uint32_t update_by_instruction(uint32_t crc, const uint8_t *p, size_t siz
 {
     uint64_t wide = crc;
 
+    for (; size >= 64; size -= 64, p += 64) { /* most of what comes is blocks */
+        __asm__("crc32q (%1), %0\n\tcrc32q 8(%1), %0\n\tcrc32q 16(%1), %0\n\tcrc32q 24(%1), %0\n\t"
+                "crc32q 32(%1), %0\n\tcrc32q 40(%1), %0\n\tcrc32q 48(%1), %0\n\tcrc32q 56(%1), %0"
+                : "+r"(wide)
+                : "r"(p)
+                : "memory"); /* reads 64 bytes */
+    }
     for (; size >= 8; size -= 8, p += 8) {
         __asm__("crc32q %1, %0" : "+r"(wide) : "r"(load(p)));
     }

@@ -92,7 +92,7 @@ static void test_refused(void)
     settle();
     struct object *open[ENGINE_UPLOADS_MAX];
     for (unsigned i = 0; i < ENGINE_UPLOADS_MAX; i++) {
-        open[i] = put(30 * BLOCK);
+        open[i] = put(15 * BLOCK);
         REQUIRE(open[i] != NULL);
     }
     CHECK(put(1) == NULL && ask.type == EXCEPTION_OVERLOADED);
