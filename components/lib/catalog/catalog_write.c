@@ -137,7 +137,7 @@ static enum catalog_answer put_instead(struct catalog *catalog, struct catalog_o
 
 static bool replaces(const struct catalog *catalog, const struct catalog_op *op, const struct object *there)
 {
-    return op->bytes == NULL && op->size > 0 && there->state == OBJECT_WHOLE &&
+    return op->bytes == NULL && op->size > 0 && there->state == OBJECT_WHOLE && !there->inside &&
            catalog_object_suspected(catalog, there->id) && !catalog_object_held(catalog, there->id);
 }
 

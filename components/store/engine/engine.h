@@ -293,6 +293,8 @@ void engine_scrub_init(void) REQUIRES(BOOT);
 void engine_scrub(struct call *call, uint64_t rate) REQUIRES(LOOP);
 void engine_scrubbed(struct call *call) REQUIRES(LOOP);
 void engine_scrub_stop(void) REQUIRES(LOOP);
+/* Its operations that are lent. */
+uint32_t engine_scrub_out(void) REQUIRES(LOOP);
 void engine_scrub_show(void) REQUIRES(LOOP);
 /* A block of this object is not what was written: the catalog remembers it (CATALOG_SUSPECT). */
 void engine_suspect(uint64_t object) REQUIRES(LOOP);

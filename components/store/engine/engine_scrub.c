@@ -469,6 +469,11 @@ void engine_scrub_stop(void)
     }
 }
 
+uint32_t engine_scrub_out(void)
+{
+    return self.asking ? 1 : 0;
+}
+
 static void say_time(struct time_builder out, struct catalog_time time)
 {
     time_set_nanoseconds(out, time.ns);

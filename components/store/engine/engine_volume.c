@@ -107,12 +107,12 @@ void engine_volume_format(struct call *call, struct capnp_text confirm)
         call_fail(call, EXCEPTION_FAILED, "denied: format erases the disk; confirm must be \"" CONFIRM "\"");
         return;
     }
-    engine_scrub_stop();
-    if (engine_self.open > 0 || engine_self.out > 0 || engine_self.format_call != NULL ||
+    if (engine_self.open > 0 || engine_self.out > engine_scrub_out() || engine_self.format_call != NULL ||
         engine_self.state == ENGINE_MOUNTING) {
         call_fail(call, EXCEPTION_OVERLOADED, "blobs are open or changes under way: end them first");
         return;
     }
+    engine_scrub_stop();
     engine_format(call);
 }
 

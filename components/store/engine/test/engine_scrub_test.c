@@ -375,6 +375,35 @@ static void test_stops(void)
     nothing_is_left(64);
 }
 
+/* It is no reason to refuse a format, and ends with it. */
+static void test_formatted(void)
+{
+    uint8_t digest[CATALOG_DIGEST];
+
+    for (unsigned steps = 0; steps < 9; steps++) {
+        fresh();
+        REQUIRE(put_whole(1, 64 * BLOCK, 65536, digest));
+        REQUIRE(scrub(1u << 30));
+        for (unsigned i = 0; i < steps; i++) {
+            REQUIRE(happen());
+        }
+        CHECK(scrub_report_get_running(scrubbed()));
+        volume_format_params_set_confirm(volume_format_begin(&ask.call, the_volume, asker_params(&ask), &asker_source),
+                                         capnp_text("erase everything"));
+        object_call(the_volume, &ask.call);
+        CHECK(ask.call.out && !scrub_report_get_running(scrubbed()));
+        while (engine_self.bell.out && engine_self.desk.command == ENGINE_RUN) {
+            play_thread();
+        }
+        test_room = ROOM_THREAD;
+        catalog_close(&catalog);
+        test_room = ROOM_LOOP;
+        settle();
+        CHECK(ask.returned == 1);
+        nothing_is_left(0);
+    }
+}
+
 /* --- what becomes of it ---------------------------------------------------------------------------------------------- */
 
 static void test_mended(void)
@@ -411,6 +440,7 @@ int main(void)
     RUN(test_rate);
     RUN(test_gives_way);
     RUN(test_stops);
+    RUN(test_formatted);
     RUN(test_mended);
     disk_free();
     free(bytes);
