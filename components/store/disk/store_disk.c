@@ -11,7 +11,7 @@
 #include "config.h"
 #include "core/mem.h"
 #include "core/region.h"
-#include "lib/blkdev/blkdev.h"
+#include "lib/blkdev/blkdev_queue.h"
 #include "lib/disk/disk.capnp.h"
 
 /* Keys: [L] the loop only */
@@ -34,44 +34,8 @@ static struct {
     struct blkdev port;  /* (3) */
     struct pool jobs;
     struct pool relays;
-    struct list waiting; /* [L] requests: (2) */
-    uint32_t out;        /* [L] with the disk */
-    bool draining;       /* [L] drain() is on the stack */
+    struct blkdev_queue queue; /* (2) */
 } self;
-
-/* --- the queue ------------------------------------------------------------------------------------------------------- */
-
-/* Hands on what may be handed on. What the disk refuses ends at once; ends may come back here: the outermost call does it all. */
-static void drain(void) REQUIRES(LOOP)
-{
-    if (self.draining) {
-        return;
-    }
-    self.draining = true;
-    while (self.out < self.disk->depth && !list_empty(&self.waiting)) {
-        struct blk_request *request = CONTAINER_OF(list_pop_front(&self.waiting), struct blk_request, node);
-        self.out++;
-        status_t s = blkdev_submit(self.disk, request);
-        ASSERT(s != ST_FULL); /* (2) */
-        if (s != ST_OK) {
-            request->done(request, s);
-        }
-    }
-    self.draining = false;
-}
-
-static void push(struct blk_request *request) REQUIRES(LOOP)
-{
-    list_push_back(&self.waiting, &request->node);
-    drain();
-}
-
-static void popped(void) REQUIRES(LOOP)
-{
-    ASSERT(self.out > 0);
-    self.out--;
-    drain();
-}
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
@@ -88,7 +52,7 @@ static void job_done(struct blk_request *request, status_t status)
     } else {
         call_fail_status(call, status, self.disk->name);
     }
-    popped();
+    blkdev_queue_ended(&self.queue);
 }
 
 /* NULL: the call has failed. */
@@ -127,7 +91,7 @@ static void transfer(struct call *call, enum blk_op op, struct block_device_read
     job->request.sector = block_device_read_params_get_sector(params);
     job->request.segment = &job->segment;
     job->request.segment_count = 1;
-    push(&job->request);
+    blkdev_queue_push(&self.queue, &job->request);
 }
 
 static void disk_read(struct object *object, struct call *call, struct block_device_read_params_reader params)
@@ -148,7 +112,7 @@ static void disk_flush(struct object *object, struct call *call, struct block_de
     struct job *job = job_new(call, BLK_FLUSH);
 
     if (job != NULL) {
-        push(&job->request);
+        blkdev_queue_push(&self.queue, &job->request);
     }
 }
 
@@ -160,7 +124,7 @@ static void clear(struct call *call, enum blk_op op, struct block_device_discard
     if (job != NULL) {
         job->request.sector = block_device_discard_params_get_sector(params);
         job->request.sector_count = block_device_discard_params_get_sectors(params);
-        push(&job->request);
+        blkdev_queue_push(&self.queue, &job->request);
     }
 }
 
@@ -222,7 +186,7 @@ static void relayed(struct blk_request *request, status_t status)
     pool_put(&self.relays, relay);
     self.port.dead = self.disk->dead;
     asked->done(asked, status);
-    popped();
+    blkdev_queue_ended(&self.queue);
 }
 
 static status_t port_submit(struct blkdev *port, struct blk_request *request) REQUIRES(LOOP)
@@ -239,7 +203,7 @@ static status_t port_submit(struct blkdev *port, struct blk_request *request) RE
     relay->asked = request;
     relay->request = *request;
     relay->request.done = relayed;
-    push(&relay->request);
+    blkdev_queue_push(&self.queue, &relay->request);
     return ST_OK;
 }
 
@@ -255,7 +219,7 @@ void store_disk_wire_disk(struct blkdev *disk)
     self.disk = disk;
     self.port = *disk;
     self.port.ops = &port_ops;
-    list_init(&self.waiting);
+    blkdev_queue_init(&self.queue, disk);
     object_init(&self.object, &object_ops);
     pool_init(&self.jobs, "disk calls", sizeof(struct job), requests);
     pool_init(&self.relays, "disk port", sizeof(struct relay), disk->depth);

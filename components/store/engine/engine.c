@@ -87,7 +87,7 @@ static void show(int argc, char **argv)
                ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX + ENGINE_FILES_MAX);
     diag_print("  %-24s %6llu read, %llu written; %u transfers out\n", "KiB of data",
                (unsigned long long)(count->bytes_read >> 10), (unsigned long long)(count->bytes_written >> 10),
-               engine_self.io_out);
+               engine_self.io.out);
     diag_print("  %-24s %6llu failed; %llu blocks were not what was written\n", "transfers",
                (unsigned long long)count->errors, (unsigned long long)count->damaged);
     engine_scrub_show();
@@ -114,7 +114,7 @@ status_t engine_start(void)
     engine_self.root = (struct engine_view){.at = {CATALOG_ROOT, CATALOG_NOW}, .rights = ENGINE_ALL};
     object_init(&engine_self.root.object, &engine_directory_ops);
     object_init(&engine_self.volume, &engine_volume_ops);
-    list_init(&engine_self.io_waiting);
+    blkdev_queue_init(&engine_self.io, engine_self.data);
     engine_self.why = "mounting";
     engine_queue_init();
     engine_store_init();

@@ -12,7 +12,7 @@
 #include "core/object.h"
 #include "core/ring.h"
 #include "crypto/sha256/sha256.h"
-#include "lib/blkdev/blkdev.h"
+#include "lib/blkdev/blkdev_queue.h"
 #include "lib/capnp/capnp.h"
 #include "lib/catalog/catalog.h"
 #include "lib/entropy/random.h"
@@ -106,9 +106,7 @@ struct engine {
     uint32_t out;                 /* [L] operations that are lent */
     struct ready ready;           /* [L] held until a disk is mounted, or known not to be */
     struct health health;         /* [L] */
-    struct list io_waiting;       /* [L] engine_io.c */
-    uint32_t io_out;              /* [L] */
-    bool io_advancing;            /* [L] */
+    struct blkdev_queue io;       /* [L] engine_io.c */
     uint64_t changes;             /* [L] of names and files that were answered: engine_source.c */
     struct engine_counters count; /* [L] */
 };

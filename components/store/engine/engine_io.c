@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * engine_io.c: transfers of data, as many at once as the disk takes; the others wait in order.
  */
-#define LOG_TAG "store"
 #include "core/assert.h"
-#include "core/log.h"
 #include "engine.h"
-#include "lib/crc32c/crc32c.h"
-
-static void io_advance(void) REQUIRES(LOOP);
 
 static void count(const struct blk_request *request, status_t status) REQUIRES(LOOP)
 {
@@ -28,30 +23,9 @@ static void request_done(struct blk_request *request, status_t status)
     room_assert_loop();
     struct engine_io *io = CONTAINER_OF(request, struct engine_io, request);
 
-    ASSERT(engine_self.io_out > 0);
-    engine_self.io_out--;
     count(request, status);
     io->done(io, status);
-    io_advance();
-}
-
-/* Ends may come back here: the outermost call does it all. */
-static void io_advance(void)
-{
-    if (engine_self.io_advancing) {
-        return;
-    }
-    engine_self.io_advancing = true;
-    while (engine_self.io_out < engine_self.data->depth && !list_empty(&engine_self.io_waiting)) {
-        struct blk_request *request = CONTAINER_OF(list_pop_front(&engine_self.io_waiting), struct blk_request, node);
-        engine_self.io_out++;
-        status_t s = blkdev_submit(engine_self.data, request);
-        ASSERT(s != ST_FULL); /* at most its depth, and nobody else uses it */
-        if (s != ST_OK) {
-            request_done(request, s);
-        }
-    }
-    engine_self.io_advancing = false;
+    blkdev_queue_ended(&engine_self.io);
 }
 
 void engine_io_set(struct engine_io *io, enum blk_op op, uint64_t block,
@@ -69,6 +43,5 @@ void engine_io_add(struct engine_io *io, void *bytes, uint32_t size)
 
 void engine_io_start(struct engine_io *io)
 {
-    list_push_back(&engine_self.io_waiting, &io->request.node);
-    io_advance();
+    blkdev_queue_push(&engine_self.io, &io->request);
 }

@@ -385,7 +385,7 @@ static void due(struct timer *timer)
 {
     room_assert_loop();
     (void)timer;
-    if (engine_self.io_out > 0 && self.yields < YIELDS_MAX) {
+    if (engine_self.io.out > 0 && self.yields < YIELDS_MAX) {
         self.yields++;
         wait_for(NS_PER_MS);
     } else {

@@ -54,7 +54,7 @@ static void say_counters(struct volume_info_builder out, const struct engine_cou
     volume_info_set_bytes_written(out, count->bytes_written);
     volume_info_set_errors(out, count->errors);
     volume_info_set_damaged(out, count->damaged);
-    volume_info_set_queue_depth(out, engine_self.io_out);
+    volume_info_set_queue_depth(out, engine_self.io.out);
 }
 
 /* `info`: NULL if no catalog is open. */

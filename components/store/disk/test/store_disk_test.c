@@ -292,7 +292,7 @@ static void test_port(void)
     disk.device.dead = false;
     CHECK_EQ(port.done, CALLS);
     CHECK_EQ(self.relays.in_use, 0);
-    CHECK_EQ(self.out, 0);
+    CHECK_EQ(self.queue.out, 0);
     nothing_is_left();
 }
 
