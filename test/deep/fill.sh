@@ -5,6 +5,7 @@
 # timeout: 5400
 # cost: serial
 . "$CAPOS_TOP/test/smoke/lib.sh"
+export LIFETIME=5000
 size=${SIZE:-10G}
 bytes=${BYTES:-67108864} # of a file
 count=0

@@ -6,7 +6,7 @@ cd "$work"
 # up PROFILE OPTION...: boots it in the background with a disk of its own; the node has the profile's name.
 up() {
     [ -e "$CAPOS_BUILD/$1/$1.elf" ] || fail "there is no image of '$1' in $CAPOS_BUILD"
-    "$capos" fleet up "$@" --build "$CAPOS_BUILD" --detach --disk "$work/disk" --lifetime 280
+    "$capos" fleet up "$@" --build "$CAPOS_BUILD" --detach --disk "$work/disk" --lifetime "${LIFETIME:-280}"
 }
 # pid_of NODE, rpc_of NODE: from the fleet's state.
 of() {
