@@ -9,7 +9,7 @@
 
 #define SAID_MAX 400u
 #define LINE_BYTES 1400u
-#define CUTS 150u
+#define CUTS 100u
 
 /* SQLite's heap in an image, before the one of `capos` takes its place. */
 void *boot_alloc_named(const char *what, size_t size, size_t align)
@@ -433,6 +433,24 @@ static void test_short_disks(void)
     CHECK(was_said("less than one block"));
 }
 
+static bool commits(unsigned frame)
+{
+    static const unsigned char no[4];
+
+    return memcmp(disk_at(volume.super.log_start) + FRAME(frame) + 4, no, sizeof no) != 0;
+}
+
+static unsigned frames_in_log(void)
+{
+    unsigned last = 0;
+
+    while (memcmp(disk_at(volume.super.log_start) + FRAME(last + 1) + 8, disk_at(volume.super.log_start) + 16, 8) ==
+           0) {
+        last++;
+    }
+    return last;
+}
+
 /* The end of the log may be torn: nothing says that its last commit was acknowledged. */
 static void test_torn_end_is_clean(void)
 {
@@ -450,6 +468,48 @@ static void test_torn_end_is_clean(void)
     }
 }
 
+/* The last commit's first block, which has the end of what filled up the block of the one before. */
+static void test_torn_filling_is_clean(void)
+{
+    take(logged);
+    unsigned filling = frames_in_log() - 2;
+    while (!commits(filling)) {
+        filling--;
+    }
+    log_byte(FRAME(filling + 1) - 8);
+    CHECK_EQ(check_file(size_of_disk()), 0);
+}
+
+/* Two lives of the log, both of which a cut ended, with the same salts: what is left of the second one's last commit, whose first
+ * block is lost, and behind it of the first one's. */
+static void test_two_torn_ends_are_clean(void)
+{
+    size_t log_bytes = volume.super.log_blocks * BLOCK;
+    unsigned lost = 0;
+
+    take(logged);
+    REQUIRE(mount() == CATALOG_OK);
+    REQUIRE(sqlite3_exec(catalog.db,
+                         "CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 12)"
+                         " SELECT randomblob(3000) FROM n",
+                         NULL, NULL, NULL) == SQLITE_OK);
+    drop();
+    unsigned char *first = copy_of_disk();
+    take(logged);
+    REQUIRE(mount() == CATALOG_OK);
+    REQUIRE(sqlite3_exec(catalog.db, "CREATE TABLE little(x)", NULL, NULL, NULL) == SQLITE_OK);
+    drop();
+    for (uint64_t block = volume.super.log_start; block * BLOCK < volume.super.log_start * BLOCK + log_bytes; block++) {
+        bool second_s = memcmp(disk_at(block), logged + block * BLOCK, BLOCK) != 0;
+        if (!second_s || lost++ == 0) {
+            memcpy(disk_at(block), first + block * BLOCK, BLOCK);
+        }
+    }
+    free(first);
+    CHECK(lost > 2);
+    CHECK_EQ(check_file(size_of_disk()), 0);
+}
+
 /* Changes of all kinds, with checkpoints among them. */
 static void change_much(void)
 {
@@ -464,8 +524,21 @@ static void change_much(void)
     }
 }
 
+static void check_cut(unsigned cut, uint64_t subset, int torn)
+{
+    disk_cut(cut, subset, torn);
+    uint64_t faults = check_file(size_of_disk());
+    if (faults > 0) {
+        (void)was_said("(what was said)");
+        test_failed(__FILE__, __LINE__, "cut at event %u of %u: %u faults", cut, disk.event_count, (unsigned)faults);
+    }
+    test_counted();
+}
+
 static void test_cuts_are_clean(void)
 {
+    unsigned torn_supers = 0;
+
     take(sound);
     REQUIRE(mount() == CATALOG_OK);
     disk_record();
@@ -474,15 +547,15 @@ static void test_cuts_are_clean(void)
     for (unsigned i = 0; i < CUTS; i++) {
         unsigned cut = (unsigned)(test_random() % disk.event_count) + 1;
         unsigned open = cut - disk_unflushed(cut);
-        disk_cut(cut, test_random(), open > 0 ? (int)(test_random() % open) : -1);
-        uint64_t faults = check_file(size_of_disk());
-        if (faults > 0) {
-            (void)was_said("(what was said)");
-            test_failed(__FILE__, __LINE__, "cut at event %u of %u: %u faults", cut, disk.event_count,
-                        (unsigned)faults);
-        }
-        test_counted();
+        check_cut(cut, test_random(), open > 0 ? (int)(test_random() % open) : -1);
     }
+    for (unsigned i = 0; i < disk.event_count; i++) { /* amid the write of a superblock */
+        if (disk.event[i].data != NULL && (disk.event[i].block == 0 || disk.event[i].block == 16)) {
+            check_cut(i + 1, UINT64_MAX, (int)(i - disk_unflushed(i + 1)));
+            torn_supers += said.notes;
+        }
+    }
+    CHECK(torn_supers > 2);
 }
 
 static void test_looks(void)
@@ -521,21 +594,26 @@ static uint64_t find(struct disk_file *file, uint64_t directory, uint64_t genera
     return 0;
 }
 
-/* All of a file by spans; whether it is that content. */
+/* All of a file by spans: whether so many blocks are damaged, and the rest is that content. */
 static bool reads_as(struct disk_file *file, const struct disk_entry *entry, unsigned content, uint64_t damaged)
 {
+    const uint64_t expected = damaged;
     static unsigned char bytes[DISK_SPAN_BYTES];
     struct disk_span span;
-    uint32_t crc = 0;
+    uint64_t wrong = 0;
 
     for (uint64_t at = 0; at < entry->size; at += span.size) {
         if (!disk_read_span(file, entry->object, at, bytes, &span) || span.size == 0) {
             return false;
         }
-        crc = crc32c_update(crc, bytes, span.size);
+        for (uint64_t i = 0; i < span.size; i += BLOCK) {
+            uint8_t right[BLOCK];
+            fill(content, (at + i) / BLOCK, right);
+            wrong += memcmp(bytes + i, right, span.size - i < BLOCK ? span.size - i : BLOCK) != 0 ? 1 : 0;
+        }
         damaged -= span.damaged;
     }
-    return damaged == 0 && (crc == crc_of_content(content, entry->size));
+    return wrong == expected && damaged == 0;
 }
 
 static void test_contents(void)
@@ -555,7 +633,7 @@ static void test_contents(void)
     uint64_t photos = entry.id;
     CHECK(find(file, photos, 0, "one", &entry) == 2 && entry.size == 9 * BLOCK + 10);
     CHECK(reads_as(file, &entry, 1, 0));
-    CHECK(find(file, photos, 0, "two", &entry) == 2 && !reads_as(file, &entry, 2, 1));
+    CHECK(find(file, photos, 0, "two", &entry) == 2 && reads_as(file, &entry, 2, 1));
     CHECK(find(file, DISK_NAMES, 0, "small", &entry) == 3 && reads_as(file, &entry, 4, 0));
     CHECK(disk_snapshots(file, 0, &page) && page.count == 1);
     CHECK_STR(page.entry[0].name, "before");
@@ -592,6 +670,8 @@ int main(int argc, char **argv)
     RUN(test_each_corruption_is_found);
     RUN(test_short_disks);
     RUN(test_torn_end_is_clean);
+    RUN(test_torn_filling_is_clean);
+    RUN(test_two_torn_ends_are_clean);
     RUN(test_cuts_are_clean);
     RUN(test_looks);
     RUN(test_contents);
