@@ -35,3 +35,7 @@ bench: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.s
 	@$(BENCH_SRC)/bench $(SRC) build $(ROWS)
 bench-profile: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.so
 	@$(BENCH_SRC)/bench $(SRC) build profile $(WHAT)
+
+# build/bench/populate: a disk with many files (docs/BENCH.md, "Mount").
+build/bench/populate: $(BENCH_SRC)/host/populate.c $(patsubst %,build/host/lib/%.a,disk lib-catalog lib-sqlite lib-volume lib-crc32c) $(CONFIGURED)
+	@$(STEP) CC $@ $(CC) $(HOST_CFLAGS) $(test.host.lib-catalog.flags) $(ONE_ROOM) $(CORE_INCLUDE) -I$(SRC)/components -I$(SRC)/build-scripts/host/disk -o $@ $(filter %.c %.a,$^) $(filter %.a,$^) $(filter %.a,$^) -lm -pthread
