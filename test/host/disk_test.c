@@ -644,6 +644,82 @@ static void test_contents(void)
     CHECK(unchanged(size_of_disk()));
 }
 
+/* Reads all that can be read of what stands in a directory and below. */
+static void read_all(struct disk_file *file, uint64_t directory, unsigned depth)
+{
+    static unsigned char bytes[DISK_SPAN_BYTES];
+    struct disk_page page;
+
+    (void)disk_list(file, directory, 0, "", &page);
+    for (unsigned i = 0; i < page.count; i++) {
+        const struct disk_entry *entry = &page.entry[i];
+        struct disk_span span = {.size = 1};
+        for (uint64_t at = 0; !entry->directory && at < entry->size && span.size > 0; at += span.size) {
+            (void)disk_read_span(file, entry->object, at, bytes, &span);
+        }
+        if (entry->directory && depth < 4) {
+            read_all(file, entry->id, depth + 1);
+        }
+    }
+}
+
+static void mark(bool *in_use, uint64_t start, uint64_t blocks)
+{
+    REQUIRE(start + blocks <= DISK_SIZE);
+    memset(in_use + start, 1, blocks);
+}
+
+/* What the sound disk's own tables say. */
+static void mark_what_is_in_use(bool *in_use)
+{
+    sqlite3_stmt *row;
+
+    take(sound);
+    REQUIRE(mount() == CATALOG_OK);
+    REQUIRE(sqlite3_prepare_v2(catalog.db, "SELECT start, blocks FROM extent", -1, &row, NULL) == SQLITE_OK);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        mark(in_use, (uint64_t)sqlite3_column_int64(row, 0), (uint64_t)sqlite3_column_int64(row, 1));
+    }
+    REQUIRE(sqlite3_finalize(row) == SQLITE_OK);
+    catalog_close(&catalog);
+    take(sound);
+    mark(in_use, 0, 1);
+    mark(in_use, 16, 1);
+    mark(in_use, volume.super.index_start + volume.super.index[0].home - 1, 1);
+    mark(in_use, leaf_block_now(), 1);
+    mark(in_use, page_at(0), volume.super.page_count);
+}
+
+/* Each block rots: a fault if it is in use, none if not; and what is left can be read without harm. */
+static void test_every_block(void)
+{
+    static bool in_use[DISK_SIZE];
+    static const unsigned char nothing[BLOCK];
+    char why[DISK_WHY];
+
+    mark_what_is_in_use(in_use);
+    for (uint64_t block = 0; block < DISK_SIZE; block++) {
+        take(sound);
+        if (!in_use[block] && memcmp(disk_at(block), nothing, BLOCK) == 0) {
+            continue;
+        }
+        flip(block, 100);
+        uint64_t faults = check_file(size_of_disk());
+        if ((faults > 0) != in_use[block]) {
+            test_failed(__FILE__, __LINE__, "block %u, %s, rots: %u faults", (unsigned)block,
+                        in_use[block] ? "in use" : "not in use", (unsigned)faults);
+        }
+        struct disk_file *file = disk_file_open(path, why);
+        REQUIRE(file != NULL);
+        if (disk_contents(file, NULL, why)) {
+            read_all(file, DISK_FILES, 0);
+            read_all(file, DISK_NAMES, 0);
+        }
+        disk_file_close(file);
+        CHECK(unchanged(size_of_disk()));
+    }
+}
+
 /* For disk.sh: a volume as a file, sound or with a block that rotted. */
 static int make_file(const char *name, bool rotten)
 {
@@ -675,6 +751,7 @@ int main(int argc, char **argv)
     RUN(test_cuts_are_clean);
     RUN(test_looks);
     RUN(test_contents);
+    RUN(test_every_block);
     REQUIRE(unlink(path) == 0);
     free(sound);
     free(logged);

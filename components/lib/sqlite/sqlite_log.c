@@ -65,15 +65,17 @@ static bool same(struct sum x, struct sum y)
     return x.a == y.a && x.b == y.b;
 }
 
-/* Whether there is a header; *sum is its. */
-static status_t begin(struct walk *walk, struct sum *sum, bool *there) REQUIRES(THREAD)
+/* Whether there is a header, *sum is its; or whether it was cleared (volume_log_clear), when all was in the database. */
+static status_t begin(struct walk *walk, struct sum *sum, bool *there, bool *cleared) REQUIRES(THREAD)
 {
-    unsigned char header[HEADER_BYTES];
+    static const unsigned char nothing[HEADER_BYTES + FRAME_HEAD_BYTES];
+    unsigned char header[sizeof nothing];
     status_t s = volume_log_peek(walk->volume, 0, header, sizeof header);
 
     if (s != ST_OK) {
         return s;
     }
+    *cleared = memcmp(header, nothing, sizeof nothing) == 0;
     *sum = sum_of((struct sum){0, 0}, header, SUMMED_BYTES);
     *there = big(header) == MAGIC && big(header + 4) == FORMAT && big(header + 8) == VOLUME_PAGE_BYTES &&
              same(*sum, (struct sum){big(header + 24), big(header + 28)});
@@ -230,11 +232,15 @@ status_t sqlite_log_look(struct volume *volume, struct sqlite_log *log)
     struct sum sum;
     bool there = false;
     bool filling = false;
+    bool cleared = false;
 
     walk = (struct walk){.volume = volume};
     *log = (struct sqlite_log){0};
-    status_t s = begin(&walk, &sum, &there);
-    if (s == ST_OK && there) {
+    status_t s = begin(&walk, &sum, &there, &cleared);
+    if (s != ST_OK || cleared) {
+        return s;
+    }
+    if (there) {
         s = walk_whole(&walk, sum, &log->frames, &filling);
     }
     if (s == ST_OK) {
