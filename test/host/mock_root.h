@@ -178,6 +178,9 @@ class Mock_directory final : public Directory::Server
         if (files.count(parent_of(path)) == 0) {
             return failed("not-found: no such directory");
         }
+        if (!files[parent_of(path)].directory) {
+            return failed("not-directory: a file is in the way");
+        }
         if (files.count(path) != 0 && files[path].directory) {
             return failed("is-directory: there is a directory");
         }

@@ -40,7 +40,7 @@ mkdir -p "$CAPOS_STATE/alpha"
 [ -z "$(completes put alpha a)" ] || fail "a path is completed as a node"
 [ "$(completes fleet up --pl)" = --platform ] || fail "no completion of an option"
 [ "$(completes fleet up --platform s)" = sim ] || fail "no completion of an option's value"
-[ "$(completes help im)" = image ] || fail "no completion of help"
+[ "$(completes help imp)" = import ] || fail "no completion of help"
 rm -r "$CAPOS_STATE/alpha"
 
 expect 2 "$capos"

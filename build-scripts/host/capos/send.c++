@@ -33,6 +33,7 @@ class Sending
     {
     }
     std::string run();
+    std::string run_in_step(); /* of what cannot be read again */
     void forget()
     {
         progress.add(-static_cast<int64_t>(answered));
@@ -106,8 +107,38 @@ std::string Sending::run()
     return finish();
 }
 
+std::string Sending::run_in_step()
+{
+    std::string chunk(CHUNK, '\0');
+    while (size_t got = source.read(chunk.data(), std::min<uint64_t>(CHUNK, source.size - answered))) {
+        session.ask([&]() {
+            auto request = upload.writeRequest();
+            request.setChunk(data_of(chunk).slice(0, got));
+            return request.send();
+        });
+        digest.add(chunk.data(), got);
+        answered += got;
+        progress.add(static_cast<int64_t>(got));
+    }
+    return finish();
+}
+
+static Upload::Client open_patiently(Session &session, const Open_upload &open, uint64_t size)
+{
+    for (Backoff backoff;;) {
+        try {
+            return open(size);
+        } catch (const kj::Exception &e) {
+            session.pause(backoff.next(e));
+        }
+    }
+}
+
 std::string send(Session &session, const Open_upload &open, Source &source, Progress &progress)
 {
+    if (!source.again) {
+        return Sending(session, open_patiently(session, open, source.size), source, progress).run_in_step();
+    }
     for (Backoff backoff;;) {
         kj::Maybe<Sending> sending;
         try {

@@ -23,7 +23,7 @@ static constexpr unsigned FILE_MODE = 0644;
 static std::unique_ptr<File> open_output(const std::string &path)
 {
     if (path != "-") {
-        return std::make_unique<File>(path + ".part", O_WRONLY | O_CREAT | O_TRUNC);
+        return std::make_unique<File>(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
     }
     if (isatty(STDOUT_FILENO) == 1) {
         misuse("a tar does not go to a terminal; say which file to write");
@@ -38,8 +38,12 @@ Tar_writer::Tar_writer(const std::string &name) : path(name), out(open_output(na
     require(archive_write_open_fd(tar, out->fd));
 }
 
+/* What was not finished gets no end mark, which freeing alone would write: whoever reads a pipe must see that it was cut. */
 Tar_writer::~Tar_writer()
 {
+    if (!finished) {
+        archive_write_fail(tar);
+    }
     archive_write_free(tar);
     if (!finished && path != "-") {
         unlink((path + ".part").c_str());

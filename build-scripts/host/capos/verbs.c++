@@ -81,6 +81,17 @@ static const char GET_TEXT[] =
     "With -r PATH is a directory, and FILE becomes one with all that is in it; what FILE has besides stays. Files "
     "that\n"
     "are there already are not fetched again. Nothing outside of FILE is written, links in it are not followed.";
+static const char EXPORT_TEXT[] =
+    "All that is in PATH, or in the node, as a plain POSIX tar into FILE, or to standard output for `-`. What it has "
+    "is\n"
+    "the directory at one moment: a snapshot, which is dropped again at the end; or with --at the one that is named.\n"
+    "When anything cannot be read, there is no FILE, and the exit status is 1.";
+static const char IMPORT_TEXT[] =
+    "All that is in the tar FILE, or standard input for `-`, into PATH, or the directory that everything is in. It may "
+    "be\n"
+    "anybody's: links, devices, sparse files, names that lead elsewhere, and files that stand in it twice are named "
+    "and\n"
+    "skipped, and the exit status is 1. Not compressed: zcat x.tar.gz | capos import NODE -";
 static const char LS_TEXT[] =
     "Without PATH: the capabilities that this session may reach, with their interfaces. With one: the names in that\n"
     "directory, '/' being the one that everything is in; of a file, its own. -l shows size, when it was changed and "
@@ -182,6 +193,8 @@ static std::vector<Verb> file_verbs()
          2,
          {{"--list", nullptr, "those that there are"}, {"--drop", "N", "forgets this one"}},
          run_snapshot},
+        {"export", "NODE [PATH] FILE.tar|-", "a directory as a tar", EXPORT_TEXT, 2, 3, {FLAG_AT}, run_export},
+        {"import", "NODE FILE.tar|- [PATH]", "a tar into a directory", IMPORT_TEXT, 2, 3, {}, run_import},
         {"put",
          "NODE PATH FILE|-",
          "streams a file in",

@@ -44,6 +44,8 @@ void run_put(const Args &args);
 void run_get(const Args &args);
 void put_tree(const Args &args); /* `put -r` */
 void get_tree(const Args &args); /* `get -r` */
+void run_export(const Args &args);
+void run_import(const Args &args);
 void run_logs(const Args &args);
 void run_disk_create(const Args &args);
 void run_disk_inspect(const Args &args);
