@@ -100,8 +100,9 @@ static void all_end(void) REQUIRES(LOOP)
 static void audit_next(struct session *s) REQUIRES(LOOP)
 {
     int n = s->look;
+    int last = STORE_LOAD_KEYS + STORE_LOAD_BLOBS + load_file_keys();
 
-    if (n == STORE_LOAD_KEYS + STORE_LOAD_BLOBS + load_file_keys()) {
+    if (n == last + 2 * STORE_LOAD_SCRUB) {
         log_info("@ done");
         all_end();
         return;
@@ -109,7 +110,11 @@ static void audit_next(struct session *s) REQUIRES(LOOP)
     later(s, patience_over, DEADLINE_NS);
     s->failed = false;
     s->key = n;
-    if (n < STORE_LOAD_KEYS) {
+    if (n == last) {
+        load_scrub_begin(s);
+    } else if (n > last) {
+        load_scrub_wait(s);
+    } else if (n < STORE_LOAD_KEYS) {
         load_op_look(s);
     } else if (n < STORE_LOAD_KEYS + STORE_LOAD_BLOBS) {
         s->blob = n - STORE_LOAD_KEYS;
@@ -119,10 +124,16 @@ static void audit_next(struct session *s) REQUIRES(LOOP)
     }
 }
 
+/* It has all that it wants. */
+static bool connected(const struct session *s)
+{
+    return s->names != NULL && (s->root != NULL || STORE_LOAD_FILES == 0) && (s->volume != NULL || !STORE_LOAD_SCRUB);
+}
+
 static void audit_start(struct session *s)
 {
     room_assert_loop();
-    if (s->names != NULL && (s->root != NULL || STORE_LOAD_FILES == 0)) {
+    if (connected(s)) {
         audit_next(s);
     } else {
         connect(s);
@@ -166,7 +177,7 @@ void load_op_ended(struct session *s)
 
 void load_session_lost(struct session *s)
 {
-    struct object **held[] = {&s->node, &s->store, &s->names, &s->root, &s->object};
+    struct object **held[] = {&s->node, &s->store, &s->names, &s->root, &s->volume, &s->object};
 
     message_release_caps(&s->ask.results);
     message_release_caps(&s->ahead.results);
@@ -202,10 +213,32 @@ static struct object *node_gave(struct session *s) REQUIRES(LOOP)
     return object_get(object);
 }
 
+static void next_given(struct session *s) REQUIRES(LOOP);
+
 static void root_given(struct session *s) REQUIRES(LOOP)
 {
     s->root = node_gave(s);
     if (s->root != NULL) {
+        next_given(s);
+    }
+}
+
+static void volume_given(struct session *s) REQUIRES(LOOP)
+{
+    s->volume = node_gave(s);
+    if (s->volume != NULL) {
+        next_given(s);
+    }
+}
+
+/* After store and names, what else is wanted. */
+static void next_given(struct session *s)
+{
+    if (STORE_LOAD_FILES > 0 && s->root == NULL) {
+        ask_node(s, "root", root_given);
+    } else if (STORE_LOAD_SCRUB && s->volume == NULL) {
+        ask_node(s, "volume", volume_given);
+    } else {
         op_next(s);
     }
 }
@@ -213,10 +246,8 @@ static void root_given(struct session *s) REQUIRES(LOOP)
 static void names_given(struct session *s) REQUIRES(LOOP)
 {
     s->names = node_gave(s);
-    if (s->names != NULL && STORE_LOAD_FILES > 0) {
-        ask_node(s, "root", root_given);
-    } else if (s->names != NULL) {
-        op_next(s);
+    if (s->names != NULL) {
+        next_given(s);
     }
 }
 

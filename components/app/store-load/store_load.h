@@ -46,11 +46,13 @@ struct ask {
 struct session {
     unsigned number;
     uint64_t random;
-    struct vat_connection *connection;          /* NULL: none, or the store is this image's own */
-    struct object *node, *store, *names, *root; /* root: with files */
-    struct object *object;                      /* the upload or source of the operation */
-    struct ask ask, ahead;                      /* the second: what goes out before the first has come back */
-    unsigned under_way;                         /* of the two */
+    struct vat_connection *connection; /* NULL: none, or the store is this image's own */
+    struct object *node, *store, *names;
+    struct object *root;   /* with files */
+    struct object *volume; /* with scrub */
+    struct object *object; /* the upload or source of the operation */
+    struct ask ask, ahead; /* the second: what goes out before the first has come back */
+    unsigned under_way;    /* of the two */
     bool one_failed;
     enum exception one_why;
     enum exception why; /* the last call failed so */
@@ -63,7 +65,7 @@ struct session {
     int old_key; /* a rename takes this name away at last; NO_KEY: it is none */
     uint64_t at; /* bytes done */
     bool audit;  /* all is done: only look */
-    int look;    /* how far: names, blobs, records of files */
+    int look;    /* how far: names, blobs, records of files, the scrub and its end */
     struct sha256 hash;
 };
 
@@ -86,6 +88,11 @@ int load_blob_of(struct capnp_data digest);
 void load_file_begin(struct session *s) REQUIRES(LOOP);
 int load_file_keys(void);
 void load_file_look(struct session *s, int n) REQUIRES(LOOP);
+
+/* store_load_scrub.c: has the store look for damage, if it does not; says what was found. */
+void load_scrub_begin(struct session *s) REQUIRES(LOOP);
+/* Until it does not look any more; and has the catalog checked. */
+void load_scrub_wait(struct session *s) REQUIRES(LOOP);
 
 /* store_load_ops.c: begins one operation; it ends by load_op_ended(), or by load_session_lost(). */
 void load_op_begin(struct session *s) REQUIRES(LOOP);

@@ -413,6 +413,10 @@ static enum op op_choose(struct session *s) REQUIRES(LOOP)
 void load_op_begin(struct session *s)
 {
     s->failed = false;
+    if (STORE_LOAD_SCRUB && load_choice(s, 10) == 0) {
+        load_scrub_begin(s);
+        return;
+    }
     if (STORE_LOAD_FILES > 0 && load_choice(s, 2) == 1) {
         load_file_begin(s);
         return;

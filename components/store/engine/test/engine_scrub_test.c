@@ -338,14 +338,14 @@ static void test_gives_way(void)
     while (armed == NULL) {
         REQUIRE(happen());
     }
-    engine_self.io_out++; /* somebody's */
+    engine_self.io.out++; /* somebody's */
     for (unsigned i = 0; i < YIELDS_MAX; i++) {
         fire();
         CHECK(data.count == 0 && armed != NULL && armed->deadline_ns == test_clock_ns + NS_PER_MS);
     }
     fire();
     CHECK_EQ(data.count, 1); /* nobody waits for ever */
-    engine_self.io_out--;
+    engine_self.io.out--;
     settle();
     CHECK_EQ(scrub_report_get_bytes(scrubbed()), 64 * BLOCK);
     nothing_is_left(64);
