@@ -3,7 +3,7 @@
 profile    store
 summary    "Storage node: blobs and names on one disk, over Cap'n Proto RPC"
 platform   kvm-q35
-memory     16M
+memory     32M
 status     supported
 
 component  lib/pci
@@ -25,7 +25,12 @@ component  drv/virtio-rng
 component  crypto/sha256
 component  crypto/entropy
 component  net/lwip
-component  store/blobs
+component  lib/disk
+component  lib/volume
+component  lib/sqlite
+component  lib/catalog
+component  store/disk
+component  store/engine
 component  rpc/vat
 component  svc/node
 
@@ -36,14 +41,18 @@ wire       drv/virtio-rng.bus      -> bus/virtio.devices
 wire       crypto/entropy.device   -> drv/virtio-rng.source
 wire       net/lwip.netif          -> drv/virtio-net.port
 wire       net/lwip.random         -> crypto/entropy.random
-wire       store/blobs.disk        -> drv/virtio-blk.disk
-wire       store/blobs.random      -> crypto/entropy.random
+wire       store/disk.disk         -> drv/virtio-blk.disk
+wire       store/engine.disk       -> store/disk.device
+wire       store/engine.data       -> store/disk.port
+wire       store/engine.random     -> crypto/entropy.random
 wire       svc/node.vat            -> rpc/vat.vat
 
 grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
 insecure   rpc/vat
 
-expose     store                   -> store/blobs.store
-expose     names                   -> store/blobs.names
+expose     store                   -> store/engine.store
+expose     names                   -> store/engine.names
+expose     volume                  -> store/engine.volume
+expose     root                    -> store/engine.root
 port       7000 rpc
-budget     elf=640K
+budget     elf=1600K

@@ -236,7 +236,7 @@ static void test_all_are_there(void)
 
 static void test_status(void)
 {
-    static const struct health sick = {.component = "store/blobs", .why = "no disk"};
+    static const struct health sick = {.component = "store/engine", .why = "no disk"};
 
     test_clock_ns = 12 * NS_PER_S + 34 * NS_PER_MS;
     CHECK_STR(run("status"), "image      tried 1.2 0123\n"
@@ -248,7 +248,7 @@ static void test_status(void)
                              "wall clock 100 s since 1970\n");
     ill = &sick;
     ready = true;
-    CHECK(strstr(run("status"), "ready      yes\nhealth     ill: store/blobs: no disk\n") != NULL);
+    CHECK(strstr(run("status"), "ready      yes\nhealth     ill: store/engine: no disk\n") != NULL);
 }
 
 static void test_usage(void)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# crashes-three.sh: as test/sim/crashes.sh, for every sequence of three operations, no write failing. Each job says how far it is.
-# timeout: 1800
+# crashes-three.sh: as test/sim/crashes.sh, for every sequence of three operations, few disks of each cut, no write failing. Each job says how far it is.
+# timeout: 3600
 # cost: serial
 set -eu
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-deep-XXXXXX")
@@ -14,7 +14,7 @@ ln -s "$CAPOS_BUILD/deps" build/deps
 make build/crash/crash.sim build/crash-audit/crash-audit.sim >said 2>&1 || { tail -n 30 said; exit 1; }
 jobs=$(nproc)
 explore() {
-    "$CAPOS_BUILD/sim/explore" --build build --image crash --all --states 1000000 --job "$1/$jobs" >"out.$1" || touch failed
+    "$CAPOS_BUILD/sim/explore" --build build --image crash --all --subsets 4 --states 1000000 --job "$1/$jobs" >"out.$1" || touch failed
 }
 job=0
 while [ "$job" -lt "$jobs" ]; do
@@ -27,4 +27,4 @@ cat out.*
 [ "$(grep -lx "these were all sequences" out.* | wc -l)" -eq "$jobs" ]
 states=$(sed -n 's/^\([0-9]*\) crash states .*/\1/p' out.* | awk '{ sum += $1 } END { print sum + 0 }')
 echo "$states crash states"
-[ "$states" -ge 150000 ]
+[ "$states" -ge 300000 ]

@@ -39,7 +39,7 @@ expect 0 "$capos" fleet down
 expect 0 up store # full, and it boots
 i=0
 while [ "$i" -lt "$count" ]; do
-    expect 0 "$capos" call store names.remove "(name = \"f$i\")"
+    expect 0 "$capos" rm store "f$i"
     i=$((i + 2))
 done
 number 99999999

@@ -3,7 +3,7 @@
 profile    crash-nvme
 summary    "Test: crash, on an NVMe disk"
 platform   kvm-q35
-memory     4M
+memory     8M
 status     experiment
 
 component  lib/pci
@@ -23,7 +23,12 @@ component  drv/nvme
 component  drv/virtio-rng
 component  crypto/sha256
 component  crypto/entropy
-component  store/blobs objects_max=64 names_max=32 uploads_max=2 sources_max=2 reads_max=4 writes_max=8
+component  lib/disk
+component  lib/volume
+component  lib/sqlite heap=1M
+component  lib/catalog
+component  store/disk
+component  store/engine uploads_max=2 sources_max=2 reads_max=4 writes_max=8 log_blocks=256 leaves=2 lists_max=1
 component  rpc/vat connections=1 calls_all=16 promises=16 small_buffers=16 medium_buffers=2 large_buffers=1 exports=16 imports=16 questions=4 answers=16
 component  svc/node
 component  app/store-load sessions=1 ops=2 keys=2 blobs=3 think_ms=0
@@ -32,11 +37,13 @@ wire       bus/virtio.pci          -> bus/pci.functions
 wire       drv/nvme.bus            -> bus/pci.functions
 wire       drv/virtio-rng.bus      -> bus/virtio.devices
 wire       crypto/entropy.device   -> drv/virtio-rng.source
-wire       store/blobs.disk        -> drv/nvme.disk
-wire       store/blobs.random      -> crypto/entropy.random
+wire       store/disk.disk         -> drv/nvme.disk
+wire       store/engine.disk       -> store/disk.device
+wire       store/engine.data       -> store/disk.port
+wire       store/engine.random     -> crypto/entropy.random
 wire       svc/node.vat            -> rpc/vat.vat
 wire       app/store-load.random   -> crypto/entropy.random
-wire       app/store-load.store    -> store/blobs.store
-wire       app/store-load.names    -> store/blobs.names
+wire       app/store-load.store    -> store/engine.store
+wire       app/store-load.names    -> store/engine.names
 
 insecure   rpc/vat

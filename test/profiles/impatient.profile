@@ -3,7 +3,7 @@
 profile    impatient
 summary    "Test: the storage node on an NVMe disk whose commands are soon late"
 platform   kvm-q35
-memory     16M
+memory     32M
 status     experiment
 
 component  lib/pci
@@ -25,7 +25,12 @@ component  drv/virtio-rng
 component  crypto/sha256
 component  crypto/entropy
 component  net/lwip
-component  store/blobs
+component  lib/disk
+component  lib/volume
+component  lib/sqlite
+component  lib/catalog
+component  store/disk
+component  store/engine
 component  rpc/vat
 component  svc/node
 
@@ -36,13 +41,17 @@ wire       drv/virtio-rng.bus      -> bus/virtio.devices
 wire       crypto/entropy.device   -> drv/virtio-rng.source
 wire       net/lwip.netif          -> drv/virtio-net.port
 wire       net/lwip.random         -> crypto/entropy.random
-wire       store/blobs.disk        -> drv/nvme.disk
-wire       store/blobs.random      -> crypto/entropy.random
+wire       store/disk.disk         -> drv/nvme.disk
+wire       store/engine.disk       -> store/disk.device
+wire       store/engine.data       -> store/disk.port
+wire       store/engine.random     -> crypto/entropy.random
 wire       svc/node.vat            -> rpc/vat.vat
 
 grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
 insecure   rpc/vat
 
-expose     store                   -> store/blobs.store
-expose     names                   -> store/blobs.names
+expose     store                   -> store/engine.store
+expose     names                   -> store/engine.names
+expose     volume                  -> store/engine.volume
+expose     root                    -> store/engine.root
 port       7000 rpc

@@ -5,6 +5,7 @@
 # timeout: 120
 . "$(dirname "$0")/machine.sh"
 image=$CAPOS_BUILD/store/store.elf
+MEMORY=32
 truncate -s 48M "$work/disk"
 
 # says COMMAND TEXT: a line of what the command printed matches.
@@ -47,11 +48,11 @@ parts=0
 for what in image components free; do parts=$((parts + $(number mem "total .* $what ([0-9]+).*"))); done
 [ $((total - parts)) -ge 0 ] && [ $((total - parts)) -le 3 ] || fail "'mem' has $total KiB in all, and $parts in parts"
 map=$(answer mem | awk '/^RAM 0x/ { sum += $3 } END { print sum }')
-[ "$map" = "$total" ] && [ "$total" -gt 15000 ] && [ "$total" -le 16384 ] || fail "'mem' has $total KiB, its map $map, the machine 16384"
+[ "$map" = "$total" ] && [ "$total" -gt 31000 ] && [ "$total" -le 32768 ] || fail "'mem' has $total KiB, its map $map, the machine 32768"
 owners=$(answer mem | awk '/^taken at boot/ { on = 1; next } /^pools/ { on = 0 } on { sum += $2 } END { print sum }')
 components=$(number mem 'total .* components ([0-9]+).*')
 [ $((components - owners)) -ge 0 ] && [ $((components - owners)) -le 16 ] || fail "owners have $owners KiB of $components"
-says mem '^  store/blobs +[1-9][0-9]+ KiB$'
+says mem '^  store/engine +[1-9][0-9]+ KiB$'
 says mem '^  vat answers +0 of +512 x '
 
 says pci '^  00:00.0  8086:29c0  class 0600 '

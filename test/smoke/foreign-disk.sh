@@ -10,14 +10,14 @@ expect 0 up store
 serial 'is not mounted'
 expect 0 "$capos" node ls
 out 'ill'
-out 'store/blobs: '
+out 'store/engine: '
 expect 1 "$capos" put store /a "$SRC/test/smoke/wire.py"
-expect 1 "$capos" call store store.format '(confirm = "yes")'
+expect 1 "$capos" call store volume.format '(confirm = "yes")'
 expect 0 "$capos" fleet down
 cmp disk before || fail "a foreign disk was written to"
 
 expect 0 up store
-expect 0 "$capos" call store store.format '(confirm = "erase everything")'
+expect 0 "$capos" call store volume.format '(confirm = "erase everything")'
 expect 0 "$capos" put store /a "$SRC/test/smoke/wire.py"
 expect 0 "$capos" node ls --json
 [ "$(json 'd["nodes"][0]["healthy"]')" = True ] || fail "a store that was formatted is still ill"
@@ -30,9 +30,9 @@ cmp back "$SRC/test/smoke/wire.py" || fail "the file is not what it was"
 expect 0 "$capos" call store store.info
 cp out info
 expect 1 "$capos" put store /large before
-err 'capos: full: put: no room'
+err 'capos: full: put: the disk has no room'
 expect 1 "$capos" put store "$(printf 'latin-1 \351')" back
-err 'capos: bad-argument: a name is 1 to 255 bytes of UTF-8'
+err 'is no name: a name is 1 to 255 bytes of UTF-8'
 expect 0 "$capos" call store store.info
 cmp out info || fail "a refused put left something behind"
 expect 0 "$capos" fleet down

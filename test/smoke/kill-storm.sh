@@ -5,7 +5,7 @@
 # test/deep/kill-storm.sh does it fifty times on each kind of disk.
 # timeout: 180
 . "$CAPOS_TOP/test/smoke/lib.sh"
-store=${STORE:-engine}
+store=${STORE:-store}
 WRITERS=3
 NAMES=4 # of each writer
 ROUNDS=${ROUNDS:-3}

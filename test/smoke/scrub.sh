@@ -4,12 +4,10 @@
 # to put the same bytes mends it; and Volume.check finds nothing wrong at any time.
 # timeout: 120
 . "$CAPOS_TOP/test/smoke/lib.sh"
-node=store
-[ ! -e "$CAPOS_TOP/test/profiles/engine.profile" ] || node=engine
 
 # volume METHOD [PARAMS]: calls it; what it said is in `said`, as JSON.
 volume() {
-    "$capos" call "$node" "volume.$1" "${2:-{\}}" --json >said 2>&1 || { cat said; fail "volume.$1 failed"; }
+    "$capos" call store "volume.$1" "${2:-{\}}" --json >said 2>&1 || { cat said; fail "volume.$1 failed"; }
 }
 # says EXPRESSION: of what was said, r, this is true.
 says() {
@@ -36,9 +34,9 @@ nothing_wrong() {
 
 head -c 1000000 /dev/urandom >bad
 head -c 600000 /dev/urandom >good
-up "$node" >/dev/null
-expect 0 "$capos" put "$node" /a/bad bad
-expect 0 "$capos" put "$node" /a/good good
+up store >/dev/null
+expect 0 "$capos" put store /a/bad bad
+expect 0 "$capos" put store /a/good good
 nothing_wrong
 "$capos" fleet down >/dev/null
 
@@ -52,17 +50,17 @@ with open(sys.argv[1], 'r+b') as disk:
     disk.write(bytes([byte[0] ^ 1]))
 END
 
-up "$node" >/dev/null
+up store >/dev/null
 scrub_all
 says 'int(r["report"]["damagedBlocks"]) == 1 and len(r["report"]["damaged"]) == 1' || { cat said; fail "it finds something else"; }
-says 'r["report"]["damaged"][0] == "blob '"$(sha256sum bad | cut -d ' ' -f 1)"', /a/bad"' || { cat said; fail "it names something else"; }
+says 'r["report"]["damaged"][0] == "blob '"$(sha256sum bad | cut -d ' ' -f 1)"', a/bad"' || { cat said; fail "it names something else"; }
 volume info
 says 'int(r["info"]["damaged"]) == 1' || { cat said; fail "the damage was not counted"; }
-expect 1 "$capos" get "$node" /a/bad back
-expect 0 "$capos" get "$node" /a/good back
+expect 1 "$capos" get store /a/bad back
+expect 0 "$capos" get store /a/good back
 cmp good back || fail "the other file is not what it was"
-expect 0 "$capos" put "$node" /a/bad bad
-expect 0 "$capos" get "$node" /a/bad back
+expect 0 "$capos" put store /a/bad bad
+expect 0 "$capos" get store /a/bad back
 cmp bad back || fail "the file is not what was put"
 nothing_wrong
 "$capos" fleet down >/dev/null

@@ -18,6 +18,6 @@ done
 bad=0
 for pid in $clients; do wait "$pid" || bad=$((bad + 1)); done
 [ "$bad" = 0 ] || fail "$bad of 16 clients failed: $(cat log.*)"
-expect 0 "$capos" call --json store names.list '{"prefix": "/c/", "limit": 100}'
+expect 0 "$capos" ls store /c --json
 [ "$(json 'len(d["entries"])')" = 16 ] || fail "not 16 names"
 expect 0 "$capos" fleet down

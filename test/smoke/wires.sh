@@ -15,7 +15,7 @@ session() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     rm -f "$work/keys" && mkfifo "$work/keys"
     # shellcheck disable=SC2086
-    timeout -s KILL 60 qemu-system-x86_64 -accel tcg -machine "$machine" -m 16 -cpu max -nodefaults -display none -serial stdio \
+    timeout -s KILL 60 qemu-system-x86_64 -accel tcg -machine "$machine" -m 32 -cpu max -nodefaults -display none -serial stdio \
         -kernel "$image" -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:7000" -device virtio-net-pci,netdev=n,romfile=,vectors=0,addr=3 \
         -drive "if=none,id=d,format=raw,file=$work/disk" -device virtio-blk-pci,drive=d,vectors=0,addr=7 \
         -device virtio-rng-pci,vectors=0,addr=b $DEBUG_EXIT <"$work/keys" >"$log.raw" 2>&1 &
@@ -40,7 +40,7 @@ session() {
 }
 
 for machine in q35 pc; do
-    session "$machine" '"$capos" call "$node" store.format "(confirm = \"erase everything\")"; "$capos" put "$node" /a/f "$work/file"'
+    session "$machine" '"$capos" call "$node" volume.format "(confirm = \"erase everything\")"; "$capos" put "$node" /a/f "$work/file"'
     session "$machine" '"$capos" get "$node" /a/f "$work/back"'
     cmp "$work/file" "$work/back" || fail "$machine: the file came back otherwise"
     rm -f "$work/back"

@@ -236,6 +236,9 @@ static std::string bind_known(Place &place, const std::string &path, Source &sou
 static Upload::Client open_at(Place &place, const std::string &path, uint64_t size)
 {
     return in_directory(place, path, [&]() {
+        if (std::string parent = parent_path(path); !parent.empty()) {
+            stat_path(place.session, place.root, parent); /* put() is told only at its end that there is none */
+        }
         auto request = place.root.putRequest();
         request.setPath(path.c_str());
         request.setSize(size);

@@ -243,6 +243,7 @@ struct catalog_op {
     struct catalog_run run;
     uint32_t names; /* FIND: names that the object has, in snapshots too */
     uint32_t pins;
+    bool suspected; /* FIND: damage was met in it */
     uint32_t count;
     bool more;
     uint64_t generation;

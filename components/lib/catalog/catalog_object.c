@@ -221,6 +221,7 @@ enum catalog_answer catalog_object_find_op(struct catalog *catalog, struct catal
         op->size = object.size;
         op->names = (uint32_t)object.names;
         op->pins = (uint32_t)object.pins;
+        op->suspected = catalog_object_suspected(catalog, object.id);
     }
     return answer;
 }

@@ -3,6 +3,7 @@
  *
  *  (1) A slot that is `out` has exactly one completion coming, with its index in user_data.
  *  (2) A write that is out is not overtaken: whoever reads or writes its block waits for it first.
+ *  (3) A call that found no memory (the ring's, the service's) says nothing about the disk: it stays out, and is made again.
  */
 #include "lib/disk/disk_client.h"
 #include <string.h>
@@ -59,11 +60,41 @@ static void completion(struct disk_client *client, const struct ring_cqe *cqe)
         return;
     }
     struct disk_slot *slot = &client->slot[i];
-    ASSERT(slot->out); /* (1) */
+    ASSERT(slot->out && !slot->again);                               /* (1) */
+    slot->again = cqe->status == ST_AGAIN || cqe->status == ST_FULL; /* (3) */
+    if (slot->again) {
+        return;
+    }
     slot->out = false;
     slot->status = (status_t)cqe->status;
     if (i != SYNC && slot->status != ST_OK) {
         client->failed = slot->status;
+    }
+}
+
+/* False: the ring is full. */
+static bool submit(struct disk_client *client, uint32_t slot) REQUIRES(THREAD)
+{
+    struct ring_sqe sqe = {.op = RING_CALL,
+                           .cap = client->config.disk,
+                           .interface_id = BLOCK_DEVICE_ID,
+                           .method_id = client->slot[slot].method,
+                           .params_offset = area_of(client, slot),
+                           .params_words = PARAMS_WORDS,
+                           .results_offset = area_of(client, slot) + RESULTS_AT,
+                           .results_words_max = RESULTS_WORDS,
+                           .caps_count = 1,
+                           .caps_offset = area_of(client, slot) + CAPS_AT,
+                           .user_data = DISK_CLIENT_TAG + slot};
+
+    return ring_submit(client->config.ring, &sqe);
+}
+
+/* (3) */
+static void submit_again(struct disk_client *client) REQUIRES(THREAD)
+{
+    for (uint32_t i = 0; i < DISK_CLIENT_SLOTS; i++) {
+        client->slot[i].again = client->slot[i].again && !submit(client, i);
     }
 }
 
@@ -76,6 +107,7 @@ void disk_client_turn(struct disk_client *client, bool wait)
     while (ring_take(client->config.ring, &cqe)) {
         completion(client, &cqe);
     }
+    submit_again(client);
 }
 
 static void wait_for(struct disk_client *client, uint32_t slot) REQUIRES(THREAD)
@@ -87,21 +119,10 @@ static void wait_for(struct disk_client *client, uint32_t slot) REQUIRES(THREAD)
 
 static void call(struct disk_client *client, uint32_t slot, uint16_t method) REQUIRES(THREAD)
 {
-    struct ring_sqe sqe = {.op = RING_CALL,
-                           .cap = client->config.disk,
-                           .interface_id = BLOCK_DEVICE_ID,
-                           .method_id = method,
-                           .params_offset = area_of(client, slot),
-                           .params_words = PARAMS_WORDS,
-                           .results_offset = area_of(client, slot) + RESULTS_AT,
-                           .results_words_max = RESULTS_WORDS,
-                           .caps_count = 1,
-                           .caps_offset = area_of(client, slot) + CAPS_AT,
-                           .user_data = DISK_CLIENT_TAG + slot};
-
     ASSERT(!client->slot[slot].out);
     client->slot[slot].out = true;
-    while (!ring_submit(client->config.ring, &sqe)) {
+    client->slot[slot].method = method;
+    while (!submit(client, slot)) {
         disk_client_turn(client, false);
     }
 }

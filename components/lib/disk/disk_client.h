@@ -23,6 +23,8 @@
 
 struct disk_slot { /* the thread's */
     bool out;
+    bool again;             /* out, but refused for want of memory: to be submitted once more */
+    uint16_t method;        /* of the last call */
     status_t status;        /* of the last call */
     uint64_t block;         /* WRITE: where it goes */
     struct message message; /* the params' */

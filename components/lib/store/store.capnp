@@ -56,18 +56,17 @@ interface Store {
   get @1 (digest :Data) -> (blob :ByteSource, size :UInt64);
   # Its bytes do not change, and stay while `blob` is held.
   stat @2 (digest :Data) -> (size :UInt64, present :Bool, names :UInt32, pins :UInt32);
+  # Not `present` is also one in which damage was met: to put its bytes again mends it.
   info @3 () -> (totalBytes :UInt64, freeBytes :UInt64, blobs :UInt64, uuid :Data);
-  format @4 (confirm :Text) -> ();
-  # As Volume.format().
-  remove @5 (digest :Data) -> (removed :Bool);
+  remove @4 (digest :Data) -> (removed :Bool);
   # Forgets a blob that has no name. Fails while it has one: a blob with names goes with the last of them.
-  pin @6 (digest :Data) -> (pins :UInt32);
+  pin @5 (digest :Data) -> (pins :UInt32);
   # One more reason to keep it, beside its names. Pins are counted.
-  unpin @7 (digest :Data) -> (pins :UInt32);
+  unpin @6 (digest :Data) -> (pins :UInt32);
   # With the last pin of a blob without names the blob goes.
-  collect @8 () -> (removed :UInt64, bytes :UInt64);
+  collect @7 () -> (removed :UInt64, bytes :UInt64);
   # Forgets all blobs that no name and no pin leads to and that nobody has open.
-  readOnly @9 () -> (store :Store);
+  readOnly @8 () -> (store :Store);
 }
 
 # --- names for blobs ----------------------------------------------------------------------------------------------------

@@ -281,9 +281,6 @@ void engine_fail_path(struct call *call, enum catalog_answer answer, struct cata
 void engine_fail_status(struct call *call, status_t status, enum catalog_answer answer, const char *what)
     REQUIRES(LOOP);
 
-/* What Volume.format does, and Store.format. */
-void engine_volume_format(struct call *call, struct capnp_text confirm) REQUIRES(LOOP);
-
 /* --- damage, and the search for it: engine_scrub.c --- */
 
 void engine_scrub_init(void) REQUIRES(BOOT);

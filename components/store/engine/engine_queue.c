@@ -94,6 +94,9 @@ static void take_state(void) REQUIRES(LOOP)
     engine_self.state = engine_self.desk.state;
     engine_self.why = engine_self.desk.why;
     health_set(&engine_self.health, engine_self.state == ENGINE_MOUNTED ? NULL : engine_self.why);
+    if (engine_self.state == ENGINE_FOREIGN) {
+        log_err("%s is not mounted: found %s", engine_self.data->name, engine_self.why);
+    }
     if (engine_self.desk.command != ENGINE_RUN) {
         ready_release(&engine_self.ready); /* a disk that is not ours: the node is up, to be asked and told to format */
         format_ended();

@@ -24,7 +24,7 @@ bool engine_available(struct call *call)
         call_fail(call, EXCEPTION_OVERLOADED, "the store is still mounting: ask again");
         return false;
     case ENGINE_FOREIGN:
-        call_fail(call, EXCEPTION_FAILED, "the disk is not mounted: found %s; Store.format would erase it",
+        call_fail(call, EXCEPTION_FAILED, "the disk is not mounted: found %s; Volume.format would erase it",
                   engine_self.why);
         return false;
     }

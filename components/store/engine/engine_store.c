@@ -450,7 +450,7 @@ static void found(struct engine_op *op)
 
     if (call != NULL) {
         struct store_stat_results_builder results = store_stat_results(call, 4);
-        store_stat_results_set_present(results, present);
+        store_stat_results_set_present(results, present && !end.suspected);
         store_stat_results_set_size(results, present ? end.size : 0);
         store_stat_results_set_names(results, present ? end.names : 0);
         store_stat_results_set_pins(results, present ? end.pins : 0);
@@ -603,19 +603,10 @@ static void on_read_only(struct object *object, struct call *call, struct store_
     call_return(call);
 }
 
-static void on_format(struct object *object, struct call *call, struct store_format_params_reader params)
-{
-    room_assert_loop();
-    if (may_change(object, call)) {
-        engine_volume_format(call, store_format_params_get_confirm(params));
-    }
-}
-
 static const struct store_server_ops server_ops = {.put = on_put,
                                                    .get = on_get,
                                                    .stat = on_stat,
                                                    .info = on_info,
-                                                   .format = on_format,
                                                    .remove = on_remove,
                                                    .pin = on_pin,
                                                    .unpin = on_unpin,

@@ -80,8 +80,9 @@ static bool open_catalog(void) REQUIRES(THREAD)
 
     self.open = answer == CATALOG_OK;
     if (!self.open) {
-        say(ENGINE_FOREIGN,
-            answer == CATALOG_LIMIT ? "a volume of a later version" : "a volume whose catalog cannot be read");
+        say(ENGINE_FOREIGN, answer == CATALOG_LIMIT    ? "a volume of a later version"
+                            : answer == CATALOG_FAILED ? "a disk that fails"
+                                                       : "a volume whose catalog is damaged");
     }
     return self.open;
 }

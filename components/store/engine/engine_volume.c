@@ -101,9 +101,11 @@ static void on_info(struct object *object, struct call *call, struct volume_info
 
 /* --- format ---------------------------------------------------------------------------------------------------------- */
 
-void engine_volume_format(struct call *call, struct capnp_text confirm)
+static void on_format(struct object *object, struct call *call, struct volume_format_params_reader params)
 {
-    if (!capnp_text_equal(confirm, capnp_text(CONFIRM))) {
+    room_assert_loop();
+    (void)object;
+    if (!capnp_text_equal(volume_format_params_get_confirm(params), capnp_text(CONFIRM))) {
         call_fail(call, EXCEPTION_FAILED, "denied: format erases the disk; confirm must be \"" CONFIRM "\"");
         return;
     }
@@ -114,13 +116,6 @@ void engine_volume_format(struct call *call, struct capnp_text confirm)
     }
     engine_scrub_stop();
     engine_format(call);
-}
-
-static void on_format(struct object *object, struct call *call, struct volume_format_params_reader params)
-{
-    room_assert_loop();
-    (void)object;
-    engine_volume_format(call, volume_format_params_get_confirm(params));
 }
 
 /* --- check ----------------------------------------------------------------------------------------------------------- */

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/crc32c/crc32c.h"
-#include "store/blobs/blobs_format.h"
+#include "lib/volume/volume.h"
 #include "world.h"
 
 #define WAITING_MAX 256u
-#define SUPERBLOCK_MAGIC "capOSst1"
+#define SUPERBLOCK_MAGIC "s!volume"
+#define LOG_HEADER 32u /* SQLite's "WAL format": a header, then frames, each with a page; numbers are big-endian */
+#define FRAME_HEADER 24u
+#define FRAME (FRAME_HEADER + DISK_PAGE)
 
 struct asked {
     struct sim_message message;
@@ -29,7 +32,7 @@ static struct {
 
 struct disk *disk;
 
-static void disk_write(size_t at, const uint8_t *bytes, size_t size)
+static void disk_put(size_t at, const uint8_t *bytes, size_t size)
 {
     memcpy(disk->bytes + at, bytes, size);
     for (size_t page = at / DISK_PAGE; page * DISK_PAGE < at + size; page++) {
@@ -76,7 +79,7 @@ static void answer(struct asked *asked)
         reply.size = asked->size;
         memcpy(bytes, disk->bytes + at, asked->size);
     } else if (asked->message.flags == SIM_DISK_WRITE) {
-        disk_write(at, asked->bytes, asked->size);
+        disk_put(at, asked->bytes, asked->size);
     }
     free(asked->bytes);
     if (self.bad.count > 0) {
@@ -95,75 +98,99 @@ void disk_answer(void)
 
 /* --- the input ------------------------------------------------------------------------------------------------------- */
 
-static bool begins_with(size_t sector, const void *bytes, size_t size)
+static bool is_superblock(size_t page)
 {
-    return memcmp(disk->bytes + sector * DISK_SECTOR, bytes, size) == 0;
+    return memcmp(disk->bytes + page * DISK_PAGE, SUPERBLOCK_MAGIC, sizeof SUPERBLOCK_MAGIC - 1) == 0;
 }
 
-static bool is_superblock(size_t sector)
+/* Where the log is: bytes from here to there; none on a disk without a superblock. */
+struct part {
+    size_t begin, end;
+};
+static struct part log_part(void)
 {
-    return begins_with(sector, SUPERBLOCK_MAGIC, sizeof SUPERBLOCK_MAGIC - 1);
+    const struct volume_super *super = (const void *)disk->bytes;
+    bool there =
+        is_superblock(0) && super->log_blocks <= DISK_PAGES && super->log_start <= DISK_PAGES - super->log_blocks;
+
+    return there ? (struct part){super->log_start * DISK_PAGE, (super->log_start + super->log_blocks) * DISK_PAGE}
+                 : (struct part){0, 0};
 }
 
-static bool is_log(size_t sector)
+static bool is_log(size_t page)
 {
-    static const uint32_t magic = BLOBS_LOG_MAGIC;
+    struct part log = log_part();
 
-    return begins_with(sector, &magic, sizeof magic);
+    return page * DISK_PAGE >= log.begin && page * DISK_PAGE < log.end;
 }
 
-/* Number `n` of the sectors that bear a sum, counted over and over; DISK_SECTORS: there is none. */
+/* Number `n` of the pages that bear a sum, counted over and over; DISK_PAGES: there is none. */
 static size_t sealed_find(unsigned n)
 {
     size_t found[256];
     unsigned count = 0;
 
-    for (size_t at = 0; at < DISK_SECTORS && count < sizeof found / sizeof found[0]; at++) {
-        if (disk->written[at * DISK_SECTOR / DISK_PAGE] && (is_superblock(at) || is_log(at))) {
+    for (size_t at = 0; at < DISK_PAGES && count < sizeof found / sizeof found[0]; at++) {
+        if (disk->written[at] && (is_superblock(at) || is_log(at))) {
             found[count++] = at;
         }
     }
-    return count > 0 ? found[n % count] : DISK_SECTORS;
+    return count > 0 ? found[n % count] : DISK_PAGES;
 }
 
-static struct blobs_log_sector *log_at(size_t sector)
+static uint32_t big(const uint8_t *at)
 {
-    return (struct blobs_log_sector *)(void *)(disk->bytes + sector * DISK_SECTOR);
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* The next of the same generation; DISK_SECTORS: there is none. */
-static size_t log_next(size_t sector)
+static void big_put(uint8_t *at, uint32_t value)
 {
-    for (size_t at = sector + 1; at <= sector + BLOBS_GROUP_SECTORS_MAX && at < DISK_SECTORS; at++) {
-        if (is_log(at) && log_at(at)->generation == log_at(sector)->generation) {
-            return at;
-        }
-    }
-    return DISK_SECTORS;
-}
-
-/* Each names the sum of the one before. */
-static void seal_log(size_t sector)
-{
-    const struct blobs_superblock *superblock = (const void *)disk->bytes;
-
-    while (sector < DISK_SECTORS) {
-        blobs_log_sector_seal(log_at(sector), superblock->uuid);
-        size_t next = log_next(sector);
-        if (next < DISK_SECTORS) {
-            log_at(next)->previous = log_at(sector)->crc;
-        }
-        sector = next;
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> (24 - 8 * i));
     }
 }
 
-static void seal(size_t sector)
+/* SQLite's sum goes on from frame to frame. Words are little-endian, as the log's first byte-order mark says on this machine. */
+static void log_sum(uint32_t sum[2], const uint8_t *bytes, size_t size)
 {
+    uint32_t word[2];
+
+    for (size_t at = 0; at < size; at += sizeof word) {
+        memcpy(word, bytes + at, sizeof word);
+        sum[0] += word[0] + sum[1];
+        sum[1] += word[1] + sum[0];
+    }
+}
+
+/* Frames of this log, not of an earlier one, which has another salt. */
+static void seal_log(void)
+{
+    struct part log = log_part();
+    uint8_t *header = disk->bytes + log.begin;
+    uint32_t sum[2] = {0, 0};
+
+    log_sum(sum, header, LOG_HEADER - 8);
+    big_put(header + 24, sum[0]);
+    big_put(header + 28, sum[1]);
+    for (size_t at = log.begin + LOG_HEADER; at + FRAME <= log.end && big(disk->bytes + at + 8) == big(header + 16);
+         at += FRAME) {
+        uint8_t *frame = disk->bytes + at;
+        log_sum(sum, frame, 8);
+        log_sum(sum, frame + FRAME_HEADER, DISK_PAGE);
+        big_put(frame + 16, sum[0]);
+        big_put(frame + 20, sum[1]);
+    }
+}
+
+static void seal(size_t page)
+{
+    struct volume_super *super = (void *)(disk->bytes + page * DISK_PAGE);
+
     crc32c_init(); /* perhaps the image never ran here */
-    if (is_superblock(sector)) {
-        blobs_superblock_seal((void *)(disk->bytes + sector * DISK_SECTOR));
-    } else if (is_log(sector)) {
-        seal_log(sector);
+    if (is_superblock(page)) {
+        super->crc = crc32c_update(0, super, offsetof(struct volume_super, crc));
+    } else if (is_log(page)) {
+        seal_log();
     }
 }
 
@@ -171,19 +198,20 @@ void disk_edit(bool sealed)
 {
     unsigned where = take16();
     size_t size = take8();
-    size_t at = (size_t)where * 64 % DISK_BYTES;
+    size_t at = (size_t)where * 256 % DISK_BYTES;
 
     world_excuse();
     if (sealed) {
-        at = sealed_find(where >> 9) * DISK_SECTOR + where % DISK_SECTOR;
-        size = size < DISK_SECTOR - where % DISK_SECTOR ? size : DISK_SECTOR - where % DISK_SECTOR;
+        size_t inside = where % 512 * 8;
+        at = sealed_find(where >> 9) * DISK_PAGE + inside;
+        size = size < DISK_PAGE - inside ? size : DISK_PAGE - inside;
     }
     const uint8_t *bytes = take_bytes(&size);
     if (at < DISK_BYTES) {
-        disk_write(at, bytes, size < DISK_BYTES - at ? size : DISK_BYTES - at);
+        disk_put(at, bytes, size < DISK_BYTES - at ? size : DISK_BYTES - at);
     }
     if (at < DISK_BYTES && sealed) {
-        seal(at / DISK_SECTOR);
+        seal(at / DISK_PAGE);
     }
 }
 

@@ -3,13 +3,14 @@
  * step of it, makes every disk that such a cut may leave, lets a fork of a waiting image recover from each, and asks whether
  * what is then there can be explained by what had been acknowledged.
  *
- *  (1) Up to EXHAUSTIVE open writes all subsets are tried; above that, samples. Torn writes are samples always.
+ *  (1) All subsets of the open writes are tried when they are at most --subsets; else some are drawn. Torn writes are drawn.
  *  (2) A disk that was tried with the same acknowledgements is not tried again.
  *  (3) Recovery writes too: it is cut in the same way, DEPTH deep, some of its states drawn.
  *  (4) A workload that asks what to choose says afterwards what it was asked: the last choice that can be raised is, those behind
  *      it are forgotten, until none can be. So no sequence is left out, and how many choices there are is the workload's affair.
  *  (5) With --fail each sequence is recorded again for each write and FLUSH in it, which then fails, a write being there in some
  *      part; the power is cut after that.
+ *  (6) Sequences begin on a volume that is made and mounted, as the audit's own image leaves it; with --from-blank before that.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,11 +24,10 @@
 #include "random.h"
 #include "util.h"
 
-#define DISK_PAGES 384u /* of the sequences' own disk */
+#define DISK_MEGABYTES 12u /* of the sequences' own disk: about the least that the store takes */
 #define BLANK_MARK "capos blank disk v1\n"
-#define EXHAUSTIVE 12u
-#define SAMPLES 256u /* of subsets, when there are more open writes */
-#define TORN 2u      /* samples for each open write */
+#define SUBSETS 4096u /* of the open writes at one cut; when there are more, an eighth of that is drawn */
+#define TORN 2u       /* samples for each open write */
 #define DEPTH 3u
 #define PROGRESS 500u /* choices from one line about them to the next */
 #define DEEPER 16u    /* one in so many states has its recovery cut */
@@ -39,6 +39,8 @@ struct wanted {
     const char *build, *image, *model; /* of its disk */
     const char *audit;                 /* the image that looks what is there */
     uint64_t megabytes;                /* of the disk */
+    bool from_blank;                   /* (6) */
+    uint64_t subsets;                  /* (1) */
     const char *log, *lines, *disk;    /* of a real machine, instead of an image's sequences */
     uint64_t first_seed, seeds, states, job, jobs;
     bool fail;           /* (5) */
@@ -57,7 +59,7 @@ static struct {
     uint64_t states_end; /* when this cut, or all, has had its share */
     bool all_done;       /* (4) */
     struct random random;
-    struct view blank;
+    struct view start; /* the disk that all begins with */
 } self;
 
 struct place { /* of a state, so that it can be found again */
@@ -95,7 +97,9 @@ static _Noreturn void found(const struct place *place, const char *why)
     if (place->typed != NULL) {
         printf(" --choices \"%.*s\"", (int)strcspn(place->typed + 5, "\n"), place->typed + 5);
     }
-    printf("%s --states %lu\n", self.wanted.fail ? " --fail" : "", (unsigned long)self.wanted.states);
+    printf("%s%s --subsets %lu --states %lu\n", self.wanted.fail ? " --fail" : "",
+           self.wanted.from_blank ? " --from-blank" : "", (unsigned long)self.wanted.subsets,
+           (unsigned long)self.wanted.states);
     exit(1);
 }
 
@@ -218,12 +222,12 @@ static void try_outcomes(const struct outcomes *o)
 {
     unsigned n = o->crash->open_count;
 
-    if (n <= EXHAUSTIVE && self.states + (1ull << n) <= self.states_end) {
+    if (n < OPEN_MAX && 1ull << n <= self.wanted.subsets && self.states + (1ull << n) <= self.states_end) {
         for (uint64_t mask = 0; mask < 1ull << n && !enough(); mask++) {
             try_outcome(o, mask, n);
         }
     } else {
-        for (unsigned i = 0; i < SAMPLES && !enough(); i++) {
+        for (unsigned i = 0; i < (self.wanted.subsets + 7) / 8 && !enough(); i++) {
             try_outcome(o, random_next(&self.random), n);
         }
     }
@@ -302,7 +306,7 @@ static void explore_cuts(struct place place, const struct journal *journal, size
 {
     for (size_t cut = first; cut <= journal->count && !enough(); cut++) {
         place.cut = cut;
-        cut_here(&place, &self.blank, journal, cut, journal, cut);
+        cut_here(&place, &self.start, journal, cut, journal, cut);
     }
 }
 
@@ -313,8 +317,8 @@ static struct machine record(struct image *image, const struct place *place, str
     struct machine machine;
     struct view disk;
 
-    machine_start(&machine, image, place->seed, view_bytes(&self.blank));
-    view_of(&disk, &self.blank);
+    machine_start(&machine, image, place->seed, view_bytes(&self.start));
+    view_of(&disk, &self.start);
     machine.disk = &disk;
     machine.journal = journal;
     machine.fails = fails;
@@ -430,7 +434,7 @@ static void compare(const struct journal *journal, const char *left)
     struct view disk;
     char page[PAGE];
 
-    view_of(&disk, &self.blank);
+    view_of(&disk, &self.start);
     for (size_t i = 0; i < journal->count; i++) {
         if (journal->step[i].kind == STEP_WRITE) {
             crash_apply(&disk, &journal->step[i], journal->step[i].size);
@@ -452,9 +456,9 @@ static void explore_log(const char *left)
     struct place place = {0};
     struct view base;
 
-    view_of(&base, &self.blank);
+    view_of(&base, &self.start);
     self.random = random_stream(self.wanted.first_seed, 'expl', 0);
-    log_read(&journal, self.wanted.log, self.wanted.lines, view_bytes(&self.blank) / SECTOR);
+    log_read(&journal, self.wanted.log, self.wanted.lines, view_bytes(&self.start) / SECTOR);
     compare(&journal, left);
     for (size_t cut = 1; cut <= journal.count; cut++) {
         self.states_end = self.wanted.states * cut / journal.count;
@@ -477,7 +481,9 @@ static const char usage[] =
     "  --choices \"N...\"  of these, the one that this leads to\n"
     "  --nvme            the image's disk is NVMe\n"
     "  --audit NAME      the image that looks what a cut left (default crash-audit)\n"
-    "  --megabytes N     of the disk (default: 1.5)\n"
+    "  --megabytes N     of the disk (default: 12)\n"
+    "  --subsets N       of the open writes at one cut; more are drawn from (default 4096)\n"
+    "  --from-blank      begin before the store has made its volume, and cut that too\n"
     "  --fail            also: each write and FLUSH of a sequence fails once, and a write is there in some part\n"
     "  --first-seed N    of the sequences (default 1)\n"
     "  --seeds N         how many seeds to draw sequences from (default 400)\n"
@@ -525,6 +531,12 @@ static void option(struct wanted *wanted, int letter)
     case 'F':
         wanted->fail = true;
         return;
+    case 'S':
+        wanted->subsets = number(optarg);
+        return;
+    case 'B':
+        wanted->from_blank = true;
+        return;
     case 'f':
         wanted->first_seed = number(optarg);
         return;
@@ -562,10 +574,12 @@ static void option(struct wanted *wanted, int letter)
 static void parse(struct wanted *wanted, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"build", 1, NULL, 'b'},   {"image", 1, NULL, 'i'}, {"first-seed", 1, NULL, 'f'}, {"seeds", 1, NULL, 's'},
-        {"states", 1, NULL, 'n'},  {"job", 1, NULL, 'j'},   {"help", 0, NULL, 'h'},       {"log", 1, NULL, 'l'},
-        {"lines", 1, NULL, 'L'},   {"disk", 1, NULL, 'd'},  {"nvme", 0, NULL, 'N'},       {"all", 0, NULL, 'a'},
-        {"choices", 1, NULL, 'c'}, {"fail", 0, NULL, 'F'},  {"audit", 1, NULL, 'A'},      {"megabytes", 1, NULL, 'm'},
+        {"build", 1, NULL, 'b'},     {"image", 1, NULL, 'i'},      {"first-seed", 1, NULL, 'f'},
+        {"seeds", 1, NULL, 's'},     {"states", 1, NULL, 'n'},     {"job", 1, NULL, 'j'},
+        {"help", 0, NULL, 'h'},      {"log", 1, NULL, 'l'},        {"lines", 1, NULL, 'L'},
+        {"disk", 1, NULL, 'd'},      {"nvme", 0, NULL, 'N'},       {"all", 0, NULL, 'a'},
+        {"choices", 1, NULL, 'c'},   {"fail", 0, NULL, 'F'},       {"audit", 1, NULL, 'A'},
+        {"megabytes", 1, NULL, 'm'}, {"from-blank", 0, NULL, 'B'}, {"subsets", 1, NULL, 'S'},
         {NULL, 0, NULL, 0}};
     int letter;
 
@@ -573,6 +587,8 @@ static void parse(struct wanted *wanted, int argc, char **argv)
                               .image = "crash",
                               .audit = "crash-audit",
                               .model = IMAGE_VIRTIO_BLK,
+                              .megabytes = DISK_MEGABYTES,
+                              .subsets = SUBSETS,
                               .first_seed = 1,
                               .seeds = 400,
                               .states = 50000,
@@ -594,16 +610,29 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The disk that all begins with; `size` 0: the sequences'. */
+/* A disk that nobody wrote to yet. */
 static void blank_make(size_t size)
 {
     if (size % PAGE != 0 || size / PAGE > VIEW_PAGES_MAX) {
-        sim_fail("%s: a disk of %zu bytes; at most %u pages of %u are looked at", self.wanted.disk, size,
-                 VIEW_PAGES_MAX, PAGE);
+        sim_fail("a disk of %zu bytes; at most %u pages of %u are looked at", size, VIEW_PAGES_MAX, PAGE);
     }
-    size_t usual = self.wanted.megabytes == 0 ? DISK_PAGES : (size_t)self.wanted.megabytes * ((1u << 20) / PAGE);
-    view_blank(&self.blank, size == 0 ? usual : size / PAGE);
-    view_write(&self.blank, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
+    view_blank(&self.start, size / PAGE);
+    view_write(&self.start, 0, BLANK_MARK, sizeof BLANK_MARK - 1);
+}
+
+/* (6) */
+static void volume_make(void)
+{
+    struct machine machine;
+
+    if (!machine_copy(&machine, &self.audit)) {
+        sim_fail("the waiting image does not fork");
+    }
+    machine.disk = &self.start;
+    if (machine_run(&machine, STEPS_MAX) != MACHINE_DONE) {
+        sim_fail("no volume is made: %s", machine.why);
+    }
+    machine_end(&machine);
 }
 
 static void explore(void)
@@ -611,15 +640,18 @@ static void explore(void)
     size_t size = 0;
     char *left = self.wanted.disk != NULL ? sim_read(self.wanted.disk, &size) : NULL;
 
-    blank_make(size);
+    blank_make(left != NULL ? size : (size_t)self.wanted.megabytes << 20);
     self.seen = sim_alloc(SEEN_SIZE * sizeof *self.seen);
     self.states_end = self.wanted.states;
     machine_start(&self.audit, image_get(self.wanted.build, self.wanted.audit, IMAGE_VIRTIO_BLK, image_transports[0]),
-                  1, view_bytes(&self.blank));
+                  1, view_bytes(&self.start));
     if (left != NULL) {
         explore_log(left);
         free(left);
         return;
+    }
+    if (!self.wanted.from_blank) {
+        volume_make();
     }
     struct image *image = image_get(self.wanted.build, self.wanted.image, self.wanted.model, image_transports[0]);
     if (self.wanted.choices != NULL) {

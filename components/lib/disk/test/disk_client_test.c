@@ -230,6 +230,23 @@ static void test_failures(void)
     CHECK_EQ(disk_read(&t.client.io, UINT64_MAX, 1, block), ST_RANGE);
 }
 
+/* A call that finds no memory is made again, and is no failure of the disk's. */
+static void test_no_memory(void)
+{
+    const status_t refusals[] = {ST_AGAIN, ST_FULL};
+    unsigned char block[DISK_BLOCK_BYTES];
+
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE(begin() == ST_OK);
+        t.hold_writes = true;
+        t.fail = refusals[i];
+        CHECK_EQ(disk_write(&t.client.io, 3, pattern(block, 6)), ST_OK);
+        CHECK_EQ(disk_flush(&t.client.io), ST_OK);
+        CHECK_EQ(t.fail, ST_OK);
+        CHECK_BYTES(t.disk[3], block, sizeof block);
+    }
+}
+
 static void test_others_pass(void)
 {
     unsigned char block[DISK_BLOCK_BYTES];
@@ -246,6 +263,7 @@ int main(void)
     RUN(test_write_and_read);
     RUN(test_not_overtaken);
     RUN(test_failures);
+    RUN(test_no_memory);
     RUN(test_others_pass);
     return test_end();
 }

@@ -3,7 +3,7 @@
  * a peer that puts, gets and forgets blobs.
  */
 #pragma once
-#include "../../blobs/test/boot_memory.h"
+#include "boot_memory.h"
 #include "asker.h"
 #include "config.h"
 #include "../engine.c"
@@ -300,10 +300,10 @@ static void fresh(void)
         test_room = ROOM_THREAD;
         catalog_close(&catalog);
         test_room = ROOM_LOOP;
-        store_format_params_set_confirm(
-            store_format_begin(&ask.call, &engine_self.store, asker_params(&ask), &asker_source),
+        volume_format_params_set_confirm(
+            volume_format_begin(&ask.call, &engine_self.volume, asker_params(&ask), &asker_source),
             capnp_text("erase everything"));
-        object_call(&engine_self.store, &ask.call);
+        object_call(&engine_self.volume, &ask.call);
     }
     settle();
     CHECK_EQ(engine_self.state, ENGINE_MOUNTED);

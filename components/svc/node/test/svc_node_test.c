@@ -58,14 +58,14 @@ static void test_illness(void)
     struct health health;
 
     test_room = ROOM_BOOT;
-    health_add(&health, "store/blobs");
+    health_add(&health, "store/engine");
     test_room = ROOM_LOOP;
     health_set(&health, "no disk");
     node_info_begin(&ask.call, served, asker_params(&ask), &asker_source);
     object_call(served, &ask.call);
     struct node_info_results_reader r = node_info_answer(&ask.call);
     CHECK(!node_info_results_get_healthy(r));
-    CHECK(capnp_text_equal(node_info_results_get_illness(r), capnp_text("store/blobs: no disk")));
+    CHECK(capnp_text_equal(node_info_results_get_illness(r), capnp_text("store/engine: no disk")));
     health_set(&health, NULL);
 }
 
