@@ -5,5 +5,5 @@
 # timeout: 600
 # cost: serial
 set -eu
-exec env SEEDS=20 "$CAPOS_TOP/test/planted/check" "$CAPOS_TOP" "$CAPOS_BUILD" ack-before-flush kick-lost bind-forgets-previous \
+exec env SEEDS=20 "$CAPOS_TOP/test/planted/check" "$CAPOS_TOP" "$CAPOS_BUILD" log-not-flushed kick-lost bind-forgets-previous \
     entered-with-interrupts-on
