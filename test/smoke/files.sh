@@ -51,7 +51,20 @@ expect 1 "$capos" stat store t/sub/large
 err 'not-found:'
 expect 0 "$capos" stat store t/sub/large --at "$generation"
 
-kill -9 "$(pid_of store)"
+# The disk without its image: not while that runs.
+expect 1 "$capos" disk check disk
+err 'busy:'
+pid=$(pid_of store)
+kill -9 "$pid"
+gone "$pid"
+expect 0 "$capos" disk check disk
+out 'disk: sound'
+expect 0 "$capos" disk export disk offline.tar --at "$generation"
+mkdir offline
+tar -C offline -xf offline.tar
+same tree offline/t
+cmp tree/sub/large offline/again || fail "a file comes out otherwise"
+
 expect 0 up engine --name store
 expect 1 "$capos" stat store t/sub
 expect 0 "$capos" stat store t/two
@@ -74,3 +87,4 @@ expect 0 "$capos" rm store -r t restored w
 expect 0 "$capos" ls store /
 [ ! -s out ] || fail "something was left: $(cat out)"
 expect 0 "$capos" fleet down
+expect 0 "$capos" disk check disk
