@@ -266,7 +266,7 @@ static void lent(struct engine_op *op)
 /* --- what stays ------------------------------------------------------------------------------------------------------ */
 
 /* The change's own bytes, over what was read. */
-static void compose(struct engine_work *w)
+static void compose(struct engine_work *w) REQUIRES(LOOP)
 {
     const struct engine_change *change = w->change;
     uint64_t done = (uint64_t)w->direct * BLOCK;

@@ -82,6 +82,7 @@ static void on_stat(struct object *object, struct call *call, struct directory_s
 
 static void say_page(struct call *call, const struct engine_listing *listing)
 {
+    room_assert_loop();
     const struct catalog_op *op = &listing->op.op;
     uint32_t words = 8;
 
@@ -282,6 +283,7 @@ static void on_rename(struct object *object, struct call *call, struct directory
 
 static void say_put(struct call *call, struct object *upload)
 {
+    room_assert_loop();
     directory_put_results_set_upload(directory_put_results(call, 4), upload);
 }
 
@@ -303,6 +305,7 @@ static void on_put(struct object *object, struct call *call, struct directory_pu
 
 static void say_get(struct call *call, struct object *blob, const struct engine_source *source)
 {
+    room_assert_loop();
     struct directory_get_results_builder results = directory_get_results(call, ENGINE_STAT_WORDS + 6);
 
     directory_get_results_set_blob(results, blob);

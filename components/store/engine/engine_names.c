@@ -137,6 +137,7 @@ static void on_remove(struct object *object, struct call *call, struct namespace
 
 static void say_page(struct call *call, const struct engine_listing *listing)
 {
+    room_assert_loop();
     const struct catalog_op *op = &listing->op.op;
     uint32_t words = 8;
 
@@ -261,6 +262,7 @@ static void on_commit(struct object *object, struct call *call, struct namespace
 
 static void say_put(struct call *call, struct object *upload)
 {
+    room_assert_loop();
     namespace_put_results_set_upload(namespace_put_results(call, 4), upload);
 }
 

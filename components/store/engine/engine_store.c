@@ -102,7 +102,7 @@ static void on_done(struct object *object, struct call *call, struct byte_sink_d
 }
 
 /* Named: the quota keeps what is more than what the name had before. */
-static void settle_quota(struct upload_object *u)
+static void settle_quota(struct upload_object *u) REQUIRES(LOOP)
 {
     if (u->upload.name.path.size > 0) {
         engine_quota_give(u->quota, u->upload.ask.op.previous_size);
@@ -257,6 +257,7 @@ void engine_put(struct call *call, uint64_t size, const struct engine_name *name
 
 static void say_put(struct call *call, struct object *upload)
 {
+    room_assert_loop();
     store_put_results_set_upload(store_put_results(call, 4), upload);
 }
 
@@ -408,6 +409,7 @@ void engine_get(struct call *call, const struct catalog_op *which,
 
 static void say_get(struct call *call, struct object *blob, const struct engine_source *source)
 {
+    room_assert_loop();
     struct store_get_results_builder results = store_get_results(call, 4);
 
     store_get_results_set_blob(results, blob);
