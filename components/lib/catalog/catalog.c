@@ -165,6 +165,21 @@ static enum catalog_answer change_marked(struct catalog *catalog, struct catalog
     return answer != CATALOG_OK ? answer : end;
 }
 
+static bool keeps(const struct catalog_op *op)
+{
+    return (op->kind == CATALOG_PUT || op->kind == CATALOG_EXTEND) && (op->flags & CATALOG_KEEP) != 0;
+}
+
+/* It is held when the transaction has ended, and what comes after it in the transaction is not to end it. */
+static enum catalog_answer keep_soon(struct catalog *catalog, uint64_t object)
+{
+    if (catalog->kept_count == CATALOG_KEPT_MAX) {
+        return CATALOG_LIMIT; /* done again alone: (3) */
+    }
+    catalog->kept[catalog->kept_count++] = object;
+    return CATALOG_OK;
+}
+
 /* (2): a change, or nothing of it, or a spoiled transaction. */
 static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog_op *op) REQUIRES(THREAD)
 {
@@ -175,6 +190,9 @@ static enum catalog_answer change_or_not(struct catalog *catalog, struct catalog
         return change_marked(catalog, op);
     }
     enum catalog_answer answer = change(catalog, op);
+    if (answer == CATALOG_OK && keeps(op)) {
+        answer = keep_soon(catalog, op->object);
+    }
     if (answer != CATALOG_OK) {
         take_back(catalog, &before, false);
         catalog->broken = sqlite3_total_changes64(catalog->db) != rows;
@@ -224,6 +242,7 @@ static enum catalog_answer settle(struct catalog *catalog, enum catalog_answer a
     catalog_space_settle(catalog, answer == CATALOG_OK);
     catalog->code = SQLITE_OK;
     catalog->names_data = false;
+    catalog->kept_count = 0;
     return answer;
 }
 
@@ -298,9 +317,9 @@ static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
     if (!op->acted || op->answer == CATALOG_OK) { /* what was changed or seen did not come about */
         op->answer = answer;
-        op->object = op->object_asked;
-        op->size = op->size_asked;
     }
+    op->object = op->object_asked; /* it may be done again: (3) */
+    op->size = op->size_asked;
 }
 
 static void prepare(struct catalog_op *op)
@@ -327,9 +346,7 @@ static void redeem(struct catalog *catalog, const struct catalog_op *op)
 /* After EXTEND and PUT the object is held once, also when an operation before began it, or when it was there already. */
 static void keep(struct catalog *catalog, const struct catalog_op *op)
 {
-    bool wanted = (op->kind == CATALOG_PUT || op->kind == CATALOG_EXTEND) && (op->flags & CATALOG_KEEP) != 0;
-
-    if (!wanted || op->answer != CATALOG_OK || op->object == op->object_asked) {
+    if (!keeps(op) || op->answer != CATALOG_OK || op->object == op->object_asked) {
         return;
     }
     if (op->object_asked != 0) {

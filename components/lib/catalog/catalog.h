@@ -36,6 +36,8 @@
 #define CATALOG_LENDS_MAX 1024u /* runs out at once */
 #define CATALOG_HOLDS_MAX 1280u /* objects held at once */
 #define CATALOG_SNAPSHOTS_MAX 1024u
+#define CATALOG_STEPS_MAX 64u    /* of a CATALOG_BATCH */
+#define CATALOG_KEPT_MAX 64u     /* CATALOG_KEEP in one commit */
 #define CATALOG_SUSPECTS_MAX 64u /* objects remembered as damaged */
 
 #define CATALOG_ROOT 1u  /* the directory at the top */
@@ -239,7 +241,7 @@ struct catalog_op {
     struct catalog_node node;
     bool had_previous;
     uint8_t previous[CATALOG_DIGEST];
-    uint64_t previous_size; /* BIND, PUT: of what stood there */
+    uint64_t previous_size; /* BIND, PUT, RENAME: of what stood there */
     struct catalog_run run;
     uint32_t names; /* FIND: names that the object has, in snapshots too */
     uint32_t pins;
@@ -300,6 +302,8 @@ struct catalog {
     uint32_t operation; /* of the batch, from 1 */
     struct catalog_hold hold[CATALOG_HOLDS_MAX];
     uint32_t hold_count;
+    uint64_t kept[CATALOG_KEPT_MAX]; /* objects that are held when the open transaction has ended */
+    uint32_t kept_count;
     uint64_t suspect[CATALOG_SUSPECTS_MAX]; /* a ring; 0: none */
     uint32_t suspect_next;
     uint64_t data_start, data_blocks; /* of the disk: the volume's */

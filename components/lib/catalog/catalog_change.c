@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "catalog_private.h"
+#include "core/assert.h"
 
 static bool covered(const struct catalog *catalog, const struct node *node)
 {
@@ -211,31 +212,54 @@ static enum catalog_answer batch_step(struct catalog *catalog, const struct cata
     return answer == CATALOG_MISSING ? (wanted ? CATALOG_CONFLICT : CATALOG_OK) : answer;
 }
 
-/* A blob that loses its last name in one step may get another in a later one: each has one more for as long as the batch lasts. */
-static enum catalog_answer batch_claim(struct catalog *catalog, struct catalog_op *op, bool claim) REQUIRES(THREAD)
+/* A blob that loses its last name in one step may get another in a later one: each has one more for as long as the batch lasts.
+ * `claimed`: which steps' blobs are there; the step itself says of the others that they are not. */
+static enum catalog_answer batch_claim(struct catalog *catalog, const struct catalog_op *op, uint64_t *claimed)
+    REQUIRES(THREAD)
+{
+    struct object object;
+    enum catalog_answer answer = CATALOG_OK;
+
+    ASSERT(op->step_count <= CATALOG_STEPS_MAX);
+    *claimed = 0;
+    for (uint32_t i = 0; i < op->step_count && answer == CATALOG_OK; i++) {
+        answer =
+            op->step[i].digest != NULL ? catalog_object_find(catalog, op->step[i].digest, &object) : CATALOG_MISSING;
+        if (answer == CATALOG_OK) {
+            *claimed |= 1ull << i;
+            answer = catalog_object_name(catalog, object.id);
+        } else if (answer == CATALOG_MISSING) {
+            answer = CATALOG_OK;
+        }
+    }
+    return answer;
+}
+
+static enum catalog_answer batch_release(struct catalog *catalog, const struct catalog_op *op, uint64_t claimed)
+    REQUIRES(THREAD)
 {
     struct object object;
     enum catalog_answer answer = CATALOG_OK;
 
     for (uint32_t i = 0; i < op->step_count && answer == CATALOG_OK; i++) {
-        if (op->step[i].digest == NULL) {
+        if ((claimed >> i & 1) == 0) {
             continue;
         }
         answer = catalog_object_find(catalog, op->step[i].digest, &object);
         if (answer == CATALOG_OK) {
-            answer = claim ? catalog_object_name(catalog, object.id) : catalog_object_unname(catalog, object.id);
+            answer = catalog_object_unname(catalog, object.id);
         }
-        op->failed_step = i;
     }
     return answer;
 }
 
 enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog_op *op)
 {
-    enum catalog_answer claimed = op->step_count > 1 ? batch_claim(catalog, op, true) : CATALOG_OK;
+    uint64_t claimed = 0;
+    enum catalog_answer first = op->step_count > 1 ? batch_claim(catalog, op, &claimed) : CATALOG_OK;
 
-    if (claimed != CATALOG_OK) {
-        return claimed;
+    if (first != CATALOG_OK) {
+        return first;
     }
     for (uint32_t i = 0; i < op->step_count; i++) {
         enum catalog_answer answer = batch_step(catalog, op, &op->step[i]);
@@ -244,7 +268,7 @@ enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog
             return answer;
         }
     }
-    return op->step_count > 1 ? batch_claim(catalog, op, false) : CATALOG_OK;
+    return batch_release(catalog, op, claimed);
 }
 
 /* --- making, removing, moving ---------------------------------------------------------------------------------------- */
@@ -321,7 +345,7 @@ enum catalog_answer catalog_change_remove(struct catalog *catalog, struct catalo
 }
 
 /* Room for `moved` under the new name: what stands there goes, if it may. */
-static enum catalog_answer make_way(struct catalog *catalog, const struct catalog_op *op, const struct node *moved,
+static enum catalog_answer make_way(struct catalog *catalog, struct catalog_op *op, const struct node *moved,
                                     uint64_t parent, struct catalog_text name) REQUIRES(THREAD)
 {
     struct node there;
@@ -338,6 +362,8 @@ static enum catalog_answer make_way(struct catalog *catalog, const struct catalo
     }
     if (there.kind == CATALOG_DIRECTORY) {
         answer = empty(catalog, there.id);
+    } else {
+        answer = previous_of(catalog, op, &there);
     }
     return answer == CATALOG_OK ? catalog_change_end_row(catalog, &there) : answer;
 }
@@ -363,6 +389,7 @@ enum catalog_answer catalog_change_rename(struct catalog *catalog, struct catalo
     if (answer != CATALOG_OK) {
         return answer;
     }
+    op->previous_size = 0;
     op->from_parent = from;
     op->parent = parent;
     struct node new = old;

@@ -25,6 +25,12 @@ static struct piece piece_of(sqlite3_stmt *row)
     return (struct piece){catalog_u64(row, 0), catalog_u64(row, 1), catalog_u64(row, 2), catalog_u64(row, 3)};
 }
 
+/* Numbers of the disk: no sum of them is safe. */
+static bool lies_in(const struct piece *piece, const struct extent *extent)
+{
+    return piece->blocks > 0 && piece->skip <= extent->blocks && piece->blocks <= extent->blocks - piece->skip;
+}
+
 static enum catalog_answer extent_get(struct catalog *catalog, uint64_t id, struct extent *extent) REQUIRES(THREAD)
 {
     sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT, "i", (int64_t)id);
@@ -38,8 +44,8 @@ static enum catalog_answer extent_get(struct catalog *catalog, uint64_t id, stru
     row = catalog_query(catalog, Q_SUMS, "i", (int64_t)id);
     bool there = catalog_row(catalog, row);
     if (!there || extent->blocks == 0 || extent->blocks > CATALOG_EXTENT_BLOCKS || extent->refs == 0 ||
-        extent->start < catalog->data_start ||
-        extent->start + extent->blocks > catalog->data_start + catalog->data_blocks ||
+        extent->start < catalog->data_start || extent->start - catalog->data_start > catalog->data_blocks ||
+        extent->blocks > catalog->data_blocks - (extent->start - catalog->data_start) ||
         sqlite3_column_bytes(row, 0) != (int)(extent->blocks * sizeof extent->crc[0])) {
         return catalog->code != SQLITE_OK ? catalog_trouble(catalog) : CATALOG_DAMAGED;
     }
@@ -149,7 +155,7 @@ static enum catalog_answer piece_cut(struct catalog *catalog, uint64_t object, s
     struct extent extent;
     enum catalog_answer answer = extent_get(catalog, piece.extent, &extent);
 
-    if (answer == CATALOG_OK && piece.skip + piece.blocks > extent.blocks) {
+    if (answer == CATALOG_OK && !lies_in(&piece, &extent)) {
         answer = CATALOG_DAMAGED;
     }
     if (answer == CATALOG_OK) {
@@ -248,7 +254,7 @@ enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object,
         return catalog_trouble(catalog);
     }
     enum catalog_answer answer = extent_get(catalog, piece.extent, &extent);
-    if (answer == CATALOG_OK && piece.skip + piece.blocks > extent.blocks) {
+    if (answer == CATALOG_OK && !lies_in(&piece, &extent)) {
         answer = CATALOG_DAMAGED;
     }
     if (answer == CATALOG_OK) {

@@ -80,6 +80,11 @@ static uint32_t hold_of(const struct catalog *catalog, uint64_t id)
 
 bool catalog_object_held(const struct catalog *catalog, uint64_t id)
 {
+    for (uint32_t i = 0; i < catalog->kept_count; i++) {
+        if (catalog->kept[i] == id) {
+            return true;
+        }
+    }
     return hold_of(catalog, id) < catalog->hold_count;
 }
 

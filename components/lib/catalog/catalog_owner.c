@@ -40,8 +40,10 @@ enum catalog_answer catalog_owner_next(struct catalog *catalog, struct catalog_o
     if (op->count == 0) {
         return catalog_trouble(catalog);
     }
-    op->run = (struct catalog_run){catalog_u64(row, PIECE_SKIP), (uint32_t)catalog_u64(row, PIECE_BLOCKS)};
-    bool sane = op->run.start + op->run.blocks <= CATALOG_EXTENT_BLOCKS;
+    uint64_t skip = catalog_u64(row, PIECE_SKIP);
+    uint64_t blocks = catalog_u64(row, PIECE_BLOCKS);
+    bool sane = skip <= CATALOG_EXTENT_BLOCKS && blocks <= CATALOG_EXTENT_BLOCKS - skip;
+    op->run = (struct catalog_run){skip, (uint32_t)blocks};
     return sane ? describe(catalog, op) : CATALOG_DAMAGED;
 }
 

@@ -103,6 +103,7 @@ struct engine {
     struct call *format_call;     /* [L] waits for the end of a format */
     bool format_wanted;           /* [L] */
     uint32_t open;                /* [L] uploads, sources and files */
+    uint32_t files;               /* [L] of them: files */
     uint32_t out;                 /* [L] operations that are lent */
     struct ready ready;           /* [L] held until a disk is mounted, or known not to be */
     struct health health;         /* [L] */
@@ -234,9 +235,12 @@ struct engine_read {
     uint32_t got;    /* bytes that are there */
     uint32_t crc[ENGINE_READ_BLOCKS];
     uint64_t block; /* of the disk, where the transfer under way begins */
-    uint64_t doubt; /* where one began whose CRC did not fit; 0: none */
-    uint32_t whole; /* its bytes that go straight to `bytes` */
-    uint32_t part;  /* bytes of the block in `bounce` that are wanted, from `skip` on */
+    uint64_t doubt; /* a block of the disk whose CRC did not fit; 0: none */
+    uint32_t doubt_crc;
+    uint64_t object, version; /* of the source, when the first part began */
+    uint32_t again;           /* how often it began anew */
+    uint32_t whole;           /* its bytes that go straight to `bytes` */
+    uint32_t part;            /* bytes of the block in `bounce` that are wanted, from `skip` on */
     uint32_t skip;
     struct list node;
 };
@@ -245,6 +249,7 @@ struct engine_source {
     uint64_t seen;   /* engine_self.changes when its span was said */
     uint64_t object; /* 0: there are no bytes */
     uint64_t size;
+    uint64_t version;          /* of a node: how often its file was written to since it was opened */
     struct catalog_span *span; /* [I] blocks 0: nothing there yet */
     struct engine_op ask;
     bool asking, advancing;
@@ -338,7 +343,9 @@ void engine_request_init(void) REQUIRES(BOOT);
 
 /* Another one, for as much as `from`. NULL: too many, and the call failed. */
 struct engine_view *engine_view_new(struct call *call, const struct engine_view *from) REQUIRES(LOOP);
-/* The same, as it was at a snapshot. */
+/* Whether somebody has one: its directory's number would mean another one after a format. */
+bool engine_views_held(void) REQUIRES(LOOP);
+/* The same as engine_view_new(), as it was at a snapshot. */
 struct engine_view *engine_view_then(struct call *call, const struct engine_view *from, uint64_t generation)
     REQUIRES(LOOP);
 void engine_view_dead(struct object *object) REQUIRES(LOOP);
@@ -384,6 +391,10 @@ void engine_serve_read(struct call *call, struct engine_source *source, uint64_t
 
 enum engine_mode { ENGINE_READ, ENGINE_WRITE, ENGINE_APPEND }; /* as Directory.Mode */
 /* Answers Directory.open() with a File: of the node as it changes, or of what it was at the view's snapshot. */
+/* Whether one more can be opened just now. False: the call failed. */
+bool engine_file_room(struct call *call) REQUIRES(LOOP);
+/* A write to the file of this node was committed: reads under way are of before. */
+void engine_file_changed(uint64_t id) REQUIRES(LOOP);
 void engine_file_open(struct call *call, const struct engine_view *view, const struct catalog_node *node,
                       struct catalog_text path, enum engine_mode mode) REQUIRES(LOOP);
 
@@ -397,6 +408,7 @@ struct object *engine_watch_new(struct call *call, const struct engine_view *vie
 void engine_watch_note(const struct catalog_op *op) REQUIRES(LOOP);
 /* Of a file that was closed by who wrote to it. */
 void engine_watch_note_file(uint64_t id) REQUIRES(LOOP);
+bool engine_watches_held(void) REQUIRES(LOOP);
 void engine_watch_init(void) REQUIRES(BOOT);
 
 /* --- a change to a file: engine_change.c --- */

@@ -148,6 +148,7 @@ static void changed(struct engine_op *op)
         return;
     }
     w->file->changed = true;
+    engine_file_changed(w->file->id);
     if (w->size < before) {
         engine_quota_give(w->file->quota, before - w->size);
     }
@@ -298,6 +299,8 @@ static void read_done(struct engine_read *read, enum catalog_answer answer)
 
     if (answer != CATALOG_OK) {
         w->failed = answer;
+    } else if (read->object != w->span->object) {
+        w->failed = CATALOG_CONFLICT; /* what was read is of another content than what is asked to change */
     }
     kept(w);
 }

@@ -174,6 +174,9 @@ static void on_open(struct object *object, struct call *call, struct directory_o
         return;
     }
     rights |= create != DIRECTORY_CREATE_NEVER ? ENGINE_MAKE : 0;
+    if (!engine_file_room(call)) { /* before anything is made */
+        return;
+    }
     struct engine_request *request =
         request_on(call, object, rights, CATALOG_STAT, directory_open_params_get_path(params), open_looked);
     if (request != NULL) {
@@ -215,14 +218,27 @@ static void made_part(struct engine_op *op)
     if (there && op->op.path.size < request->path.size) {
         mkdir_part(request, op->op.path.size);
         engine_submit(op);
-    } else if (op->op.answer == CATALOG_EXISTS) {
-        op->op.kind = CATALOG_LIST; /* it may be a file: that has no entries */
-        op->op.entry_max = 0;
-        op->done = return_empty;
-        engine_submit(op);
-    } else {
-        return_empty(op);
+        return;
     }
+    return_empty(op);
+}
+
+/* Nothing is made before it is known that the path is one, and that no file stands in the way. */
+static void mkdir_looked(struct engine_op *op)
+{
+    room_assert_loop();
+
+    if (op->op.answer == CATALOG_MISSING) {
+        op->op.kind = CATALOG_MKDIR;
+        op->done = made_part;
+        mkdir_part(engine_request_of(op), 0);
+        engine_submit(op);
+        return;
+    }
+    if (op->op.answer == CATALOG_OK && op->op.node.kind != CATALOG_DIRECTORY) {
+        op->op.answer = CATALOG_NOT_DIRECTORY;
+    }
+    return_empty(op);
 }
 
 static void on_mkdir(struct object *object, struct call *call, struct directory_mkdir_params_reader params)
@@ -230,14 +246,11 @@ static void on_mkdir(struct object *object, struct call *call, struct directory_
     room_assert_loop();
     bool parents = directory_mkdir_params_get_parents(params);
     struct engine_request *request =
-        request_on(call, object, ENGINE_MAKE, CATALOG_MKDIR, directory_mkdir_params_get_path(params),
-                   parents ? made_part : return_empty);
+        request_on(call, object, ENGINE_MAKE, parents ? CATALOG_STAT : CATALOG_MKDIR,
+                   directory_mkdir_params_get_path(params), parents ? mkdir_looked : return_empty);
 
     if (request != NULL) {
         request->path = request->op.op.path;
-        if (parents) {
-            mkdir_part(request, 0);
-        }
         engine_submit(&request->op);
     }
 }
@@ -265,11 +278,23 @@ static void on_remove(struct object *object, struct call *call, struct directory
     }
 }
 
+static void renamed(struct engine_op *op)
+{
+    room_assert_loop();
+    uint64_t replaced = op->op.previous_size;
+    struct call *call = engine_request_end_path(op);
+
+    if (call != NULL) {
+        engine_quota_give(view_of(call->target)->quota, replaced);
+        call_return(call);
+    }
+}
+
 static void on_rename(struct object *object, struct call *call, struct directory_rename_params_reader params)
 {
     room_assert_loop();
     struct engine_request *request =
-        request_on(call, object, ENGINE_ALL, CATALOG_RENAME, directory_rename_params_get_from(params), return_empty);
+        request_on(call, object, ENGINE_ALL, CATALOG_RENAME, directory_rename_params_get_from(params), renamed);
 
     if (request != NULL) {
         request->op.op.to = view_of(object)->at;

@@ -23,8 +23,9 @@ struct change_call {
 };
 
 static struct {
-    struct list files; /* free ones */
-    struct list open;  /* those that have views that write */
+    struct engine_file *all; /* [I] */
+    struct list files;       /* free ones */
+    struct list open;        /* those that have views that write */
     struct pool views;
     struct pool changes;
 } self;
@@ -60,8 +61,10 @@ static struct file_view *view_new(struct call *call, struct engine_file *file, e
 static void file_free(struct engine_file *file) REQUIRES(LOOP)
 {
     engine_quota_put(file->quota);
+    file->id = 0;
     list_push_back(&self.files, &file->node);
     engine_self.open--;
+    engine_self.files--;
 }
 
 static void source_closed(struct engine_source *source)
@@ -122,6 +125,24 @@ static void then_opened(struct engine_source *source, enum catalog_answer answer
     engine_fail_path(call, answer, path);
 }
 
+void engine_file_changed(uint64_t id)
+{
+    for (int i = 0; i < ENGINE_FILES_MAX; i++) {
+        if (self.all[i].id == id) {
+            self.all[i].source.version++;
+        }
+    }
+}
+
+bool engine_file_room(struct call *call)
+{
+    if (list_empty(&self.files) || self.views.in_use == self.views.count) {
+        engine_too_many(call, "files");
+        return false;
+    }
+    return true;
+}
+
 static bool written_elsewhere(uint64_t id)
 {
     for (struct list *n = self.open.next; n != &self.open; n = n->next) {
@@ -152,6 +173,7 @@ void engine_file_open(struct call *call, const struct engine_view *view, const s
     file->quota = engine_quota_get(view->quota);
     file->call = call;
     engine_self.open++;
+    engine_self.files++;
     if (file->now) {
         engine_source_open_node(&file->source, node->id);
         opened(call, file, mode);
@@ -380,6 +402,7 @@ void engine_file_init(void)
 {
     struct engine_file *files = boot_alloc(ENGINE_FILES_MAX * sizeof *files, 16);
 
+    self.all = files;
     list_init(&self.files);
     list_init(&self.open);
     for (int i = 0; i < ENGINE_FILES_MAX; i++) {

@@ -10,7 +10,7 @@
 #include "engine.h"
 #include "lib/store/store.capnp.h"
 
-#define STEPS_MAX 64u /* of a commit */
+#define STEPS_MAX CATALOG_STEPS_MAX /* of a commit */
 
 /* A commit, with the names of a view that has a prefix. */
 struct batch {

@@ -53,8 +53,8 @@ void engine_fail_quota(struct call *call)
 void engine_fail(struct call *call, enum catalog_answer answer, const char *what)
 {
     switch (answer) {
-    case CATALOG_FULL: /* what is open may hold the room: then it helps to ask again */
-        call_fail(call, engine_self.open > 0 ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
+    case CATALOG_FULL: /* what others have open may hold the room: then it helps to ask again */
+        call_fail(call, engine_self.open - engine_self.files > 1 ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
                   "full: %s: the disk has no room for it", what);
         return;
     case CATALOG_LIMIT:

@@ -6,8 +6,9 @@
  *  (2) A read is done in parts where it crosses the border of a span, or begins inside a block. Where its bytes then do not
  *      stand as a disk wants them (blkdev.h), each part is one block, and is copied.
  *  (3) A source of a node shows the file as it changes: what was answered before a read began is seen by it. So its span is asked
- *      again when any change was answered since, and when a CRC does not fit: only a block that is still said to be where it was is
- *      damaged. A read that the file became too short for ends as CATALOG_CONFLICT.
+ *      again when any change was answered since, and when a CRC does not fit: only a block that is still said to be where it was,
+ *      and with the same CRC, is damaged. A read of several parts is of one state of the file: it begins anew when the file was
+ *      written to meanwhile, and ends as CATALOG_CONFLICT after AGAIN_MAX times, or when the file became too short for it.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "lib/crc32c/crc32c.h"
 
 #define BLOCK DISK_BLOCK_BYTES
+#define AGAIN_MAX 16u
 
 static void source_advance(struct engine_source *s) REQUIRES(LOOP);
 
@@ -107,17 +109,18 @@ static void say_damaged(const struct engine_read *r, uint32_t bad)
 static enum catalog_answer check(struct engine_read *r, status_t status)
 {
     uint32_t bad = status == ST_OK ? first_bad(r) : 0;
-    bool doubted = r->doubt == r->block;
 
-    r->doubt = 0;
     if (status != ST_OK) {
         return CATALOG_FAILED;
     }
     if (bad > r->whole / BLOCK) {
+        r->doubt = 0;
         return CATALOG_OK;
     }
+    bool doubted = r->doubt == r->block + bad && r->doubt_crc == r->crc[bad];
+    r->doubt = r->block + bad;
+    r->doubt_crc = r->crc[bad];
     if (r->source->id != 0 && !doubted) {
-        r->doubt = r->block;
         return CATALOG_CONFLICT;
     }
     say_damaged(r, bad);
@@ -291,6 +294,25 @@ static bool read_placed(struct engine_source *s, struct engine_read *r) REQUIRES
     return false;
 }
 
+/* (3). False: it ended. */
+static bool read_of_one_state(struct engine_source *s, struct engine_read *r) REQUIRES(LOOP)
+{
+    if (r->got > 0 && (r->object != s->span->object || r->version != s->version)) {
+        r->got = 0;
+        r->again++;
+    }
+    if (r->got == 0) {
+        r->object = s->span->object;
+        r->version = s->version;
+    }
+    if (r->again <= AGAIN_MAX) {
+        return true;
+    }
+    list_remove(&r->node);
+    r->done(r, CATALOG_CONFLICT);
+    return false;
+}
+
 static void read_waiting(struct engine_source *s) REQUIRES(LOOP)
 {
     while (!s->asking && !list_empty(&s->waiting)) {
@@ -298,7 +320,8 @@ static void read_waiting(struct engine_source *s) REQUIRES(LOOP)
         uint64_t block = (r->offset + r->got) / BLOCK;
         if (s->id != 0 && s->seen != engine_self.changes) {
             span_ask(s, block);
-        } else if (read_placed(s, r)) {
+        } else if (read_placed(s, r) && read_of_one_state(s, r)) {
+            block = (r->offset + r->got) / BLOCK;
             if (in_span(s->span, block)) {
                 read_next(s, r);
             } else {
@@ -341,6 +364,7 @@ void engine_source_read(struct engine_source *s, struct engine_read *r)
     r->source = s;
     r->got = 0;
     r->doubt = 0;
+    r->again = 0;
     list_push_back(&s->waiting, &r->node);
     source_advance(s);
 }

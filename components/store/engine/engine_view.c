@@ -46,6 +46,11 @@ void engine_view_dead(struct object *object)
     pool_put(&views, view);
 }
 
+bool engine_views_held(void)
+{
+    return views.in_use > 0;
+}
+
 bool engine_view_may(struct call *call, const struct engine_view *view, uint32_t rights)
 {
     if ((view->rights & rights) == rights) {

@@ -109,6 +109,11 @@ static void on_format(struct object *object, struct call *call, struct volume_fo
         call_fail(call, EXCEPTION_FAILED, "denied: format erases the disk; confirm must be \"" CONFIRM "\"");
         return;
     }
+    if (engine_views_held() || engine_watches_held()) {
+        call_fail(call, EXCEPTION_OVERLOADED,
+                  "views or watches are held, which would mean other things: drop them first");
+        return;
+    }
     if (engine_self.open > 0 || engine_self.out > engine_scrub_out() || engine_self.format_call != NULL ||
         engine_self.state == ENGINE_MOUNTING) {
         call_fail(call, EXCEPTION_OVERLOADED, "blobs are open or changes under way: end them first");

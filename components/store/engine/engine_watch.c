@@ -6,6 +6,8 @@
  *      it are told. There is memory for so many such questions at once; what has none is told as `lost`.
  *  (2) A watch remembers names until its watcher has returned from the call before: each once, and at most PENDING bytes of them.
  *  (3) A watch that was dropped while its watcher is being called is free when that call returns.
+ *  (4) Telling may end any watch, also others than the one that is told (a watcher may be all that holds one): so names are noted
+ *      first, and told by work of its own, which begins at the front of the list after each.
  */
 #include <string.h>
 #include "config.h"
@@ -53,9 +55,13 @@ static struct {
     struct list watches; /* that are told */
     struct list free;
     struct list wheres; /* free ones */
+    struct work tell;   /* (4) */
 } self;
 
-static void deliver(struct watch *w) REQUIRES(LOOP);
+static void has_news(void) REQUIRES(LOOP)
+{
+    loop_post(&self.tell);
+}
 
 /* --- memory of what changed ------------------------------------------------------------------------------------------ */
 
@@ -93,7 +99,7 @@ static void remember(struct watch *w, struct catalog_text directory, struct cata
             w->names++;
         }
     }
-    deliver(w);
+    has_news();
 }
 
 /* --- telling --------------------------------------------------------------------------------------------------------- */
@@ -109,10 +115,11 @@ static struct payload results(struct call *call, uint32_t words)
 
 static void watch_free(struct watch *w) REQUIRES(LOOP)
 {
-    if (w->watcher != NULL) {
-        object_put(w->watcher);
-    }
+    struct object *watcher = w->watcher;
+
+    w->watcher = NULL;
     list_push_back(&self.free, &w->node);
+    object_put(watcher); /* last: with it another watch may go */
 }
 
 static void told(struct call *call)
@@ -123,7 +130,7 @@ static void told(struct call *call)
     if (w->dead) {
         watch_free(w);
     } else {
-        deliver(w);
+        has_news(); /* of what came meanwhile */
     }
 }
 
@@ -134,13 +141,16 @@ static void failed(struct call *call, enum exception type, const char *reason)
 
     (void)type;
     (void)reason; /* who watches knows it better */
+    struct object *watcher = w->watcher;
+    bool dead = w->dead;
+
     list_remove(&w->node);
     list_init(&w->node); /* it is told nothing more */
-    object_put(w->watcher);
     w->watcher = NULL;
-    if (w->dead) {
+    if (dead) {
         watch_free(w);
     }
+    object_put(watcher); /* last: with it a watch may go, this one too */
 }
 
 static void fill(struct watch *w, struct watcher_changed_params_builder params)
@@ -157,27 +167,42 @@ static void fill(struct watch *w, struct watcher_changed_params_builder params)
     w->lost = false;
 }
 
-static void deliver(struct watch *w)
+static void deliver(struct watch *w) REQUIRES(LOOP)
 {
     static const struct call_source source = {results, told, failed};
 
-    if (w->watcher == NULL || w->call.out || (w->names == 0 && !w->lost)) {
-        return;
-    }
     capnp_message_build(&w->params, &w->params_segment, w->params_words, WORDS, NULL, 0);
     fill(w, watcher_changed_begin(&w->call, w->watcher, capnp_root(&w->params), &source));
     object_call(w->watcher, &w->call);
+}
+
+/* The first that has something to tell and somebody who listens. */
+static struct watch *next_to_tell(void)
+{
+    for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
+        struct watch *w = CONTAINER_OF(n, struct watch, node);
+        if (!w->call.out && (w->names > 0 || w->lost)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static void tell(struct work *work)
+{
+    room_assert_loop();
+    (void)work;
+    for (struct watch *w = next_to_tell(); w != NULL; w = next_to_tell()) {
+        deliver(w);
+    }
 }
 
 /* --- what changed: (1) ----------------------------------------------------------------------------------------------- */
 
 static void note_flat(struct catalog_text name) REQUIRES(LOOP)
 {
-    struct list *next;
-
-    for (struct list *n = self.watches.next; n != &self.watches; n = next) {
+    for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
         struct watch *w = CONTAINER_OF(n, struct watch, node);
-        next = n->next; /* a watcher that fails leaves the list */
         if (w->directory == CATALOG_NAMES && name.size >= w->prefix_size &&
             memcmp(name.text, w->prefix, w->prefix_size) == 0) {
             remember(w, (struct catalog_text){0}, (struct catalog_text){name.text + w->strip, name.size - w->strip});
@@ -189,11 +214,9 @@ static void note_flat(struct catalog_text name) REQUIRES(LOOP)
 static void note_above(const struct where *where) REQUIRES(LOOP)
 {
     struct catalog_text name = {where->name, where->name_size};
-    struct list *next;
 
-    for (struct list *n = self.watches.next; n != &self.watches; n = next) {
+    for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
         struct watch *w = CONTAINER_OF(n, struct watch, node);
-        next = n->next;
         if (where->name_size > 0 && w->directory == where->op.op.id) {
             remember(w, (struct catalog_text){0}, name);
         }
@@ -214,16 +237,12 @@ static void note_above(const struct where *where) REQUIRES(LOOP)
 
 static void lose_all(void) REQUIRES(LOOP)
 {
-    struct list *next;
 
-    for (struct list *n = self.watches.next; n != &self.watches; n = next) {
+    for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
         struct watch *w = CONTAINER_OF(n, struct watch, node);
-        next = n->next;
-        if (w->directory != CATALOG_NAMES) {
-            w->lost = true;
-            deliver(w);
-        }
+        w->lost = w->lost || w->directory != CATALOG_NAMES;
     }
+    has_news();
 }
 
 static void found(struct engine_op *op)
@@ -244,7 +263,10 @@ static void ask_where(uint64_t id, struct catalog_text name) REQUIRES(LOOP)
 {
     struct list *node = list_pop_front(&self.wheres);
 
-    if (node == NULL) {
+    if (node == NULL || name.size > CATALOG_NAME_MAX) { /* too long: it was not so when it was looked at */
+        if (node != NULL) {
+            list_push_back(&self.wheres, node);
+        }
         lose_all();
         return;
     }
@@ -374,6 +396,11 @@ struct object *engine_watch_new(struct call *call, const struct engine_view *vie
     return &w->object;
 }
 
+bool engine_watches_held(void)
+{
+    return !list_empty(&self.watches);
+}
+
 void engine_watch_init(void)
 {
     struct watch *watches = boot_alloc(ENGINE_WATCHES_MAX * sizeof *watches, 16);
@@ -382,6 +409,7 @@ void engine_watch_init(void)
     list_init(&self.watches);
     list_init(&self.free);
     list_init(&self.wheres);
+    work_init(&self.tell, tell);
     for (int i = 0; i < ENGINE_WATCHES_MAX; i++) {
         watches[i].params_words = boot_alloc(WORDS * 8u, 16);
         list_push_back(&self.free, &watches[i].node);

@@ -184,6 +184,32 @@ static void test_hold(void)
     drop();
 }
 
+/* What is kept is not ended by what comes after it in its own commit. */
+static void test_kept_in_batch(void)
+{
+    begin_disk();
+    for (unsigned round = 0; round < 2; round++) { /* a new blob, and one that is there */
+        struct catalog_op keep = {.kind = CATALOG_PUT,
+                                  .flags = CATALOG_KEEP,
+                                  .digest = digest_of(1),
+                                  .size = 3,
+                                  .bytes = "abc",
+                                  .bytes_size = 3};
+        struct catalog_op collect = {.kind = CATALOG_COLLECT};
+        struct catalog_op look = {.kind = CATALOG_FIND, .digest = digest_of(1)};
+        struct catalog_op *const ops[] = {&keep, &collect, &look};
+        catalog_run(&catalog, ops, 3);
+        CHECK_EQ(keep.answer, CATALOG_OK);
+        CHECK_EQ(collect.count, 0);
+        CHECK_EQ(look.answer, CATALOG_OK);
+        keep = (struct catalog_op){.kind = CATALOG_UNHOLD, .object = keep.object};
+        CHECK_EQ(run(&keep), CATALOG_OK);
+    }
+    CHECK_EQ(catalog.hold_count, 0);
+    CHECK_EQ(catalog.kept_count, 0);
+    drop();
+}
+
 /* An upload in parts; one that is never finished goes with the image's life. */
 static void test_parts(void)
 {
@@ -277,6 +303,14 @@ static void test_batch(void)
     CHECK_EQ(run(&op), CATALOG_OK);
     step[1].expected = digest_of(1); /* but not when it was to be there */
     CHECK_EQ(run(&op), CATALOG_CONFLICT);
+    step[0] = (struct catalog_step){.name = text("a"), .expect = true, .digest = digest_of(2)};
+    step[1] = (struct catalog_step){.name = text("c"), .digest = digest_of(9)}; /* is not there */
+    CHECK_EQ(run(&op), CATALOG_CONFLICT);                                       /* the first that does not hold */
+    CHECK_EQ(op.failed_step, 0);
+    step[0].expect = false;
+    CHECK_EQ(run(&op), CATALOG_MISSING);
+    CHECK_EQ(op.failed_step, 1);
+    CHECK_EQ(number("SELECT sum(names) FROM object"), 2);
     CHECK_EQ(catalog_check(&catalog), 0);
     drop();
 }
@@ -689,6 +723,7 @@ int main(void)
     test_list();
     test_blobs();
     test_hold();
+    test_kept_in_batch();
     test_parts();
     test_expect();
     test_batch();

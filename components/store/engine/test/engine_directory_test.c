@@ -386,7 +386,10 @@ static void test_names(void)
     CHECK(!make_directory(root(), "x/y", false) && refused("not-found: 'x/y'"));
     CHECK(!make_directory(root(), "a/../b", true) && refused("bad-argument:"));
     CHECK(!make_directory(root(), "a//b", true) && refused("bad-argument:"));
-    CHECK(!make_directory(root(), "", true));
+    CHECK(make_directory(root(), "", true)); /* it is there */
+    CHECK(!make_directory(root(), "new/..", true) && refused("bad-argument:"));
+    uint64_t none;
+    CHECK(!stat_path(root(), "new", &none)); /* and nothing of it was made */
     struct object *file = open_path(root(), "a/f", DIRECTORY_MODE_WRITE, DIRECTORY_CREATE_EXCLUSIVE);
     REQUIRE(file != NULL && write_file(file, 0, "hello", 5));
     CHECK(!make_directory(root(), "a/f", true) && refused("not-directory: 'a/f'"));
@@ -476,6 +479,14 @@ static void test_quota(void)
     CHECK(write_file(file, 0, bytes, 4000)); /* what failed counts for nothing */
     close_all(file);
     CHECK(remove_path(root(), "g"));
+    for (unsigned i = 0; i < 5; i++) { /* what a rename replaces counts no more */
+        file = open_path(bound, "new", DIRECTORY_MODE_WRITE, DIRECTORY_CREATE_EXCLUSIVE);
+        REQUIRE(file != NULL);
+        CHECK(write_file(file, 0, bytes, 2900));
+        close_all(file);
+        CHECK(rename_path(bound, "new", "old", false));
+    }
+    CHECK(remove_path(bound, "old"));
     close_all(tighter);
     close_all(bound);
     nothing_is_left(0);

@@ -10,6 +10,7 @@ static struct {
     char told[6000]; /* names, a blank behind each; "LOST " */
     unsigned calls;
     bool keep, fail;
+    struct object *drops; /* when it is told */
     struct call *kept;
 } watcher;
 
@@ -19,6 +20,11 @@ static void on_changed(struct object *object, struct call *call, struct watcher_
 
     (void)object;
     watcher.calls++;
+    if (watcher.drops != NULL) {
+        struct object *dropped = watcher.drops;
+        watcher.drops = NULL;
+        object_put(dropped);
+    }
     for (uint32_t i = 0; i < names.count; i++) {
         strcat(watcher.told, capnp_read_text(capnp_list_ref(names, i)).text);
         strcat(watcher.told, " ");
@@ -274,6 +280,43 @@ static void test_gather(void)
     nothing_is_left(0);
 }
 
+/* Who is told lets go of another watch, the next one in the list or the one before. */
+static void test_drop_inside(void)
+{
+    for (unsigned first = 0; first < 2; first++) {
+        begin_test();
+        struct object *watch[3] = {watch_path(""), watch_path(""), watch_path("")};
+        watcher.fail = first == 1;
+        asker_forget(&ask);
+        watcher.drops = watch[1];
+        CHECK(make_directory("a", false));
+        settle();
+        CHECK_EQ(watcher.calls, 2);
+        watcher.fail = false;
+        CHECK(make_directory("b", false));
+        settle();
+        CHECK_EQ(watcher.calls, first == 1 ? 2 : 4);
+        drop(watch[0]);
+        drop(watch[2]);
+        nothing_is_left(0);
+    }
+}
+
+/* A format would give the numbers of directories to others. */
+static void test_format(void)
+{
+    begin_test();
+    struct object *watch = watch_path("");
+    REQUIRE(watch != NULL);
+    struct object *volume_cap = &engine_self.volume;
+    volume_format_params_set_confirm(volume_format_begin(&ask.call, volume_cap, asker_params(&ask), &asker_source),
+                                     capnp_text("erase everything"));
+    object_call(volume_cap, &ask.call);
+    CHECK(!done() && strncmp(ask.reason, "views or watches are held", 25) == 0);
+    drop(watch);
+    nothing_is_left(0);
+}
+
 /* A watcher that fails is told nothing more; the bound of watches. */
 static void test_ends(void)
 {
@@ -310,6 +353,8 @@ int main(void)
     RUN(test_file);
     RUN(test_flat);
     RUN(test_gather);
+    RUN(test_drop_inside);
+    RUN(test_format);
     RUN(test_ends);
     disk_free();
     free(bytes);
