@@ -12,7 +12,7 @@ head -c 70000 /dev/urandom >tree/middle
 for i in $(seq 150); do echo "file $i" >"tree/sub/deeper/$i"; done
 same() { diff -r "$1" "$2" >difference || fail "$1 and $2 differ: $(cat difference)"; }
 
-expect 0 up engine --name store
+expect 0 up store
 expect 0 "$capos" put -r store /t tree
 out '154 files and 3 directories'
 expect 0 "$capos" ls store t/sub/deeper --json
@@ -65,7 +65,7 @@ tar -C offline -xf offline.tar
 same tree offline/t
 cmp tree/sub/large offline/again || fail "a file comes out otherwise"
 
-expect 0 up engine --name store
+expect 0 up store
 expect 1 "$capos" stat store t/sub
 expect 0 "$capos" stat store t/two
 expect 0 "$capos" get -r store t back --at "$generation"
