@@ -28,48 +28,10 @@ static std::string local_name(const Args &args)
     return given == "." ? name : given + "/" + name;
 }
 
-static capnp::Response<Namespace::LookupResults> look_up(Session &session, const std::string &path)
-{
-    auto names = session.cap("names").castAs<Namespace>();
-    auto found = session.ask([&]() {
-        auto request = names.lookupRequest();
-        request.setName(path.c_str());
-        return request.send();
-    });
-    if (!found.getPresent()) {
-        refuse("not-found", session.target.name + " has no " + path);
-    }
-    return found;
-}
-
-static Blob open_blob(Session &session, Namespace::LookupResults::Reader name)
-{
-    auto store = session.cap("store").castAs<Store>();
-    auto blob = session.ask([&]() {
-        auto request = store.getRequest();
-        request.setDigest(name.getDigest());
-        return request.send();
-    });
-    if (blob.getSize() != name.getSize()) {
-        refuse("corrupt", "the name stands for " + std::to_string(name.getSize()) + " bytes, the store has " +
-                              std::to_string(blob.getSize()));
-    }
-    return {blob.getBlob(), blob.getSize(), bytes_of(name.getDigest())};
-}
-
-/* Until every image has a directory: by a flat name. */
-static Blob open_any(Session &session, const Args &args)
-{
-    if (!session.has("root")) {
-        return open_blob(session, look_up(session, args.words[1]));
-    }
-    return open_file(session, root_of(session, args), node_path(args.words[1]));
-}
-
 static Blob open_wanted(Session &session, const Args &args)
 {
     try {
-        return open_any(session, args);
+        return open_file(session, root_of(session, args), node_path(args.words[1]));
     } catch (const kj::Exception &e) {
         Failure failure = failure_of(e);
         failure.reason += failure.kind == "is-directory" ? "; -r gets all of it" : "";

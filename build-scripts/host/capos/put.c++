@@ -54,52 +54,14 @@ static File open_source(const Args &args, const Target &target)
     return spool(name == "-" ? File(STDIN_FILENO, "standard input") : File(name, O_RDONLY), room, target.name);
 }
 
-static void bind_name(Session &session, Namespace::Client names, const std::string &path, const std::string &digest)
+static Sent put_source(Session &session, const std::string &given, Source &source, Progress &progress)
 {
-    session.ask([&]() {
-        auto request = names.bindRequest();
-        request.setName(path.c_str());
-        request.setDigest(data_of(digest));
-        return request.send();
-    });
-}
-
-static void require_name(Session &session, Namespace::Client names, const std::string &path)
-{
-    session.ask([&]() {
-        auto request = names.lookupRequest();
-        request.setName(path.c_str());
-        return request.send();
-    });
-}
-
-/* Until every image has a directory: by a flat name. */
-static Sent put_by_name(Session &session, const std::string &path, Source &source, Progress &progress)
-{
-    auto store = session.cap("store").castAs<Store>();
-    auto names = session.cap("names").castAs<Namespace>();
-    require_name(session, names, path);
-    auto open = [&](uint64_t size) {
-        auto request = store.putRequest();
-        request.setSize(size);
-        return session.await(request.send()).getUpload();
-    };
-    std::string digest = send(session, open, source, progress);
-    bind_name(session, names, path, digest);
-    return {digest, false};
-}
-
-static Sent put_any(Session &session, const std::string &path, Source &source, Progress &progress)
-{
-    if (!session.has("root")) {
-        return put_by_name(session, path, source, progress);
-    }
-    std::string place_path = node_path(path);
-    if (place_path.empty()) {
-        refuse("bad-argument", "a name is 1 to 255 bytes: '" + path + "' has none; or -r, to put a directory");
+    std::string path = node_path(given);
+    if (path.empty()) {
+        refuse("bad-argument", "a name is 1 to 255 bytes: '" + given + "' has none; or -r, to put a directory");
     }
     Place place = place_of(session);
-    return put_at(place, place_path, source, progress);
+    return put_at(place, path, source, progress);
 }
 
 static void put_file(const Args &args)
@@ -111,7 +73,7 @@ static void put_file(const Args &args)
     File_source source(open_source(args, target));
     Session session(target, args);
     Progress progress("put " + path, source.size, !args.has("--json"));
-    Sent sent = put_any(session, path, source, progress);
+    Sent sent = put_source(session, path, source, progress);
 
     capnp::MallocMessageBuilder message;
     auto out = message.initRoot<Transfer>();

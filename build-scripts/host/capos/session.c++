@@ -172,17 +172,6 @@ capnp::Response<Node::ListResults> Session::list()
     return answer;
 }
 
-bool Session::has(const std::string &name)
-{
-    auto answer = list();
-    for (auto cap : answer.getCaps()) {
-        if (name == cap.getName().cStr()) {
-            return true;
-        }
-    }
-    return false;
-}
-
 kj::Array<capnp::word> Session::fetch_schema()
 {
     kj::Vector<kj::byte> bytes;

@@ -70,8 +70,6 @@ class Session
     /* What this session may reach. */
     capnp::Response<Node::ListResults> list();
 
-    bool has(const std::string &name);
-
     /* What the profile exposes as `name`; "node" is the bootstrap capability itself. */
     capnp::Capability::Client cap(const std::string &name);
 
