@@ -99,6 +99,7 @@ for lie in slash up dot empty escape order absolute; do
     for i in 1 2 3 4; do expect 0 "$capos" mkdir "$node" "$i"; done
     expect 1 "$capos" ls "$node" /
     err 'capos: corrupt: the node lists '
+    [ "$lie" = order ] || err 'and that is no name'
     ! grep -q "$(printf '\033')" out err || fail "an escape sequence reaches the terminal"
     expect 1 "$capos" ls "$node" / --json
     expect 1 "$capos" rm "$node" -r 1 2 3 4 x
