@@ -209,6 +209,8 @@ static void mkdir_part(struct engine_request *request, uint32_t from)
     request->op.op.path.size = end;
 }
 
+static void mkdir_looked(struct engine_op *op);
+
 static void made_part(struct engine_op *op)
 {
     room_assert_loop();
@@ -218,9 +220,13 @@ static void made_part(struct engine_op *op)
     if (there && op->op.path.size < request->path.size) {
         mkdir_part(request, op->op.path.size);
         engine_submit(op);
-        return;
+    } else if (op->op.answer == CATALOG_EXISTS) { /* somebody was faster: was it a directory? */
+        op->op.kind = CATALOG_STAT;
+        op->done = mkdir_looked;
+        engine_submit(op);
+    } else {
+        return_empty(op);
     }
-    return_empty(op);
 }
 
 /* Nothing is made before it is known that the path is one, and that no file stands in the way. */

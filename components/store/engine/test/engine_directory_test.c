@@ -387,6 +387,18 @@ static void test_names(void)
     CHECK(!make_directory(root(), "a/../b", true) && refused("bad-argument:"));
     CHECK(!make_directory(root(), "a//b", true) && refused("bad-argument:"));
     CHECK(make_directory(root(), "", true)); /* it is there */
+    for (unsigned i = 0; i < 4; i++) {       /* all at once: each of them has it */
+        struct directory_mkdir_params_builder p =
+            directory_mkdir_begin(&chunks[i].call, root(), asker_params(&chunks[i]), &asker_source);
+        directory_mkdir_params_set_path(p, capnp_text("at/once"));
+        directory_mkdir_params_set_parents(p, true);
+        object_call(root(), &chunks[i].call);
+    }
+    settle();
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_EQ(chunks[i].returned, 1);
+    }
+    CHECK(remove_path(root(), "at/once") && remove_path(root(), "at"));
     CHECK(!make_directory(root(), "new/..", true) && refused("bad-argument:"));
     uint64_t none;
     CHECK(!stat_path(root(), "new", &none)); /* and nothing of it was made */
