@@ -412,7 +412,7 @@ function profile_head(k) {
     head_line[k] = FNR
     head[k] = w[2]
     if (nw > 2) { refuse("unexpected '" rest(3) "' after " k (k == "summary" ? "; put the text into \"...\"" : "")) }
-    if (k == "status" && w[2] != "supported" && w[2] != "experiment") { refuse("status is 'supported' or 'experiment', not '" w[2] "'") }
+    if (k == "status" && w[2] !~ /^(supported|experiment|simulated)$/) { refuse("status is 'supported', 'experiment' or 'simulated', not '" w[2] "'") }
     if (k == "memory" && bytes_of(w[2]) < 1048576) { refuse("memory '" w[2] "' is no size from 1M on; write 16M"); head[k] = "16M" }
     if (k == "platform" && !has_word(platforms, w[2])) { refuse("no platform '" w[2] "'; there are: " platforms); head[k] = "" }
     if (k == "profile" && !is_name(w[2])) { refuse("profile name '" w[2] "' may hold lower case, digits, - and _ only") }

@@ -4,6 +4,6 @@ profile   caps
 summary   "Test: threads that use, copy, move and revoke capabilities, and say what they saw"
 platform  kvm-q35
 memory    8M
-status    experiment
+status    simulated
 
 component app/cap-load

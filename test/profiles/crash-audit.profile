@@ -4,7 +4,7 @@ profile    crash-audit
 summary    "Test: a store and one session that only looks what a store of its own holds"
 platform   kvm-q35
 memory     8M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

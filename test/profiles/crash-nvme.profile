@@ -4,7 +4,7 @@ profile    crash-nvme
 summary    "Test: crash, on an NVMe disk"
 platform   kvm-q35
 memory     8M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

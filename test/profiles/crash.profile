@@ -4,7 +4,7 @@ profile    crash
 summary    "Test: a store and one session that two operations on a store of its own"
 platform   kvm-q35
 memory     8M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

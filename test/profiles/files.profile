@@ -4,7 +4,7 @@ profile    files
 summary    "Test: eight sessions on names and files of a store of another image"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

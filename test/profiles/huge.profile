@@ -4,7 +4,7 @@ profile    huge
 summary    "Test: sessions that put blobs of up to 4 MB, and empty ones"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

@@ -4,7 +4,7 @@ profile    ill
 summary    "Test: sessions whose messages somebody spoils on their way; names of their own"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

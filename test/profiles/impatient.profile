@@ -4,7 +4,7 @@ profile    impatient
 summary    "Test: the storage node on an NVMe disk whose commands are soon late"
 platform   kvm-q35
 memory     32M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

@@ -4,7 +4,7 @@ profile    keeper
 summary    "Test: results that are never finished"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

@@ -4,7 +4,7 @@ profile    rpc-home
 summary    "Test: the home of rpc-load"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

@@ -4,7 +4,7 @@ profile    rpc-load
 summary    "Test: sessions that call, promise and cancel across a network"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

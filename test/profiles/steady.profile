@@ -4,7 +4,7 @@ profile    steady
 summary    "Test: sessions that go on for some five seconds"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

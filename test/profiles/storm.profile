@@ -4,7 +4,7 @@ profile    storm
 summary    "Test: connections that are opened and dropped in every state"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

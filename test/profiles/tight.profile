@@ -4,7 +4,7 @@ profile    tight
 summary    "Test: a store whose tables are all small"
 platform   kvm-q35
 memory     32M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

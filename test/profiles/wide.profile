@@ -4,7 +4,7 @@ profile    wide
 summary    "Test: sessions that use more blobs and names than a small store has"
 platform   kvm-q35
 memory     16M
-status     experiment
+status     simulated
 
 component  lib/pci
 component  lib/virtio

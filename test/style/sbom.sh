@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# sbom.sh: the bill of materials of every checked image is SPDX 2.3, names exactly its components and the third-party sources
+# sbom.sh: the bill of materials of every image that make check builds is SPDX 2.3, names exactly its components and the third-party sources
 # that these compile, with what deps.lock says of them; says so when a source is not the locked one; and image and bill are
 # the same bytes when they are built somewhere else.
 # timeout: 180
 set -eu
-: "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}" "${CAPOS_CHECKED:=hello bare}"
+: "${CAPOS_TOP:=$(cd "$(dirname "$0")/../.." && pwd)}" "${CAPOS_BUILD:=$CAPOS_TOP/build}" "${CAPOS_IMAGES:=hello bare}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "$*"; exit 1; }
@@ -61,7 +61,7 @@ if grep -q '^WITH_' "$CAPOS_BUILD/config.mk" || grep -q '^status=replaced' "$CAP
     exit 77
 fi
 # shellcheck disable=SC2086  # a list of names
-python3 "$work/check.py" "$CAPOS_TOP" "$CAPOS_BUILD" $CAPOS_CHECKED >"$work/said" || exit 1
+python3 "$work/check.py" "$CAPOS_TOP" "$CAPOS_BUILD" $CAPOS_IMAGES >"$work/said" || exit 1
 cat "$work/said"
 grep -q '^hello: .*: lwip mbedtls$' "$work/said" && grep -q '^bare: .*: none$' "$work/said" || fail "hello has two sources, bare none"
 
