@@ -17,6 +17,15 @@
 #define BENCH_THREAD_READS_AT 4096u /* in the thread's message area: behind what its null calls take */
 #define BENCH_THREAD_AREA 4096u     /* and so much of it */
 
+/* The next place to read: xorshift64 (Marsaglia, "Xorshift RNGs"). */
+static inline uint64_t bench_random(uint64_t *random)
+{
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    return *random;
+}
+
 /* Calls, from the loop and from a thread; the thread's reads; then bench_disk_begin(). `disk`: of `blocks` of 4 KiB. */
 status_t bench_calls_init(struct object *disk, uint64_t blocks) REQUIRES(BOOT);
 status_t bench_reads_init(struct cap_table *caps, struct object *disk, uint64_t blocks) REQUIRES(BOOT);

@@ -40,20 +40,11 @@ static struct {
     uint32_t begun, ended;
 } self;
 
-/* xorshift64: Marsaglia, "Xorshift RNGs". */
-static uint64_t random_next(void)
-{
-    self.random ^= self.random << 13;
-    self.random ^= self.random >> 7;
-    self.random ^= self.random << 17;
-    return self.random;
-}
-
 static void read_begin(uint32_t i) REQUIRES(LOOP)
 {
     const struct disk_section *section = &sections[self.section];
     uint64_t places = self.disk->sectors / (section->bytes / BLKDEV_SECTOR_BYTES);
-    uint64_t place = section->bytes == SMALL ? random_next() % places : self.place++ % places;
+    uint64_t place = section->bytes == SMALL ? bench_random(&self.random) % places : self.place++ % places;
 
     self.segment[i] = (struct blk_segment){.data = self.memory + (size_t)i * section->bytes, .size = section->bytes};
     self.request[i].sector = place * (section->bytes / BLKDEV_SECTOR_BYTES);

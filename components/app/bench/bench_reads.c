@@ -33,14 +33,6 @@ static struct {
     struct slot slot[DEPTH];
 } self;
 
-static uint64_t random_next(void)
-{
-    self.random ^= self.random << 13;
-    self.random ^= self.random >> 7;
-    self.random ^= self.random << 17;
-    return self.random;
-}
-
 /* Builds the params once: a read changes the sector in them only. */
 static void slot_init(const struct ring_shared *ring, uint32_t i)
 {
@@ -60,7 +52,7 @@ static void begin(struct ring_shared *ring, uint32_t i) REQUIRES(THREAD)
     uint32_t at = BENCH_THREAD_READS_AT + i * SLOT;
 
     block_device_read_params_set_sector(self.slot[i].params,
-                                        random_next() % self.blocks * (BLOCK / BLKDEV_SECTOR_BYTES));
+                                        bench_random(&self.random) % self.blocks * (BLOCK / BLKDEV_SECTOR_BYTES));
     bool taken = ring_submit(ring, &(struct ring_sqe){.op = RING_CALL,
                                                       .cap = self.disk,
                                                       .interface_id = BLOCK_DEVICE_ID,

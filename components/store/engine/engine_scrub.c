@@ -65,17 +65,10 @@ static struct {
 static void next_extent(void) REQUIRES(LOOP);
 static void next_owner(uint64_t object, uint64_t at) REQUIRES(LOOP);
 
-static struct catalog_time now(void)
-{
-    int64_t ns = (int64_t)clock_wall_ns();
-
-    return (struct catalog_time){ns, ns != 0 ? CATALOG_CLOCK_RTC : CATALOG_CLOCK_UNKNOWN};
-}
-
 static void end(const char *why) REQUIRES(LOOP)
 {
     self.running = false;
-    self.ended = now();
+    self.ended = engine_now();
     timer_cancel(&self.timer);
     log_info("scrub: %s; %llu of %llu KiB read, %llu blocks are damaged", why,
              (unsigned long long)(self.done_bytes / 1024), (unsigned long long)(self.total_bytes / 1024),
@@ -437,7 +430,7 @@ static void start(uint64_t rate) REQUIRES(LOOP)
 {
     self.running = true;
     self.rate = rate;
-    self.began = now();
+    self.began = engine_now();
     self.ended = (struct catalog_time){0};
     self.extent = self.done_bytes = self.total_bytes = self.damaged_blocks = 0;
     self.blocks = self.named_count = 0;
