@@ -22,8 +22,8 @@ static void fill(const uint8_t *data, size_t size)
         size_t left = disk.io.blocks * DISK_BLOCK_BYTES - at;
         memcpy(disk.now + at, data, left < size ? left : size);
     }
-    super->magic = MAGIC;
-    super->version = VERSION;
+    super->magic = VOLUME_MAGIC;
+    super->version = VOLUME_VERSION;
     super->block_bytes = DISK_BLOCK_BYTES;
     super->crc = super_crc(super);
 }
