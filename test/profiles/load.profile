@@ -4,7 +4,7 @@ profile    load
 summary    "Test: eight sessions on a store of another image"
 platform   kvm-q35
 memory     16M
-status     simulated
+status     experiment
 
 component  lib/pci
 component  lib/virtio

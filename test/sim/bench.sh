@@ -9,6 +9,6 @@ timeout -s KILL 50 "$CAPOS_BUILD/bench-local/bench-local.sim" --disk "$work/disk
     cat "$work/log"
     exit 1
 }
-[ "$(grep -c 'bench: section' "$work/log")" = 40 ] || { cat "$work/log"; exit 1; }
+[ "$(grep -c 'bench: section' "$work/log")" = 50 ] || { cat "$work/log"; exit 1; }
 grep -q 'bench: all done' "$work/log"
 echo ok

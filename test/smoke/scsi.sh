@@ -67,7 +67,7 @@ truncate -s 32M "$disk"
 DEVICES="$DEVICES $ADAPTER $DRIVE -device scsi-hd,id=gone,drive=d -monitor unix:$work/monitor,server=on,wait=off"
 rm -f "$log.raw"
 take_away &
-AWAIT='was taken away' type_commands "$CAPOS_BUILD/store-scsi/store-scsi.elf" q35 status halt
+MEMORY=32 AWAIT='was taken away' type_commands "$CAPOS_BUILD/store-scsi/store-scsi.elf" q35 status halt
 expect_status "$CLEAN" "a disk that is taken away"
 expect_line 'virtio-scsi: error: disk0 was taken away' "a disk that is taken away"
 expect_line 'drv/virtio-scsi: the disk failed or was taken away' "status of an image whose disk was taken away"
