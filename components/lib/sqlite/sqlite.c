@@ -17,18 +17,21 @@
 
 static void *heap; /* [I] after BOOT */
 static size_t heap_bytes;
+static bool image; /* what is opened is written to, and its disk may be cut: (4) of sqlite_log.c */
 static bool salvage;
 
 void sqlite_heap_use(void *bytes, size_t size)
 {
     heap = bytes;
     heap_bytes = size;
+    image = false;
 }
 
 status_t sqlite_start(void) REQUIRES(BOOT);
 status_t sqlite_start(void)
 {
     sqlite_heap_use(boot_alloc_named("SQLite's heap", SQLITE_HEAP, 64), SQLITE_HEAP);
+    image = true;
     return ST_OK;
 }
 
@@ -112,13 +115,14 @@ void sqlite_salvage(void)
     salvage = true;
 }
 
-/* Nothing that was acknowledged is behind a break. */
-static int log_is_whole(struct volume *volume) REQUIRES(THREAD)
+/* Nothing that was acknowledged is behind a break. *bare: (4) of sqlite_log.c. */
+static int log_is_whole(struct volume *volume, bool *bare) REQUIRES(THREAD)
 {
-    struct sqlite_log log;
-    bool none = volume->super.page_count <= 1; /* the first page comes without a log: (1) */
+    struct sqlite_log log = {0};
+    bool none = volume->super.page_count == 0; /* then there is no log either */
     status_t s = none ? ST_STALE : sqlite_log_look(volume, &log);
 
+    *bare = log.bare;
     if (s != ST_OK) {
         return s == ST_STALE ? SQLITE_OK : SQLITE_IOERR_READ;
     }
@@ -135,7 +139,8 @@ int sqlite_open(struct volume *volume, const void *seed, size_t seed_bytes, sqli
     ASSERT(heap != NULL);
     *db = NULL;
     sqlite_vfs_use(volume, seed, seed_bytes);
-    int r = log_is_whole(volume);
+    bool bare = false;
+    int r = log_is_whole(volume, &bare);
     if (r == SQLITE_OK) {
         r = initialize();
     }
@@ -145,6 +150,9 @@ int sqlite_open(struct volume *volume, const void *seed, size_t seed_bytes, sqli
     if (r == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(*db, 1);
         r = set_up(*db, volume);
+    }
+    if (r == SQLITE_OK && bare && image) {
+        r = sqlite3_wal_checkpoint_v2(*db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
     if (r != SQLITE_OK) {
         log_err("the database cannot be opened: %d", r);

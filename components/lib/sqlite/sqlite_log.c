@@ -11,6 +11,8 @@
  *  (3) What a cut left of a commit stays, with the same salts, where the next, written in its place after a mount, is shorter.
  *      It does not follow what was written, and is again one commit only.
  *  (4) The frame that fills the block is not part of what was FLUSHed: a cut may tear it, with the commit behind it whole.
+ *      Then SQLite would go on in the block that the last commit ends in, and a cut might tear that: so sqlite_open() moves all to
+ *      the database first, and the log begins anew.
  *  (5) The log begins anew by writing the block of its header, and FLUSHing that, when all that it held is in the database. A cut
  *      may tear that block. So when nothing is whole, only what is not in the database is lost; and it is there when the last
  *      commit is, for a checkpoint is one step (volume_commit).
@@ -246,6 +248,7 @@ status_t sqlite_log_look(struct volume *volume, struct sqlite_log *log)
     if (s == ST_OK) {
         s = there ? walk_rest(&walk, walk.number, filling, &evidence) : look_without_header(&walk, &evidence);
     }
+    log->bare = filling;
     there = false;
     if (s == ST_OK && evidence.end != 0 && log->frames == 0) {
         s = in_database(&walk, &evidence, &there);

@@ -5,6 +5,8 @@
  *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both.
  *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs, data. Each begins where the one before it ends, or
  *      later.
+ *  (3) After a reset without a loss of power the disk may hold writes of before in its cache, and gives them out when it is
+ *      read. So a mount FLUSHes first: what it reads and builds upon is there after a cut too.
  */
 #include "lib/volume/volume.h"
 #include <string.h>
@@ -177,7 +179,10 @@ status_t volume_mount(struct volume *volume)
     volume_log_forget(volume);
     volume->changed = false;
     volume->failed = ST_OK;
-    status_t s = super_choose(volume);
+    status_t s = disk_flush(volume->io); /* (3) */
+    if (s == ST_OK) {
+        s = super_choose(volume);
+    }
     if (s == ST_OK && volume->super.log_blocks > volume->log_room) {
         s = ST_NOMEM;
     }
