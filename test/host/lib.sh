@@ -2,6 +2,7 @@
 # lib.sh: sourced by the tests that go through capos: a scratch directory, a state directory of its own, expectations.
 # CAPOS_TOP and CAPOS_BUILD come from build-scripts/check; by hand: CAPOS_TOP=$PWD CAPOS_BUILD=$PWD/build test/host/X.sh
 set -eu
+. "$CAPOS_TOP/test/await.sh"
 SRC=$CAPOS_TOP
 capos=$CAPOS_BUILD/capos
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-test-XXXXXX")

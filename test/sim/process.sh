@@ -3,6 +3,7 @@
 # process.sh: an image as a process: its exit codes, its panic block, its command line, its end by a signal, its prompt.
 # timeout: 60
 set -eu
+. "$CAPOS_TOP/test/await.sh"
 image=$CAPOS_BUILD/fault/fault.sim
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-sim-XXXXXX")
 log=$work/log
@@ -20,10 +21,7 @@ run() {
     timeout -s KILL 20 "$image" "$@" </dev/null >"$log" 2>&1 || status=$?
     [ "$status" = "$want" ] || fail "$*: status $status, not $want"
 }
-await_ready() {
-    for _ in $(seq 400); do ! grep -q '^ready' "$log" || return 0; sleep 0.05; done
-    fail "it does not become ready"
-}
+await_ready() { await_line "$pid" "$log" '^ready' || fail "it does not become ready"; }
 expect() { grep -Eq "$1" "$log" || fail "no line like '$1'"; }
 
 run 2 --cmdline fault=panic
@@ -43,6 +41,7 @@ run 1 --memory 8K
 expect 'too little memory'
 
 mkfifo "$work/typed"
+: >"$log"
 timeout -s KILL 20 "$image" <"$work/typed" >"$log" 2>&1 &
 pid=$!
 exec 6>"$work/typed"

@@ -84,19 +84,10 @@ expect_panic reason 'page fault: read of an unmapped page at 0x1234567$'
 # NMI: what an operator sends to a machine that hangs. It comes to a sleeping CPU, and has a stack of its own.
 DEVICES="-monitor unix:$work/monitor,server=on,wait=off"
 send_nmi() {
-    for _ in $(seq 300); do
-        ! grep -q 'diag>' "$log.raw" 2>/dev/null || break
-        sleep 0.05
-    done
-    python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-s.sendall(b"nmi\n")
-while s.recv(4096):
-    pass' "$work/monitor" 2>/dev/null || :
+    await_line $$ "$log.raw" '^ready ' || fail "no image is there to be sent an NMI"
+    tell_monitor "$work/monitor" nmi
 }
-rm -f "$log.raw"
+: >"$log.raw"
 send_nmi &
 type_commands "$image" q35
 expect_status "$PANIC" "NMI"

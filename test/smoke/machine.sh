@@ -5,6 +5,7 @@
 # With isa-debug-exit QEMU ends with 2 * code + 1, so 1 is a clean end, 3 a failed test, 5 a panic. 0 is a reset or ACPI S5,
 # and a triple fault is a reset: nothing that has the device may ever take 0 for success.
 set -eu
+. "$CAPOS_TOP/test/await.sh"
 CLEAN=1
 FAILED=3
 PANIC=5
@@ -44,31 +45,28 @@ type_commands() {
     machine=$2
     shift 2
     status=0
-    mkfifo "$work/keys"
     # shellcheck disable=SC2086
-    timeout -s KILL "${LIMIT:-30}" qemu-system-x86_64 -accel tcg -machine "$machine" -m "${MEMORY:-16}" -cpu "${CPU:-max}" -nodefaults \
-        -display none -serial stdio -kernel "$elf" $DEBUG_EXIT ${DEVICES:-} <"$work/keys" >"$log.raw" 2>&1 &
-    qemu=$!
-    exec 3>"$work/keys"
-    for _ in $(seq 300); do
-        ! grep -q "${AWAIT:-diag>}" "$log.raw" || break
-        kill -0 "$qemu" 2>/dev/null || break
-        sleep 0.05
-    done
-    prompts=0
-    for command in "$@"; do
-        prompts=$((prompts + 1))
-        for _ in $(seq 300); do
-            [ "$(grep -c 'diag>' "$log.raw")" -lt "$prompts" ] || break
-            kill -0 "$qemu" 2>/dev/null || break
-            sleep 0.05
-        done
-        printf '%s\n' "$command" >&3
-    done
-    wait "$qemu" || status=$?
-    exec 3>&-
-    rm -f "$work/keys"
+    python3 "$CAPOS_TOP/test/smoke/type.py" "$log.raw" "${AWAIT:-diag>}" "$@" -- timeout -s KILL "${LIMIT:-30}" qemu-system-x86_64 \
+        -accel tcg -machine "$machine" -m "${MEMORY:-16}" -cpu "${CPU:-max}" -nodefaults -display none -serial stdio \
+        -kernel "$elf" $DEBUG_EXIT ${DEVICES:-} || status=$?
     console_done
+}
+# tell_monitor SOCKET COMMAND: to QEMU's monitor; returns when it is through, be it with QEMU's end.
+tell_monitor() {
+    python3 -c '
+import socket, sys
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect(sys.argv[1])
+def prompt():
+    said = b""
+    while not said.endswith(b"(qemu) ") and (more := monitor.recv(4096)):
+        said += more
+prompt()
+monitor.sendall(sys.argv[2].encode() + b"\n")
+try:
+    prompt()
+except ConnectionResetError:
+    pass' "$1" "$2"
 }
 expect_status() { [ "$status" = "$1" ] || fail "$2: QEMU ended with $status, not $1"; }
 expect_line() { grep -Eq "$1" "$log" || fail "$2: no line like '$1'"; }

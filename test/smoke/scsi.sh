@@ -50,22 +50,13 @@ bad() {
 
 # A disk that is taken away while the store has it: no panic, and the image says that it is ill.
 take_away() {
-    for _ in $(seq 300); do
-        ! grep -q '^ready store-scsi' "$log.raw" 2>/dev/null || break
-        sleep 0.05
-    done
-    python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-s.sendall(b"device_del gone\n")
-while s.recv(4096):
-    pass' "$work/monitor" 2>/dev/null || :
+    await_line $$ "$log.raw" '^ready store-scsi' || fail "the store that was to lose its disk is not ready"
+    tell_monitor "$work/monitor" "device_del gone"
 }
 truncate -s 0 "$disk"
 truncate -s 32M "$disk"
 DEVICES="$DEVICES $ADAPTER $DRIVE -device scsi-hd,id=gone,drive=d -monitor unix:$work/monitor,server=on,wait=off"
-rm -f "$log.raw"
+: >"$log.raw"
 take_away &
 MEMORY=32 AWAIT='was taken away' type_commands "$CAPOS_BUILD/store-scsi/store-scsi.elf" q35 status halt
 expect_status "$CLEAN" "a disk that is taken away"

@@ -20,21 +20,22 @@ tell() { printf '%s\n' "$1" >&6; }
 read -r said <&9
 [ "$said" = ready ] || fail "the switch is not ready"
 
-# node NAME LAST-OF-MAC QEMU-ARGUMENT...: boots that image at the switch's port of its name; its console in NAME.console, a FIFO.
+# node NAME LAST-OF-MAC MIB QEMU-ARGUMENT...: boots that image at the switch's port of its name; its console in NAME.console, a FIFO.
 node() {
     name=$1
     card=virtio-net-pci,netdev=n,romfile=,mac=52:54:00:00:00:$2
-    shift 2
+    memory=$3
+    shift 3
     mkfifo "$name.console"
-    timeout -s KILL 170 qemu-system-x86_64 -accel tcg -machine q35 -m 16 -cpu max -nodefaults -display none -serial stdio \
+    timeout -s KILL 170 qemu-system-x86_64 -accel tcg -machine q35 -m "$memory" -cpu max -nodefaults -display none -serial stdio \
         -no-reboot -device isa-debug-exit,iobase=0xf4 -kernel "$CAPOS_BUILD/$name/$name.elf" -device virtio-rng-pci -device "$card" \
         -netdev "dgram,id=n,local.type=unix,local.path=$name.there,remote.type=unix,remote.path=$name.here" "$@" \
         </dev/null >"$name.console" 2>&1 &
     mocks="$mocks $!"
 }
-node store 01 -drive if=none,id=d,format=raw,file=disk -device virtio-blk-pci,drive=d
+node store 01 32 -drive if=none,id=d,format=raw,file=disk -device virtio-blk-pci,drive=d
 cat store.console >store.log &
-node load 02
+node load 02 16
 exec 7<load.console
 # follow TEXT: the load says that; all that it said is in load.log.
 follow() {

@@ -13,16 +13,6 @@ fi
 client=$CAPOS_TOP/test/smoke/tcp_echo.py
 image=
 
-# ready_line NAME
-wait_ready() {
-    for _ in $(seq 300); do
-        tr -d '\r' <"$log.raw" >"$log"
-        ! grep -q '^ready tap in ' "$log" || return 0
-        kill -0 "$image" 2>/dev/null || fail "$1: it ended before it was ready"
-        sleep 0.05
-    done
-    fail "$1: not ready in 15 s"
-}
 # try NAME COMMAND...: the image must come up on tap0 and end by `halt`.
 try() {
     name=$1
@@ -31,10 +21,11 @@ try() {
     ip address add 10.77.0.1/24 dev tap0
     ip link set tap0 up
     rm -f "$work/keys" && mkfifo "$work/keys"
+    : >"$log.raw"
     timeout -s KILL 100 "$@" <"$work/keys" >"$log.raw" 2>&1 &
     image=$!
     exec 3>"$work/keys"
-    wait_ready "$name"
+    await_line "$image" "$log.raw" '^ready tap in ' || { console_done; fail "$name: it ended before it was ready"; }
     timeout -s KILL 60 python3 "$client" 10.77.0.2:7007 echo half_close parallel serial=100 || fail "$name: the client above"
     printf 'halt\n' >&3
     status=0

@@ -10,27 +10,12 @@ client=$CAPOS_TOP/test/smoke/tcp_echo.py
 LIMIT=280
 port=
 
-wait_line() {
-    for _ in $(seq 300); do
-        tr -d '\r' <"$log.raw" >"$log"
-        ! grep -Eq "$1" "$log" || return 0
-        kill -0 "$qemu" 2>/dev/null || fail "$machine: QEMU ended before a line like '$1'"
-        sleep 0.1
-    done
-    fail "$machine: no line like '$1' in 30 s"
-}
 # Asks the stack what it holds, as often as it takes: the last FIN's answer may still be under way.
 wait_nothing_left() {
-    asked=$(grep -c '^  heap bytes ' "$log") || :
-    for _ in $(seq 100); do
+    for asked in $(seq 100); do
         printf 'net\n' >&3
-        asked=$((asked + 1))
-        for _ in $(seq 300); do
-            tr -d '\r' <"$log.raw" >"$log"
-            [ "$(grep -c '^  heap bytes ' "$log")" -lt "$asked" ] || break
-            kill -0 "$qemu" 2>/dev/null || fail "$machine: QEMU ended before it told what it holds"
-            sleep 0.05
-        done
+        await_line "$qemu" "$log.raw" '^  heap bytes ' "$asked" || fail "$machine: QEMU ended before it told what it holds"
+        console_done
         [ "$(grep -E '^  (connections|receive buffers held|segments|heap bytes) ' "$log" | tail -n 4 | grep -Ec ' 0 of +[1-9]')" != 4 ] || return 0
     done
     fail "$machine: the stack still holds something"
@@ -40,13 +25,14 @@ start() {
     machine=$1
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     rm -f "$work/keys" && mkfifo "$work/keys"
+    : >"$log.raw"
     # shellcheck disable=SC2086
     timeout -s KILL "$LIMIT" qemu-system-x86_64 -accel tcg -machine "$machine" -m 16 -cpu "${CPU:-max}" -nodefaults -display none \
         -serial stdio -kernel "$image" -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:7007" $2 $DEBUG_EXIT \
         <"$work/keys" >"$log.raw" 2>&1 &
     qemu=$!
     exec 3>"$work/keys"
-    wait_line '^ready tcp-echo in '
+    await_line "$qemu" "$log.raw" '^ready tcp-echo in ' || { console_done; fail "$machine: it is not ready"; }
 }
 # try MACHINE DEVICE CASE...
 try() {

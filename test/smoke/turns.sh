@@ -14,12 +14,7 @@ exec 6<>keys
 
 # await COUNT TEXT: until the console has said that so many times.
 await() {
-    for _ in $(seq 400); do
-        [ "$(grep -Ec -- "$2" console)" -lt "$1" ] || return 0
-        sleep 0.05
-    done
-    cat console
-    fail "the console did not say '$2' $1 times"
+    await_line "$machine" console "$2" "$1" || { cat console; fail "the console did not say '$2' $1 times"; }
 }
 # longest TIMES: instructions of the longest turn since the boot; which time it is asked.
 longest() {

@@ -14,6 +14,7 @@ session() {
     machine=$1
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     rm -f "$work/keys" && mkfifo "$work/keys"
+    : >"$log.raw"
     # shellcheck disable=SC2086
     timeout -s KILL 60 qemu-system-x86_64 -accel tcg -machine "$machine" -m 32 -cpu max -nodefaults -display none -serial stdio \
         -kernel "$image" -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:7000" -device virtio-net-pci,netdev=n,romfile=,vectors=0,addr=3 \
@@ -21,11 +22,7 @@ session() {
         -device virtio-rng-pci,vectors=0,addr=b $DEBUG_EXIT <"$work/keys" >"$log.raw" 2>&1 &
     qemu=$!
     exec 3>"$work/keys"
-    for _ in $(seq 300); do
-        ! grep -q '^ready store' "$log.raw" || break
-        kill -0 "$qemu" 2>/dev/null || break
-        sleep 0.05
-    done
+    await_line "$qemu" "$log.raw" '^ready store' || { console_done; fail "$machine: it is not ready"; }
     export capos work node=127.0.0.1:$port
     timeout -s KILL 50 sh -ec "$2" >"$work/out" 2>&1 || { cat "$work/out"; console_done; fail "$machine: $2"; }
     printf 'irq\nhalt\n' >&3
