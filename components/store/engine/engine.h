@@ -84,6 +84,16 @@ struct engine_view {
     char prefix[CATALOG_NAME_MAX + 1];
 };
 
+static inline struct engine_view *engine_view_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct engine_view, object);
+}
+
+static inline struct catalog_text engine_text(struct capnp_text text)
+{
+    return (struct catalog_text){text.text, text.size};
+}
+
 /* Keys: [I] fixed after BOOT  [L] the loop only  [T] the thread only */
 struct engine {
     struct object store;          /* [I] */
@@ -313,6 +323,9 @@ struct engine_request {
 /* NULL: too many, and the call failed. The time is set. */
 struct engine_request *engine_request_new(struct call *call, enum catalog_op_kind kind,
                                           void (*done)(struct engine_op *op)) REQUIRES(LOOP);
+/* The same, of a store that is mounted: otherwise NULL, and the call failed. */
+struct engine_request *engine_request_mounted(struct call *call, enum catalog_op_kind kind,
+                                              void (*done)(struct engine_op *op)) REQUIRES(LOOP);
 struct engine_request *engine_request_of(struct engine_op *op);
 void engine_request_free(struct engine_request *request) REQUIRES(LOOP);
 /* Gives the request back; its call, unless it failed with what the catalog answered: then NULL. `what` begins the reason. */
@@ -321,6 +334,8 @@ struct call *engine_request_end(struct engine_op *op, const char *what) REQUIRES
 struct call *engine_request_end_maybe(struct engine_op *op, const char *what, bool *there) REQUIRES(LOOP);
 /* The same as the first; the reason is about the path. */
 struct call *engine_request_end_path(struct engine_op *op) REQUIRES(LOOP);
+/* Returns a call whose results hold the object, which was made for it. */
+void engine_return(struct call *call, struct object *object) REQUIRES(LOOP);
 struct catalog_time engine_now(void) REQUIRES(LOOP);
 
 /* One page of names. */

@@ -9,22 +9,12 @@
 #include "engine.h"
 #include "engine_stat.h"
 
-static struct engine_view *view_of(struct object *object)
-{
-    return CONTAINER_OF(object, struct engine_view, object);
-}
-
-static struct catalog_text text_of(struct capnp_text text)
-{
-    return (struct catalog_text){text.text, text.size};
-}
-
 /* For what needs these rights. NULL: the call failed. */
 static struct engine_request *request_on(struct call *call, struct object *object, uint32_t rights,
                                          enum catalog_op_kind kind, struct capnp_text path,
                                          void (*done)(struct engine_op *op)) REQUIRES(LOOP)
 {
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
 
     if (!engine_available(call) || !engine_view_may(call, view, rights)) {
         return NULL;
@@ -32,14 +22,14 @@ static struct engine_request *request_on(struct call *call, struct object *objec
     struct engine_request *request = engine_request_new(call, kind, done);
     if (request != NULL) {
         request->op.op.at = view->at;
-        request->op.op.path = text_of(path);
+        request->op.op.path = engine_text(path);
     }
     return request;
 }
 
 /* --- stat, list ------------------------------------------------------------------------------------------------------ */
 
-static void fill_time(struct time_builder out, struct catalog_time time)
+void engine_fill_time(struct time_builder out, struct catalog_time time)
 {
     time_set_nanoseconds(out, time.ns);
     time_set_clock(out, (enum time_clock)time.clock);
@@ -50,8 +40,8 @@ void engine_fill_stat(struct stat_builder out, const struct catalog_node *node)
     stat_set_kind(out, node->kind == CATALOG_DIRECTORY ? STAT_KIND_DIRECTORY : STAT_KIND_FILE);
     stat_set_size(out, node->size);
     stat_set_id(out, node->id);
-    fill_time(stat_init_made(out), node->made);
-    fill_time(stat_init_changed(out), node->changed);
+    engine_fill_time(stat_init_made(out), node->made);
+    engine_fill_time(stat_init_changed(out), node->changed);
     if (node->has_digest) {
         stat_set_digest(out, capnp_data(node->digest, CATALOG_DIGEST));
     }
@@ -104,9 +94,9 @@ static void on_list(struct object *object, struct call *call, struct directory_l
 {
     room_assert_loop();
     if (engine_available(call)) {
-        engine_list(call, view_of(object), text_of(directory_list_params_get_path(params)), (struct catalog_text){0},
-                    text_of(directory_list_params_get_after(params)), directory_list_params_get_limit(params),
-                    say_page);
+        engine_list(call, engine_view_of(object), engine_text(directory_list_params_get_path(params)),
+                    (struct catalog_text){0}, engine_text(directory_list_params_get_after(params)),
+                    directory_list_params_get_limit(params), say_page);
     }
 }
 
@@ -126,7 +116,7 @@ static void open_end(struct engine_op *op) REQUIRES(LOOP)
     if (end.node.kind == CATALOG_DIRECTORY) {
         engine_fail_path(call, CATALOG_IS_DIRECTORY, end.path);
     } else {
-        engine_file_open(call, view_of(call->target), &end.node, end.path, mode);
+        engine_file_open(call, engine_view_of(call->target), &end.node, end.path, mode);
     }
 }
 
@@ -261,16 +251,21 @@ static void on_mkdir(struct object *object, struct call *call, struct directory_
     }
 }
 
-static void removed(struct engine_op *op)
+/* What a name that went, or was replaced, had of the view's quota. */
+static void end_and_give(struct engine_op *op, uint64_t bytes) REQUIRES(LOOP)
 {
-    room_assert_loop();
-    struct catalog_node node = op->op.node;
     struct call *call = engine_request_end_path(op);
 
     if (call != NULL) {
-        engine_quota_give(view_of(call->target)->quota, node.size);
+        engine_quota_give(engine_view_of(call->target)->quota, bytes);
         call_return(call);
     }
+}
+
+static void removed(struct engine_op *op)
+{
+    room_assert_loop();
+    end_and_give(op, op->op.node.size);
 }
 
 static void on_remove(struct object *object, struct call *call, struct directory_remove_params_reader params)
@@ -287,13 +282,7 @@ static void on_remove(struct object *object, struct call *call, struct directory
 static void renamed(struct engine_op *op)
 {
     room_assert_loop();
-    uint64_t replaced = op->op.previous_size;
-    struct call *call = engine_request_end_path(op);
-
-    if (call != NULL) {
-        engine_quota_give(view_of(call->target)->quota, replaced);
-        call_return(call);
-    }
+    end_and_give(op, op->op.previous_size);
 }
 
 static void on_rename(struct object *object, struct call *call, struct directory_rename_params_reader params)
@@ -303,8 +292,8 @@ static void on_rename(struct object *object, struct call *call, struct directory
         request_on(call, object, ENGINE_ALL, CATALOG_RENAME, directory_rename_params_get_from(params), renamed);
 
     if (request != NULL) {
-        request->op.op.to = view_of(object)->at;
-        request->op.op.to_path = text_of(directory_rename_params_get_to(params));
+        request->op.op.to = engine_view_of(object)->at;
+        request->op.op.to_path = engine_text(directory_rename_params_get_to(params));
         request->op.op.flags = directory_rename_params_get_exclusive(params) ? CATALOG_EXCLUSIVE : 0;
         engine_submit(&request->op);
     }
@@ -322,10 +311,10 @@ static void say_put(struct call *call, struct object *upload)
 static void on_put(struct object *object, struct call *call, struct directory_put_params_reader params)
 {
     room_assert_loop();
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
     bool exclusive = directory_put_params_get_exclusive(params) || (view->rights & ENGINE_REPLACE) == 0;
     struct engine_name name = {.at = view->at,
-                               .path = text_of(directory_put_params_get_path(params)),
+                               .path = engine_text(directory_put_params_get_path(params)),
                                .flags = exclusive ? CATALOG_EXCLUSIVE : 0,
                                .quota = view->quota};
 
@@ -346,7 +335,8 @@ static void say_get(struct call *call, struct object *blob, const struct engine_
 static void on_get(struct object *object, struct call *call, struct directory_get_params_reader params)
 {
     room_assert_loop();
-    struct catalog_op which = {.at = view_of(object)->at, .path = text_of(directory_get_params_get_path(params))};
+    struct catalog_op which = {.at = engine_view_of(object)->at,
+                               .path = engine_text(directory_get_params_get_path(params))};
 
     if (which.path.size == 0) {
         engine_fail_path(call, CATALOG_IS_DIRECTORY, which.path);
@@ -361,7 +351,7 @@ static void bound(struct engine_op *op)
     struct catalog_op end = op->op;
     struct engine_request *request = engine_request_of(op);
 
-    engine_quota_give(view_of(request->call->target)->quota,
+    engine_quota_give(engine_view_of(request->call->target)->quota,
                       end.answer == CATALOG_OK ? end.previous_size : request->bytes);
     struct call *call = engine_request_end_path(op);
     if (call != NULL) {
@@ -375,7 +365,7 @@ static void bound(struct engine_op *op)
 static void bind_found(struct engine_op *op)
 {
     room_assert_loop();
-    struct engine_quota *quota = view_of(engine_request_of(op)->call->target)->quota;
+    struct engine_quota *quota = engine_view_of(engine_request_of(op)->call->target)->quota;
 
     if (op->op.answer != CATALOG_OK) {
         (void)engine_request_end(op, "bind");
@@ -409,49 +399,58 @@ static void on_bind(struct object *object, struct call *call, struct directory_b
 
 /* --- views ----------------------------------------------------------------------------------------------------------- */
 
+/* Ends a question for the node that a path means. NULL: the call failed, because it is no directory, or for another reason. */
+static struct call *end_in_directory(struct engine_op *op, uint64_t *id) REQUIRES(LOOP)
+{
+    struct catalog_op end = op->op;
+    struct call *call = engine_request_end_path(op);
+
+    *id = end.node.id;
+    if (call != NULL && end.node.kind != CATALOG_DIRECTORY) {
+        engine_fail_path(call, CATALOG_NOT_DIRECTORY, end.path);
+        return NULL;
+    }
+    return call;
+}
+
 static void entered(struct engine_op *op)
 {
     room_assert_loop();
-    struct catalog_node node = op->op.node;
-    struct catalog_text path = op->op.path;
-    struct call *call = engine_request_end_path(op);
+    uint64_t id;
+    struct call *call = end_in_directory(op, &id);
+    struct engine_view *view = call != NULL ? engine_view_new(call, engine_view_of(call->target)) : NULL;
 
-    if (call == NULL) {
-        return;
-    }
-    if (node.kind != CATALOG_DIRECTORY) {
-        engine_fail_path(call, CATALOG_NOT_DIRECTORY, path);
-        return;
-    }
-    struct engine_view *view = engine_view_new(call, view_of(call->target));
     if (view != NULL) {
-        view->at.directory = node.id;
+        view->at.directory = id;
         directory_sub_results_set_directory(directory_sub_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
+    }
+}
+
+static void on_sub(struct object *object, struct call *call, struct directory_sub_params_reader params)
+{
+    room_assert_loop();
+    struct engine_request *request =
+        request_on(call, object, 0, CATALOG_STAT, directory_sub_params_get_path(params), entered);
+
+    if (request != NULL) {
+        engine_submit(&request->op);
     }
 }
 
 static void watched(struct engine_op *op)
 {
     room_assert_loop();
-    struct catalog_node node = op->op.node;
-    struct catalog_text path = op->op.path;
     struct object *watcher = engine_request_of(op)->watcher;
-    struct call *call = engine_request_end_path(op);
+    uint64_t id;
+    struct call *call = end_in_directory(op, &id);
+    struct object *watch =
+        call != NULL ? engine_watch_new(call, engine_view_of(call->target), id, (struct catalog_text){0}, watcher)
+                     : NULL;
 
-    if (call == NULL) {
-        return;
-    }
-    if (node.kind != CATALOG_DIRECTORY) {
-        engine_fail_path(call, CATALOG_NOT_DIRECTORY, path);
-        return;
-    }
-    struct object *watch = engine_watch_new(call, view_of(call->target), node.id, (struct catalog_text){0}, watcher);
     if (watch != NULL) {
         directory_watch_results_set_watch(directory_watch_results(call, 4), watch);
-        object_put(watch);
-        call_return(call);
+        engine_return(call, watch);
     }
 }
 
@@ -467,28 +466,16 @@ static void on_watch(struct object *object, struct call *call, struct directory_
     }
 }
 
-static void on_sub(struct object *object, struct call *call, struct directory_sub_params_reader params)
-{
-    room_assert_loop();
-    struct engine_request *request =
-        request_on(call, object, 0, CATALOG_STAT, directory_sub_params_get_path(params), entered);
-
-    if (request != NULL) {
-        engine_submit(&request->op);
-    }
-}
-
 static void on_read_only(struct object *object, struct call *call, struct directory_read_only_params_reader params)
 {
     room_assert_loop();
     (void)params;
-    struct engine_view *view = engine_view_new(call, view_of(object));
+    struct engine_view *view = engine_view_new(call, engine_view_of(object));
 
     if (view != NULL) {
         view->rights = 0;
         directory_read_only_results_set_directory(directory_read_only_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
@@ -496,20 +483,19 @@ static void on_append_only(struct object *object, struct call *call, struct dire
 {
     room_assert_loop();
     (void)params;
-    struct engine_view *view = engine_view_new(call, view_of(object));
+    struct engine_view *view = engine_view_new(call, engine_view_of(object));
 
     if (view != NULL) {
         view->rights &= ENGINE_MAKE;
         directory_append_only_results_set_directory(directory_append_only_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
 static void on_quota(struct object *object, struct call *call, struct directory_quota_params_reader params)
 {
     room_assert_loop();
-    const struct engine_view *from = view_of(object);
+    const struct engine_view *from = engine_view_of(object);
     struct engine_quota *quota = engine_quota_new(call, directory_quota_params_get_bytes(params), from->quota);
 
     if (quota == NULL) {
@@ -523,19 +509,18 @@ static void on_quota(struct object *object, struct call *call, struct directory_
     engine_quota_put(view->quota);
     view->quota = quota;
     directory_quota_results_set_directory(directory_quota_results(call, 4), &view->object);
-    object_put(&view->object);
-    call_return(call);
+    engine_return(call, &view->object);
 }
 
 static void on_at(struct object *object, struct call *call, struct directory_at_params_reader params)
 {
     room_assert_loop();
-    struct engine_view *view = engine_view_then(call, view_of(object), directory_at_params_get_generation(params));
+    struct engine_view *view =
+        engine_view_then(call, engine_view_of(object), directory_at_params_get_generation(params));
 
     if (view != NULL) {
         directory_at_results_set_directory(directory_at_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 

@@ -105,8 +105,7 @@ static void opened(struct call *call, struct engine_file *file, enum engine_mode
         return;
     }
     directory_open_results_set_file(directory_open_results(call, 4), &view->object);
-    object_put(&view->object);
-    call_return(call);
+    engine_return(call, &view->object);
 }
 
 static void then_opened(struct engine_source *source, enum catalog_answer answer)
@@ -359,8 +358,7 @@ static void on_read_only(struct object *object, struct call *call, struct file_r
 
     if (view != NULL) {
         file_read_only_results_set_file(file_read_only_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
@@ -376,8 +374,7 @@ static void on_append_only(struct object *object, struct call *call, struct file
     struct file_view *view = view_new(call, from->file, ENGINE_APPEND);
     if (view != NULL) {
         file_append_only_results_set_file(file_append_only_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 

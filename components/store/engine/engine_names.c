@@ -22,16 +22,11 @@ struct batch {
 };
 static struct list batches; /* free ones */
 
-static struct engine_view *view_of(struct object *object)
-{
-    return CONTAINER_OF(object, struct engine_view, object);
-}
-
 /* NULL: the call failed. */
 static struct engine_request *request_on(struct call *call, struct object *object, enum catalog_op_kind kind,
                                          struct capnp_text name, void (*done)(struct engine_op *op)) REQUIRES(LOOP)
 {
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
 
     if (!engine_available(call) || (kind >= CATALOG_CHANGES && !engine_view_may(call, view, ENGINE_ALL))) {
         return NULL;
@@ -41,8 +36,7 @@ static struct engine_request *request_on(struct call *call, struct object *objec
         return NULL;
     }
     request->op.op.at = view->at;
-    bool fits =
-        engine_view_name(view, (struct catalog_text){name.text, name.size}, request->name, &request->op.op.path);
+    bool fits = engine_view_name(view, engine_text(name), request->name, &request->op.op.path);
     if (name.size == 0 || !fits) {
         engine_request_free(request);
         engine_fail(call, CATALOG_BAD_NAME, "");
@@ -164,8 +158,8 @@ static void on_list(struct object *object, struct call *call, struct namespace_l
     struct capnp_text after = namespace_list_params_get_after(params);
 
     if (engine_available(call)) {
-        engine_list(call, view_of(object), (struct catalog_text){0}, (struct catalog_text){prefix.text, prefix.size},
-                    (struct catalog_text){after.text, after.size}, namespace_list_params_get_limit(params), say_page);
+        engine_list(call, engine_view_of(object), (struct catalog_text){0}, engine_text(prefix), engine_text(after),
+                    namespace_list_params_get_limit(params), say_page);
     }
 }
 
@@ -212,8 +206,7 @@ static bool batch_add(struct call *call, const struct engine_view *view, struct 
     struct catalog_step *step = &batch->step[i];
 
     *step = (struct catalog_step){.expect = name_change_get_condition(change) == NAME_CHANGE_CONDITION_MEANS};
-    if (name.size == 0 ||
-        !engine_view_name(view, (struct catalog_text){name.text, name.size}, batch->name[i], &step->name)) {
+    if (name.size == 0 || !engine_view_name(view, engine_text(name), batch->name[i], &step->name)) {
         engine_fail(call, CATALOG_BAD_NAME, "");
         return false;
     }
@@ -228,7 +221,7 @@ static bool batch_add(struct call *call, const struct engine_view *view, struct 
 static void on_commit(struct object *object, struct call *call, struct namespace_commit_params_reader params)
 {
     room_assert_loop();
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
     struct name_change_readers changes = namespace_commit_params_get_changes(params);
     uint32_t count = name_change_count(changes);
 
@@ -269,7 +262,7 @@ static void say_put(struct call *call, struct object *upload)
 static void on_put(struct object *object, struct call *call, struct namespace_put_params_reader params)
 {
     room_assert_loop();
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
     struct capnp_text name = namespace_put_params_get_name(params);
     char buffer[CATALOG_NAME_MAX + 1];
     struct engine_name as = {.at = view->at, .quota = view->quota};
@@ -278,7 +271,7 @@ static void on_put(struct object *object, struct call *call, struct namespace_pu
         return;
     }
     if (name.size == 0 || name.size > CATALOG_NAME_MAX ||
-        !engine_view_name(view, (struct catalog_text){name.text, name.size}, buffer, &as.path)) {
+        !engine_view_name(view, engine_text(name), buffer, &as.path)) {
         engine_fail(call, CATALOG_BAD_NAME, "");
         return;
     }
@@ -291,7 +284,7 @@ static void on_sub(struct object *object, struct call *call, struct namespace_su
 {
     room_assert_loop();
     struct capnp_text prefix = namespace_sub_params_get_prefix(params);
-    const struct engine_view *from = view_of(object);
+    const struct engine_view *from = engine_view_of(object);
 
     if (prefix.size == 0 || prefix.size > CATALOG_NAME_MAX - from->prefix_size) {
         engine_fail(call, CATALOG_BAD_NAME, "");
@@ -302,8 +295,7 @@ static void on_sub(struct object *object, struct call *call, struct namespace_su
         memcpy(view->prefix + view->prefix_size, prefix.text, prefix.size);
         view->prefix_size += prefix.size;
         namespace_sub_results_set_names(namespace_sub_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
@@ -311,46 +303,43 @@ static void on_read_only(struct object *object, struct call *call, struct namesp
 {
     room_assert_loop();
     (void)params;
-    struct engine_view *view = engine_view_new(call, view_of(object));
+    struct engine_view *view = engine_view_new(call, engine_view_of(object));
 
     if (view != NULL) {
         view->rights = 0;
         namespace_read_only_results_set_names(namespace_read_only_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
 static void on_at(struct object *object, struct call *call, struct namespace_at_params_reader params)
 {
     room_assert_loop();
-    struct engine_view *view = engine_view_then(call, view_of(object), namespace_at_params_get_generation(params));
+    struct engine_view *view =
+        engine_view_then(call, engine_view_of(object), namespace_at_params_get_generation(params));
 
     if (view != NULL) {
         namespace_at_results_set_names(namespace_at_results(call, 4), &view->object);
-        object_put(&view->object);
-        call_return(call);
+        engine_return(call, &view->object);
     }
 }
 
 static void on_watch(struct object *object, struct call *call, struct namespace_watch_params_reader params)
 {
     room_assert_loop();
-    const struct engine_view *view = view_of(object);
+    const struct engine_view *view = engine_view_of(object);
     struct capnp_text prefix = namespace_watch_params_get_prefix(params);
     char buffer[CATALOG_NAME_MAX + 1];
     struct catalog_text all;
 
-    if (prefix.size > CATALOG_NAME_MAX ||
-        !engine_view_name(view, (struct catalog_text){prefix.text, prefix.size}, buffer, &all)) {
+    if (prefix.size > CATALOG_NAME_MAX || !engine_view_name(view, engine_text(prefix), buffer, &all)) {
         engine_fail(call, CATALOG_BAD_NAME, "");
         return;
     }
     struct object *watch = engine_watch_new(call, view, CATALOG_NAMES, all, namespace_watch_params_get_watcher(params));
     if (watch != NULL) {
         namespace_watch_results_set_watch(namespace_watch_results(call, 4), watch);
-        object_put(watch);
-        call_return(call);
+        engine_return(call, watch);
     }
 }
 

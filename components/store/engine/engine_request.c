@@ -149,6 +149,12 @@ void engine_fail_status(struct call *call, status_t status, enum catalog_answer 
 
 /* --- requests -------------------------------------------------------------------------------------------------------- */
 
+void engine_return(struct call *call, struct object *object)
+{
+    object_put(object); /* the results hold it now */
+    call_return(call);
+}
+
 struct catalog_time engine_now(void)
 {
     int64_t ns = (int64_t)clock_wall_ns();
@@ -168,6 +174,12 @@ struct engine_request *engine_request_new(struct call *call, enum catalog_op_kin
     request->call = call;
     request->op = (struct engine_op){.op = {.kind = kind, .time = engine_now()}, .done = done};
     return request;
+}
+
+struct engine_request *engine_request_mounted(struct call *call, enum catalog_op_kind kind,
+                                              void (*done)(struct engine_op *op))
+{
+    return engine_available(call) ? engine_request_new(call, kind, done) : NULL;
 }
 
 struct engine_request *engine_request_of(struct engine_op *op)

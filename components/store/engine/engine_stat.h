@@ -7,4 +7,5 @@
 
 #define ENGINE_STAT_WORDS 20u /* of a Stat, at most */
 
+void engine_fill_time(struct time_builder out, struct catalog_time time);
 void engine_fill_stat(struct stat_builder out, const struct catalog_node *node);

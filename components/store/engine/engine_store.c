@@ -206,8 +206,7 @@ static void upload_opened(struct engine_upload *upload, enum catalog_answer answ
     }
     object_init(&u->object, &upload_object_ops);
     u->say(call, &u->object);
-    object_put(&u->object); /* the results hold it now */
-    call_return(call);
+    engine_return(call, &u->object);
 }
 
 /* What the upload remembers of its name. */
@@ -387,8 +386,7 @@ static void source_opened(struct engine_source *source, enum catalog_answer answ
     }
     object_init(&s->object, &source_object_ops);
     s->say(call, &s->object, source);
-    object_put(&s->object); /* the results hold it now */
-    call_return(call);
+    engine_return(call, &s->object);
 }
 
 void engine_get(struct call *call, const struct catalog_op *which,
@@ -433,10 +431,10 @@ static void on_get(struct object *object, struct call *call, struct store_get_pa
 static void digest_request(struct call *call, enum catalog_op_kind kind, struct capnp_data digest,
                            void (*done)(struct engine_op *op)) REQUIRES(LOOP)
 {
-    if (!engine_available(call) || !engine_digest_valid(call, digest.bytes, digest.size)) {
+    if (!engine_digest_valid(call, digest.bytes, digest.size)) {
         return;
     }
-    struct engine_request *request = engine_request_new(call, kind, done);
+    struct engine_request *request = engine_request_mounted(call, kind, done);
     if (request != NULL) {
         request->op.op.digest = digest.bytes;
         engine_submit(&request->op);
@@ -488,10 +486,7 @@ static void on_info(struct object *object, struct call *call, struct store_info_
     room_assert_loop();
     (void)object;
     (void)params;
-    if (!engine_available(call)) {
-        return;
-    }
-    struct engine_request *request = engine_request_new(call, CATALOG_INFO, informed);
+    struct engine_request *request = engine_request_mounted(call, CATALOG_INFO, informed);
     if (request != NULL) {
         request->op.op.info = &request->info;
         engine_submit(&request->op);
@@ -587,10 +582,9 @@ static void on_collect(struct object *object, struct call *call, struct store_co
 {
     room_assert_loop();
     (void)params;
-    if (!engine_available(call) || !may_change(object, call)) {
-        return;
-    }
-    struct engine_request *request = engine_request_new(call, CATALOG_COLLECT, collected);
+    struct engine_request *request =
+        may_change(object, call) ? engine_request_mounted(call, CATALOG_COLLECT, collected) : NULL;
+
     if (request != NULL) {
         engine_submit(&request->op);
     }

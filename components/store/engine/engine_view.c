@@ -40,7 +40,7 @@ struct engine_view *engine_view_then(struct call *call, const struct engine_view
 void engine_view_dead(struct object *object)
 {
     room_assert_loop();
-    struct engine_view *view = CONTAINER_OF(object, struct engine_view, object);
+    struct engine_view *view = engine_view_of(object);
 
     engine_quota_put(view->quota);
     pool_put(&views, view);

@@ -6,7 +6,7 @@
 #include "core/assert.h"
 #include "core/mem.h"
 #include "engine.h"
-#include "lib/store/store.capnp.h"
+#include "engine_stat.h"
 
 #define CONFIRM "erase everything"
 #define INFO_WORDS 80u /* of an answer: 18 of its struct, the counts of latency, UUID and reason */
@@ -151,14 +151,11 @@ static void on_check(struct object *object, struct call *call, struct volume_che
     room_assert_loop();
     (void)object;
     (void)params;
-    if (!engine_available(call)) {
-        return;
-    }
     if (checking) {
         call_fail(call, EXCEPTION_OVERLOADED, "a check is under way: wait for its end");
         return;
     }
-    struct engine_request *request = engine_request_new(call, CATALOG_CHECK, checked);
+    struct engine_request *request = engine_request_mounted(call, CATALOG_CHECK, checked);
     if (request != NULL) {
         checking = true;
         engine_submit(&request->op);
@@ -209,12 +206,9 @@ static void on_snapshot(struct object *object, struct call *call, struct volume_
     (void)object;
     struct capnp_text label = volume_snapshot_params_get_label(params);
 
-    if (!engine_available(call)) {
-        return;
-    }
-    struct engine_request *request = engine_request_new(call, CATALOG_SNAPSHOT, snapped);
+    struct engine_request *request = engine_request_mounted(call, CATALOG_SNAPSHOT, snapped);
     if (request != NULL) {
-        request->op.op.prefix = (struct catalog_text){label.text, label.size};
+        request->op.op.prefix = engine_text(label);
         engine_submit(&request->op);
     }
 }
@@ -228,11 +222,9 @@ static void say_page(struct call *call, const struct catalog_op *op) REQUIRES(LO
     for (uint32_t i = 0; i < op->entry_count; i++) {
         const struct catalog_entry *from = &op->entry[i];
         struct snapshot_builder to = snapshot_builder_at(snapshots, i);
-        struct time_builder made = snapshot_init_made(to);
         snapshot_set_generation(to, from->node.id);
         snapshot_set_label(to, capnp_text_n(from->name, from->name_size));
-        time_set_nanoseconds(made, from->node.made.ns);
-        time_set_clock(made, (enum time_clock)from->node.made.clock);
+        engine_fill_time(snapshot_init_made(to), from->node.made);
     }
     volume_snapshots_results_set_more(results, op->more);
     call_return(call);
@@ -256,14 +248,11 @@ static void on_snapshots(struct object *object, struct call *call, struct volume
     (void)object;
     uint32_t limit = volume_snapshots_params_get_limit(params);
 
-    if (!engine_available(call)) {
-        return;
-    }
     if (page_out) {
         engine_fail(call, CATALOG_LIMIT, "snapshots");
         return;
     }
-    struct engine_request *request = engine_request_new(call, CATALOG_SNAPSHOTS, snapshots_said);
+    struct engine_request *request = engine_request_mounted(call, CATALOG_SNAPSHOTS, snapshots_said);
     if (request != NULL) {
         page_out = true;
         request->op.op.id = volume_snapshots_params_get_after(params);
@@ -292,10 +281,7 @@ static void on_drop_snapshot(struct object *object, struct call *call, struct vo
 {
     room_assert_loop();
     (void)object;
-    if (!engine_available(call)) {
-        return;
-    }
-    struct engine_request *request = engine_request_new(call, CATALOG_UNSNAPSHOT, dropped);
+    struct engine_request *request = engine_request_mounted(call, CATALOG_UNSNAPSHOT, dropped);
     if (request != NULL) {
         request->op.op.generation = volume_drop_snapshot_params_get_generation(params);
         engine_submit(&request->op);
