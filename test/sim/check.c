@@ -143,8 +143,8 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
         run_violation(run, BY_PEER, "%s: %s", node->name, line);
     }
-    bool damaged = strstr(line, "is not mounted: found a") != NULL && strstr(line, "damaged") != NULL;
-    if (damaged && !faults_fired(run, FAULTS_DISHONEST)) {
+    bool refused = strstr(line, "is not mounted: found ") != NULL && strstr(line, "a disk that fails") == NULL;
+    if (refused && !faults_fired(run, FAULTS_DISHONEST)) {
         run_violation(run, BY_MOUNT, "%s: refuses its own disk: %s", node->name, line);
     }
     if (run->check.rest_phase != REST_NOT_YET && node_serves(node)) {

@@ -7,6 +7,8 @@
  *      later.
  *  (3) After a reset without a loss of power the disk may hold writes of before in its cache, and gives them out when it is
  *      read. So a mount FLUSHes first: what it reads and builds upon is there after a cut too.
+ *  (4) A cut of a format leaves what was there before, or the mark of a blank disk, at which the next boot makes the volume: the
+ *      mark stands in A until the new volume is whole by B.
  */
 #include "lib/volume/volume.h"
 #include <string.h>
@@ -199,17 +201,17 @@ status_t volume_mount(struct volume *volume)
 
 /* --- commit ---------------------------------------------------------------------------------------------------------- */
 
-static status_t super_write(struct volume *volume) REQUIRES(THREAD)
+static status_t super_write(struct volume *volume, uint64_t first, uint64_t second) REQUIRES(THREAD)
 {
     struct volume_super *super = &volume->super;
 
     super->generation++;
     super->crc = super_crc(super);
-    status_t s = disk_write(volume->io, SUPER_A, super);
+    status_t s = disk_write(volume->io, first, super);
     if (s == ST_OK) {
         s = disk_flush(volume->io);
     }
-    return s == ST_OK ? disk_write(volume->io, SUPER_B, super) : s; /* (1) */
+    return s == ST_OK ? disk_write(volume->io, second, super) : s;
 }
 
 status_t volume_commit(struct volume *volume)
@@ -225,7 +227,7 @@ status_t volume_commit(struct volume *volume)
         s = disk_flush(volume->io); /* pages and map, and the last commit's B */
     }
     if (s == ST_OK) {
-        s = super_write(volume);
+        s = super_write(volume, SUPER_A, SUPER_B); /* (1) */
     }
     if (s == ST_OK) {
         volume_map_committed(volume);
@@ -276,17 +278,37 @@ static void super_lay_out(struct volume_super *super, uint64_t blocks, const uin
     memcpy(super->uuid, uuid, sizeof super->uuid);
 }
 
-/* Neither superblock nor log of whatever was there before may be found: an older log would be replayed into the new volume. */
-static status_t wipe(struct volume *volume) REQUIRES(THREAD)
+status_t volume_blank(struct disk_io *io, void *block, bool *blank)
 {
-    const uint64_t blocks[] = {SUPER_A, SUPER_B, volume->super.log_start};
-    status_t s = ST_OK;
+    status_t s = disk_read(io, SUPER_A, 1, block);
 
-    memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
-    for (unsigned i = 0; i < 3 && s == ST_OK; i++) {
-        s = disk_write(volume->io, blocks[i], volume->log_tail);
+    *blank = s == ST_OK && memcmp(block, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1) == 0;
+    return s;
+}
+
+/* (4): the FLUSH before it makes B whole, if there is a volume, whose A may be torn now. */
+static status_t mark_blank(struct volume *volume) REQUIRES(THREAD)
+{
+    bool blank;
+    status_t s = volume_blank(volume->io, volume->log_tail, &blank);
+
+    if (s != ST_OK || blank) { /* a mark that cannot be read now may be there: it is not written over */
+        return s;
+    }
+    s = disk_flush(volume->io);
+    if (s == ST_OK) {
+        memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+        memcpy(volume->log_tail, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
+        s = disk_write(volume->io, SUPER_A, volume->log_tail);
     }
     return s == ST_OK ? disk_flush(volume->io) : s;
+}
+
+/* A log of before would be replayed into the new volume. */
+static status_t wipe_log(struct volume *volume) REQUIRES(THREAD)
+{
+    memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+    return disk_write(volume->io, volume->super.log_start, volume->log_tail);
 }
 
 status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)
@@ -305,9 +327,12 @@ status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t l
     volume_log_forget(volume);
     volume->failed = ST_OK;
     super_lay_out(&volume->super, blocks, uuid, log_blocks, data_blocks);
-    status_t s = wipe(volume);
+    status_t s = mark_blank(volume);
     if (s == ST_OK) {
-        s = super_write(volume);
+        s = wipe_log(volume);
+    }
+    if (s == ST_OK) {
+        s = super_write(volume, SUPER_B, SUPER_A);
     }
     if (s == ST_OK) {
         s = disk_flush(volume->io);

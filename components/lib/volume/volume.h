@@ -133,8 +133,10 @@ struct volume_shape {
 };
 struct volume_shape volume_shape(uint64_t disk_blocks, uint64_t log_most);
 
-/* Makes an empty volume, whatever was there, with `data_blocks` at its end for others' data. ST_FULL: the disk is too small.
- * ST_NOMEM: more log than the memory is for. */
+/* Whether the disk has the mark, at which it is to be formatted. `block`: room for one. */
+status_t volume_blank(struct disk_io *io, void *block, bool *blank) REQUIRES(THREAD);
+/* Makes an empty volume, whatever was there, with `data_blocks` at its end for others' data. A cut leaves the disk as it was, or
+ * with the mark. ST_FULL: the disk is too small. ST_NOMEM: more log than the memory is for. */
 status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)
     REQUIRES(THREAD);
 /* ST_STALE: there is nothing (blank). ST_UNSUPPORTED: something else, or a later version. ST_PROTO: a volume of ours, but damaged.

@@ -87,20 +87,16 @@ static bool open_catalog(void) REQUIRES(THREAD)
     return self.open;
 }
 
-/* (2) */
-static bool marked_blank(void) REQUIRES(THREAD)
-{
-    static char block[DISK_BLOCK_BYTES];
-
-    return disk_read(&self.client.io, 0, 1, block) == ST_OK &&
-           memcmp(block, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1) == 0;
-}
-
 static void mount(bool wanted_empty) REQUIRES(THREAD)
 {
+    static char block[DISK_BLOCK_BYTES];
     status_t s = volume_init(&self.volume, &self.client.io, &self.volume_memory, ENGINE_LEAVES);
-    bool make = wanted_empty || marked_blank();
+    bool make = false;
 
+    if (s == ST_OK) {
+        s = volume_blank(&self.client.io, block, &make); /* (2) */
+        make |= wanted_empty;
+    }
     if (s == ST_OK) {
         s = make ? format() : volume_mount(&self.volume);
     }

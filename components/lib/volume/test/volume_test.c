@@ -385,6 +385,77 @@ static void test_cut_twice(void)
     }
 }
 
+/* At a cut of a format there is the volume of before, the new one, or the mark at which a boot begins anew. */
+static void check_format_cut(bool was_volume)
+{
+    static const uint8_t old[16] = "old volume";
+    bool blank;
+
+    REQUIRE(volume_blank(&disk.io, got, &blank) == ST_OK);
+    if (blank) {
+        return;
+    }
+    REQUIRE(init() == ST_OK && volume_mount(&volume) == ST_OK);
+    if (memcmp(volume.super.uuid, old, sizeof old) == 0) {
+        CHECK(was_volume && volume.super.generation == 2 && page_is(3, 7));
+        return;
+    }
+    CHECK_BYTES(volume.super.uuid, uuid, sizeof uuid);
+    CHECK_EQ(volume.super.page_count, 0);
+    CHECK(volume_log_read(&volume, 0, got, 64) == ST_OK && all_zero(got, 64));
+    write_version(1);
+    CHECK_EQ(volume_commit(&volume), ST_OK);
+}
+
+static void try_format(bool was_volume)
+{
+    unsigned begin = disk.event_count;
+
+    REQUIRE(init() == ST_OK && volume_format(&volume, uuid, LOG_BLOCKS, 0) == ST_OK);
+    unsigned events = disk.event_count;
+    for (unsigned cut = begin; cut <= events; cut++) {
+        unsigned open = cut - disk_unflushed(cut);
+        for (uint64_t subset = 0; subset < 1ull << open; subset++) {
+            for (int torn = -1; torn < (int)open; torn++) {
+                for (unsigned i = 0; i < (torn < 0 ? 1u : 32u); i++) {
+                    disk.recording = false;
+                    disk_cut(cut, subset, torn);
+                    check_format_cut(was_volume);
+                }
+            }
+        }
+    }
+    disk_cut(events, UINT64_MAX, -1);
+    REQUIRE(init() == ST_OK && volume_mount(&volume) == ST_OK);
+    CHECK_BYTES(volume.super.uuid, uuid, sizeof uuid);
+}
+
+/* Twice in trouble: the mark is not seen, and what is written in its place lands in part. */
+static void test_format_of_the_unreadable(void)
+{
+    disk_new(SMALL);
+    memcpy(disk_at(0), VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
+    REQUIRE(init() == ST_OK);
+    disk_record();
+    disk.fail_reads = 0;
+    CHECK_EQ(volume_format(&volume, uuid, LOG_BLOCKS, 0), ST_IO);
+    CHECK_EQ(disk.event_count, 0);
+}
+
+static void test_format_cuts(void)
+{
+    disk_new(SMALL);
+    memcpy(disk_at(0), VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
+    disk_record();
+    try_format(false);
+    disk_new(SMALL);
+    REQUIRE(init() == ST_OK && volume_format(&volume, (const uint8_t *)"old volume\0\0\0\0\0", LOG_BLOCKS, 0) == ST_OK);
+    REQUIRE(volume_log_write(&volume, 0, content(1, 1), sizeof page) == ST_OK && volume_log_sync(&volume) == ST_OK);
+    disk_record();
+    REQUIRE(volume_page_write(&volume, 3, content(3, 7)) == ST_OK && volume_commit(&volume) == ST_OK);
+    try_format(true);
+}
+
 int main(void)
 {
     RUN(test_pages);
@@ -392,6 +463,8 @@ int main(void)
     RUN(test_growth);
     RUN(test_format_refuses);
     RUN(test_format_wipes);
+    RUN(test_format_cuts);
+    RUN(test_format_of_the_unreadable);
     RUN(test_mount_refuses);
     RUN(test_super_lies);
     RUN(test_runs_max);
