@@ -98,6 +98,24 @@ for lie in slash up escape order; do
     err 'corrupt: the node lists'
 done
 
+# what is no file gets the bytes as they come; a reader that goes leaves no snapshot; two exports at once do not mix
+mock
+expect 0 "$capos" import "$node" in.tar /t
+mkfifo pipe
+cat pipe >through &
+mocks="$mocks $!"
+expect 0 "$capos" export "$node" t pipe
+[ -p pipe ] || fail "a FIFO was replaced by a file"
+wait $!
+[ "$(tar -tf through | wc -l)" = 51 ] || fail "a FIFO has something else"
+{ "$capos" export "$node" t - 2>err || echo $? >status; } | head -c 100 >/dev/null
+[ "$(cat status)" = 1 ] || fail "nobody reads any more, and the export is whole"
+[ "$(snapshots)" = 0 ] || fail "an export that nobody read left its snapshot"
+: >held.part
+expect 1 flock held.part "$capos" export "$node" t held
+err 'another capos writes held.part'
+[ -e held.part ] && [ "$(snapshots)" = 0 ] || fail "another's part was taken, or a snapshot was left"
+
 # an archive of a stranger's: the files in it that can be, are put; everything else is named
 python3 - <<'END'
 import io, tarfile
@@ -153,6 +171,9 @@ err 'corrupt: tree/larger is no tar'
 : >nothing
 expect 1 "$capos" import "$node" nothing
 expect 1 "$capos" import "$node" no-such-file
+gzip -c in.tar >in.tar.gz
+expect 1 "$capos" import "$node" in.tar.gz
+err 'zcat FILE | capos import NODE -'
 tar -cf two.tar -C tree one sub/nothing
 for size in 1024 1500 700 100; do # behind the first file, within a header, within its bytes, within the first header
     head -c "$size" two.tar >cut.tar

@@ -119,6 +119,51 @@ err 'not all could be read: 1 damaged'
 tar tf torn.tar | grep -qx photos/two.damaged && ! tar tf torn.tar | grep -qx photos/two || fail "a damaged file looks like a good one"
 tar xf torn.tar -C there && cmp photos/one there/photos/one || fail "a file beside the damaged one is not there"
 [ "$(cmp -l photos/two there/photos/two.damaged | awk '$1 <= 4096 || $1 > 8192' | wc -l)" = 0 ] || fail "another block is damaged too"
+"$capos" disk export torn - --json 2>err >/dev/null && fail "a damaged disk is exported as a good one" || :
+err '{"error":"corrupt","reason":"photos/two: 1 damaged blocks of 4 KiB'
+
+# What the log has lost is missed by nobody who looks at the files that are left.
+cp full cut
+python3 - cut "$("$capos" disk inspect full --json)" <<'EOF'
+import json, sys
+with open(sys.argv[1], "r+b") as disk:
+    disk.seek(int(json.loads(sys.argv[2])["volume"]["logStart"]) * 4096 + 900)
+    disk.write(b"rot")
+EOF
+expect 1 "$capos" disk check cut
+out 'pages of acknowledged commits cannot be reached'
+expect 1 "$capos" disk export cut cut.tar
+err 'corrupt: the log is damaged behind its page'
+[ "$(grep -c 'the log is damaged' err)" = 1 ] && [ -e cut.tar ] || fail "said twice, or what is left was not saved"
+
+# Names that lead elsewhere when a tar is unpacked.
+"$CAPOS_BUILD/test/unit/host-disk" --names evil >/dev/null
+expect 1 "$capos" disk export evil evil.tar
+err 'corrupt: ../up: this is no name; left out'
+! tar -tPf evil.tar | grep -q '\.\.' || fail "a name that leads elsewhere is in the tar: $(tar -tPf evil.tar)"
+
+# Never over the disk itself, nor in the place of what is no file; and not two at once.
+cp full own.part
+ln -s full link
+for out in full link own; do
+    disk=full
+    [ $out != own ] || disk=own.part
+    same $disk expect 2 "$capos" disk export $disk $out
+    err 'the disk itself'
+done
+: >held.part
+same held.part expect 1 flock held.part "$capos" disk export full held
+err 'another capos writes held.part'
+echo mine >kept.part
+expect 1 "$capos" disk export blank kept
+[ "$(cat kept.part)" = mine ] || fail "a part was taken for a tar of nothing"
+mkfifo pipe
+cat pipe >through &
+mocks="$mocks $!"
+expect 0 "$capos" disk export full pipe
+[ -p pipe ] || fail "a FIFO was replaced by a file"
+wait $!
+[ "$(tar tf through | grep -c .)" = 8 ] || fail "a FIFO has something else"
 
 # A virtual machine that has it open: QEMU locks its bytes from 100 on.
 python3 - "$capos" volume <<'EOF' || fail "a disk that is in use is looked at"

@@ -173,7 +173,7 @@ same file through
 [ -p pipe ] || fail "a FIFO was replaced by a file"
 : >held.part
 expect 1 flock held.part "$capos" get "$node" /a/file held
-err 'another get writes held.part'
+err 'another capos writes held.part'
 mock --fault larger=1000000000000000
 expect 0 "$capos" put "$node" /a file
 expect 1 "$capos" get "$node" /a new

@@ -87,6 +87,11 @@ expect 1 "$capos" get -r "$node" sub back
 err 'capos: corrupt: rotten: sub/rotten has a damaged block'
 err 'capos: exists: .capos-part'
 [ "$(ls back)" = "$(printf 'deeper\nnothing')" ] && [ ! -e back/.capos-part ] || fail "back has $(ls -a back)"
+rm -rf back
+mkdir -p back/.capos-part
+for id in $(seq 100); do ln -s ../../elsewhere/made "back/.capos-part/$id.sha256.new"; done
+expect 1 "$capos" get -r "$node" sub back
+[ -z "$(ls elsewhere)" ] || fail "a link was followed: $(ls elsewhere)"
 
 # a node that lies about names writes nowhere
 for lie in slash up dot empty escape order absolute; do

@@ -266,7 +266,7 @@ static void take_progress(void *context, const char *what, uint64_t done, uint64
     static_cast<Said *>(context)->stages.reached(what, done, all);
 }
 
-static void fill_texts(const std::vector<std::string> &texts, capnp::List<capnp::Text>::Builder out)
+void fill_texts(const std::vector<std::string> &texts, capnp::List<capnp::Text>::Builder out)
 {
     for (unsigned i = 0; i < out.size(); i++) {
         out.set(i, texts[i].c_str());

@@ -5,7 +5,9 @@
 
 #include "disk/disk_file.h"
 
+#include <capnp/list.h>
 #include <string>
+#include <vector>
 
 namespace capos
 {
@@ -27,6 +29,9 @@ void make_disk(const std::string &path, uint64_t bytes, bool format);
 
 /* Refuses a disk that a virtual machine has open. */
 void require_idle(const Disk &disk, const std::string &path);
+
+/* `out` has room for as many. */
+void fill_texts(const std::vector<std::string> &texts, capnp::List<capnp::Text>::Builder out);
 
 /* Which of some stages long work is in, and how far, on a line of the terminal. */
 class Stages

@@ -3,6 +3,7 @@
  */
 #include "directory.h"
 #include "fail.h"
+#include "part.h"
 #include "receive.h"
 #include "sink.h"
 #include "transfer.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * sink.h: where the bytes of a get go.
  *
- *  (1) FILE comes into being by rename, whole and checked. What an interrupted get leaves is its part, FILE.part, with
- *      the digest of the blob in FILE.part.sha256; the next get of the same blob goes on from there and checks everything.
+ *  (1) FILE comes into being by rename (part.h), whole and checked. What an interrupted get leaves is its part, with
+ *      the digest of the blob in PART.sha256; the next get of the same blob goes on from there and checks everything.
  *      Content of which the node knows no digest cannot be recognised: its part is begun anew.
- *  (2) Standard output, and what is no regular file (a device, a FIFO), gets the bytes as they come.
  */
 #pragma once
 
@@ -35,19 +34,15 @@ class Sink
   private:
     void begin_part(uint64_t blob_size);
     void resume(uint64_t blob_size);
-    void put_in_place();
 
     const std::string name;
     const std::string part;
     const std::string wanted; /* empty: any */
-    const bool streams;       /* (2) */
+    const bool streams;
     const bool durable;
     File file;
     Digest digest;
     uint64_t at = 0;
 };
-
-/* "FILE.part" */
-std::string part_of(const std::string &name);
 
 } // namespace capos

@@ -10,6 +10,7 @@
 #include "state.h"
 
 #include "fail.h"
+#include "file.h"
 #include "json.h"
 #include "process.h"
 
@@ -40,10 +41,8 @@ std::optional<std::string> read_file(const std::string &path)
 void write_file_atomically(const std::string &path, const std::string &text)
 {
     std::string fresh = path + ".new";
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.close();
-    if (!out || rename(fresh.c_str(), path.c_str()) != 0) {
+    File(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW).write(text.data(), text.size());
+    if (rename(fresh.c_str(), path.c_str()) != 0) {
         fail_errno(path);
     }
 }

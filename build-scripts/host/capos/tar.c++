@@ -4,13 +4,11 @@
 #include "tar.h"
 
 #include "fail.h"
-#include "file.h"
+#include "part.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <clocale>
-#include <cstdio>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace capos
@@ -20,22 +18,23 @@ static constexpr int64_t NS_PER_S = 1000000000;
 static constexpr unsigned DIRECTORY_MODE = 0755;
 static constexpr unsigned FILE_MODE = 0644;
 
-static std::unique_ptr<File> open_output(const std::string &path)
+static File open_output(const std::string &path)
 {
-    if (path != "-") {
-        return std::make_unique<File>(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-    }
-    if (isatty(STDOUT_FILENO) == 1) {
+    if (path == "-" && isatty(STDOUT_FILENO) == 1) {
         misuse("a tar does not go to a terminal; say which file to write");
     }
-    return std::make_unique<File>(STDOUT_FILENO, "standard output");
+    return open_part(path, part_of(path));
 }
 
-Tar_writer::Tar_writer(const std::string &name) : path(name), out(open_output(name)), tar(archive_write_new())
+Tar_writer::Tar_writer(const std::string &name)
+    : path(name), streams(is_stream(name)), out(open_output(name)), tar(archive_write_new())
 {
-    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 whatever the user's terminal speaks */
+    use_utf8_names();
+    if (!streams) {
+        empty_part(out);
+    }
     require(archive_write_set_format_pax_restricted(tar));
-    require(archive_write_open_fd(tar, out->fd));
+    require(archive_write_open_fd(tar, out.fd));
 }
 
 /* What was not finished gets no end mark, which freeing alone would write: whoever reads a pipe must see that it was cut. */
@@ -45,8 +44,15 @@ Tar_writer::~Tar_writer()
         archive_write_fail(tar);
     }
     archive_write_free(tar);
-    if (!finished && path != "-") {
-        unlink((path + ".part").c_str());
+    if (!finished && !streams) {
+        unlink(out.path.c_str());
+    }
+}
+
+void use_utf8_names()
+{
+    if (setlocale(LC_CTYPE, "C.UTF-8") == nullptr) {
+        refuse("failed", "this machine has no locale C.UTF-8, which libarchive needs for names");
     }
 }
 
@@ -54,7 +60,7 @@ void Tar_writer::require(long result)
 {
     if (result < ARCHIVE_WARN) {
         const char *why = archive_error_string(tar);
-        refuse("failed", out->path + ": " + (why == nullptr ? "cannot be written" : why));
+        refuse("failed", out.path + ": " + (why == nullptr ? "cannot be written" : why));
     }
 }
 
@@ -90,11 +96,8 @@ void Tar_writer::bytes(const void *data, size_t size)
 void Tar_writer::finish()
 {
     require(archive_write_close(tar));
-    if (path != "-") {
-        out->sync();
-        if (rename((path + ".part").c_str(), path.c_str()) != 0) {
-            fail_errno(path);
-        }
+    if (!streams) {
+        put_in_place(out, path, true);
     }
     finished = true;
 }

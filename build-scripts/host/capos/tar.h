@@ -3,8 +3,9 @@
  */
 #pragma once
 
+#include "file.h"
+
 #include <cstdint>
-#include <memory>
 #include <string>
 
 struct archive;
@@ -12,9 +13,10 @@ struct archive;
 namespace capos
 {
 
-class File;
+/* libarchive converts names by the C library's locale; a node's are UTF-8 whatever the user's is. */
+void use_utf8_names();
 
-/* Written to PATH.part, which is renamed by finish(); without that it goes. "-" is standard output. */
+/* PATH comes into being by finish() (part.h); without that there is none, and a stream gets no end mark. */
 class Tar_writer
 {
   public:
@@ -34,7 +36,8 @@ class Tar_writer
     void require(long result);
 
     const std::string path;
-    std::unique_ptr<File> out;
+    const bool streams;
+    File out;
     struct archive *tar;
     bool finished = false;
 };

@@ -4,33 +4,26 @@
 #include "tar_read.h"
 
 #include "directory.h"
+#include "tar.h"
 #include "text.h"
 #include "transfer.h"
 
 #include <archive_entry.h>
-#include <clocale>
 #include <memory>
 
 namespace capos
 {
 
-/* libarchive converts names by the C library's locale; a node's are UTF-8 whatever the user's is. */
-static void use_utf8()
-{
-    if (setlocale(LC_CTYPE, "C.UTF-8") == nullptr) {
-        refuse("failed", "this machine has no locale C.UTF-8, which libarchive needs for names");
-    }
-}
-
 [[noreturn]] static void refuse_archive(const File &file, struct archive *archive)
 {
     const char *why = archive_error_string(archive);
-    refuse("corrupt", file.path + " is no tar, or a damaged one: " + plain(why == nullptr ? "no reason given" : why));
+    refuse("corrupt", file.path + " is no tar, or a compressed one (zcat FILE | capos import NODE -), or damaged: " +
+                          plain(why == nullptr ? "no reason given" : why));
 }
 
 Tar_reader::Tar_reader(File &&in) : file(std::move(in)), archive(archive_read_new(), archive_read_free)
 {
-    use_utf8();
+    use_utf8_names();
     if (!archive || archive_read_support_format_tar(archive.get()) != ARCHIVE_OK) {
         refuse("failed", "libarchive cannot read tar on this machine");
     }
