@@ -16,7 +16,8 @@ enum method { METHOD_INFO, METHOD_READ, METHOD_WRITE, METHOD_FLUSH }; /* as disk
 #define CAPS_AT 48u    /* in a slot's part of the area: the one capability that is passed */
 #define RESULTS_AT 64u /* and its results, or the reason */
 #define RESULTS_WORDS ((DISK_CLIENT_SLOT_BYTES - RESULTS_AT) / 8)
-#define SECTORS (DISK_BLOCK_BYTES / 512u)
+#define SECTOR 512u
+#define SECTORS (DISK_BLOCK_BYTES / SECTOR)
 _Static_assert(PARAMS_WORDS * 8 <= CAPS_AT, "params end before the capability");
 
 static uint32_t area_of(const struct disk_client *client, uint32_t slot)
@@ -127,13 +128,13 @@ static void call(struct disk_client *client, uint32_t slot, uint16_t method) REQ
     }
 }
 
-static void transfer(struct disk_client *client, uint32_t slot, uint16_t method, uint64_t block, uint32_t count)
+static void transfer(struct disk_client *client, uint32_t slot, uint16_t method, uint64_t sector, uint32_t bytes)
     REQUIRES(THREAD)
 {
     struct block_device_read_params_builder params = client->slot[slot].params;
 
-    block_device_read_params_set_sector(params, block * SECTORS);
-    block_device_read_params_set_bytes(params, count * DISK_BLOCK_BYTES);
+    block_device_read_params_set_sector(params, sector);
+    block_device_read_params_set_bytes(params, bytes);
     block_device_read_params_set_offset(params, memory_of(slot));
     call(client, slot, method);
 }
@@ -163,24 +164,33 @@ static struct disk_client *client_of(struct disk_io *io)
     return CONTAINER_OF(io, struct disk_client, io);
 }
 
+status_t disk_client_read(struct disk_client *client, uint64_t sector, uint32_t sectors, void *data)
+{
+    const uint32_t most = DISK_CLIENT_READ_MAX * SECTORS;
+
+    if (sector > client->sectors || sectors > client->sectors - sector) {
+        return ST_RANGE;
+    }
+    for (uint32_t done = 0; done < sectors;) {
+        uint32_t part = sectors - done < most ? sectors - done : most;
+        transfer(client, SYNC, METHOD_READ, sector + done, part * SECTOR);
+        wait_for(client, SYNC);
+        if (client->slot[SYNC].status != ST_OK) {
+            return client->slot[SYNC].status;
+        }
+        memcpy((unsigned char *)data + (size_t)done * SECTOR, client->config.memory->base, (size_t)part * SECTOR);
+        done += part;
+    }
+    return ST_OK;
+}
+
 static status_t client_read(struct disk_io *io, uint64_t block, uint32_t count, void *data)
 {
     room_assert_thread();
     struct disk_client *client = client_of(io);
 
     wait_for_writes(client, block, count);
-    for (uint32_t done = 0; done < count;) {
-        uint32_t part = count - done < DISK_CLIENT_READ_MAX ? count - done : DISK_CLIENT_READ_MAX;
-        transfer(client, SYNC, METHOD_READ, block + done, part);
-        wait_for(client, SYNC);
-        if (client->slot[SYNC].status != ST_OK) {
-            return client->slot[SYNC].status;
-        }
-        memcpy((unsigned char *)data + (size_t)done * DISK_BLOCK_BYTES, client->config.memory->base,
-               (size_t)part * DISK_BLOCK_BYTES);
-        done += part;
-    }
-    return ST_OK;
+    return disk_client_read(client, block * SECTORS, count * SECTORS, data);
 }
 
 static uint32_t slot_to_write(struct disk_client *client) REQUIRES(THREAD)
@@ -204,7 +214,7 @@ static status_t client_write(struct disk_io *io, uint64_t block, const void *dat
     uint32_t slot = slot_to_write(client);
     client->slot[slot].block = block;
     memcpy(client->config.memory->base + memory_of(slot), data, DISK_BLOCK_BYTES);
-    transfer(client, slot, METHOD_WRITE, block, 1);
+    transfer(client, slot, METHOD_WRITE, block * SECTORS, DISK_BLOCK_BYTES);
     return failure(client);
 }
 
@@ -241,11 +251,13 @@ static status_t ask_info(struct disk_client *client) REQUIRES(THREAD)
     uint32_t depth = block_device_info_results_get_depth(info);
     uint32_t bytes_max = block_device_info_results_get_bytes_max(info);
     uint32_t logical = block_device_info_results_get_logical_bytes(info);
-    client->io.blocks = block_device_info_results_get_sectors(info) / SECTORS;
+    client->sectors = block_device_info_results_get_sectors(info);
+    client->io.blocks = client->sectors / SECTORS;
+    client->logical_bytes = logical;
     client->physical_bytes = block_device_info_results_get_physical_bytes(info);
     client->writes_max = depth <= DISK_CLIENT_WRITES ? depth - 1 : DISK_CLIENT_WRITES;
     bool fits = depth >= 2 && logical <= DISK_BLOCK_BYTES && bytes_max >= DISK_CLIENT_READ_MAX * DISK_BLOCK_BYTES &&
-                !block_device_info_results_get_read_only(info);
+                (client->config.reads_only || !block_device_info_results_get_read_only(info));
     return fits ? ST_OK : ST_UNSUPPORTED;
 }
 

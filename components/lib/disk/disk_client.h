@@ -38,6 +38,7 @@ struct disk_client_config {
     cap_t disk;            /* a BlockDevice */
     cap_t region;          /* to lend: DISK_CLIENT_REGION bytes at least, with both rights */
     struct region *memory; /* the same region */
+    bool reads_only;       /* nothing is written: the disk may be read only */
     void (*other)(void *context,
                   const struct ring_cqe *cqe); /* THREAD; or NULL: every completion must be the client's */
     void *context;
@@ -47,14 +48,19 @@ struct disk_client { /* the thread's */
     struct disk_io io;
     struct disk_client_config config;
     uint32_t writes_max;
-    uint32_t physical_bytes;
+    uint64_t sectors; /* of 512 bytes: the last may be less than a block */
+    uint32_t logical_bytes, physical_bytes;
     status_t failed;                          /* of a write, not told yet */
     struct disk_slot slot[DISK_CLIENT_SLOTS]; /* [0] for what waits; the others write */
 };
 
 /* Asks the disk what it is. ST_UNSUPPORTED: a block is too small or too large for it, it takes fewer than two calls at once,
- * or it is read only. Or why the call failed. */
+ * or it is read only, and something is to be written. Or why the call failed. */
 status_t disk_client_open(struct disk_client *client, const struct disk_client_config *config) REQUIRES(THREAD);
+
+/* For who reads what others wrote: sectors of 512 bytes, in multiples of the disk's logical_bytes. No write may be on its way.
+ * Answers as disk_read() does. */
+status_t disk_client_read(struct disk_client *client, uint64_t sector, uint32_t sectors, void *data) REQUIRES(THREAD);
 
 /* Submits what stands in the ring, and takes all that has completed, the client's and others' (1); waits for one completion if
  * `wait`. Whoever shares the ring takes completions by this alone: some are the client's, of writes that run ahead. */

@@ -23,8 +23,10 @@ static struct {
     unsigned held_count, held_max;
     unsigned flushes;
     uint32_t depth, bytes_max;
-    bool hold_writes; /* they end only when somebody waits */
-    status_t fail;    /* the next write */
+    uint64_t sectors;
+    bool read_only, reads_only; /* the disk; the client */
+    bool hold_writes;           /* they end only when somebody waits */
+    status_t fail;              /* the next write */
     unsigned others;
     struct disk_client client;
 } t;
@@ -46,7 +48,8 @@ static void answer_info(const struct ring_sqe *sqe)
     capnp_message_build(&message, &segment, (uint64_t *)(void *)area(sqe->results_offset), sqe->results_words_max, NULL,
                         0);
     struct block_device_info_results_builder info = block_device_info_results_init(capnp_root(&message));
-    block_device_info_results_set_sectors(info, BLOCKS * 8);
+    block_device_info_results_set_sectors(info, t.sectors);
+    block_device_info_results_set_read_only(info, t.read_only);
     block_device_info_results_set_logical_bytes(info, 512);
     block_device_info_results_set_physical_bytes(info, 4096);
     block_device_info_results_set_bytes_max(info, t.bytes_max);
@@ -76,7 +79,7 @@ static void finish(const struct ring_sqe *sqe)
     memcpy(&cap, area(sqe->caps_offset), sizeof cap);
     CHECK_EQ(cap, REGION_CAP);
     CHECK(capnp_kind(capnp_get_ref(params.s, 0)) == CAPNP_KIND_CAP);
-    REQUIRE(offset + bytes <= sizeof t.memory && sector * 512 + bytes <= sizeof t.disk && sector % 8 == 0);
+    REQUIRE(offset + bytes <= sizeof t.memory && sector * 512 + bytes <= t.sectors * 512);
     unsigned char *at = t.disk[0] + sector * 512;
     status_t s = ST_OK;
     if (sqe->method_id == METHOD_READ) {
@@ -143,6 +146,7 @@ static status_t open_client(void)
                                         .disk = DISK_CAP,
                                         .region = REGION_CAP,
                                         .memory = &t.region,
+                                        .reads_only = t.reads_only,
                                         .other = other,
                                         .context = &t};
     test_room = ROOM_THREAD;
@@ -156,6 +160,7 @@ static status_t begin(void)
         .sq_size = SQ, .cq_size = CQ, .sq = t.sq, .cq = t.cq, .area = t.area, .area_bytes = sizeof t.area};
     t.region = (struct region){.base = t.memory, .bytes = sizeof t.memory, .rights = REGION_READ | REGION_WRITE};
     t.depth = 32;
+    t.sectors = BLOCKS * 8;
     t.bytes_max = 1024 * 1024;
     return open_client();
 }
@@ -247,6 +252,31 @@ static void test_no_memory(void)
     }
 }
 
+/* Sectors of a disk that ends inside a block, and may be read only for who writes nothing. */
+static void test_sectors(void)
+{
+    static unsigned char out[DISK_CLIENT_READ_MAX * DISK_BLOCK_BYTES + 3 * 512];
+
+    REQUIRE(begin() == ST_OK);
+    t.read_only = true;
+    t.sectors = BLOCKS * 8 - 3;
+    CHECK_EQ(open_client(), ST_UNSUPPORTED);
+    t.reads_only = true;
+    REQUIRE(open_client() == ST_OK);
+    CHECK_EQ(t.client.sectors, BLOCKS * 8 - 3);
+    CHECK_EQ(t.client.io.blocks, BLOCKS - 1);
+    CHECK_EQ(t.client.logical_bytes, 512);
+    for (unsigned i = 0; i < sizeof t.disk; i++) {
+        t.disk[i / DISK_BLOCK_BYTES][i % DISK_BLOCK_BYTES] = (unsigned char)(i / 512 * 7 + i);
+    }
+    uint32_t count = sizeof out / 512;
+    CHECK_EQ(disk_client_read(&t.client, 5, count, out), ST_OK); /* in two calls */
+    CHECK_BYTES(out, (unsigned char *)t.disk + (size_t)5 * 512, sizeof out);
+    CHECK_EQ(disk_client_read(&t.client, BLOCKS * 8 - 4, 1, out), ST_OK);
+    CHECK_BYTES(out, (unsigned char *)t.disk + (size_t)(BLOCKS * 8 - 4) * 512, 512);
+    CHECK_EQ(disk_client_read(&t.client, BLOCKS * 8 - 4, 2, out), ST_RANGE);
+}
+
 static void test_others_pass(void)
 {
     unsigned char block[DISK_BLOCK_BYTES];
@@ -264,6 +294,7 @@ int main(void)
     RUN(test_not_overtaken);
     RUN(test_failures);
     RUN(test_no_memory);
+    RUN(test_sectors);
     RUN(test_others_pass);
     return test_end();
 }
