@@ -14,6 +14,7 @@ plant() {
     case $1 in
     lwip) sed -i 's/pcb->rcv_nxt = seqno + tcplen;/pcb->rcv_nxt = seqno + tcplen + 1;/' "$2/src/core/tcp_in.c" ;;
     mbedtls) sed -i 's/0x428A2F98/0x428A2F99/' "$2/library/sha256.c" ;;
+    micropython) sed -i 's/val = (clst \& 1) ? (wc >> 4)/val = (clst \& 1) ? (wc >> 5)/' "$2/lib/oofatfs/ff.c" ;;
     sqlite3) sed -i 's/\*v = ((p\[0\]\&0x7f)<<7) | p\[1\]/*v = ((p[0]\&0x7f)<<6) | p[1]/' "$2/amalgamation/sqlite3.c" ;;
     *) fail "no mistake is planned for $1" ;;
     esac
