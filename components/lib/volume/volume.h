@@ -169,7 +169,7 @@ uint64_t volume_log_bytes(const struct volume *volume);
 status_t volume_log_read(struct volume *volume, uint64_t offset, void *data, uint32_t size) REQUIRES(THREAD);
 /* The same, before anything is made of it: what is read here is not held to be what was there. */
 status_t volume_log_peek(struct volume *volume, uint64_t offset, void *data, uint32_t size) REQUIRES(THREAD);
-/* ST_FULL: beyond its end. */
+/* A write of the first byte begins the log anew: what stood behind it need not be kept. ST_FULL: beyond its end. */
 status_t volume_log_write(struct volume *volume, uint64_t offset, const void *data, uint32_t size) REQUIRES(THREAD);
 status_t volume_log_sync(struct volume *volume) REQUIRES(THREAD);
 /* Nothing in the log is valid any more; durable. */

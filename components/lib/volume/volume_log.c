@@ -5,6 +5,8 @@
  *  (2) A block that is `known` has its CRC in log_crc: of what was written to it, or of what was read from it first.
  *  (3) A block that is not known and not read yet holds nothing that anyone has been promised: it is taken to be zero when a
  *      part of it is written.
+ *  (4) The log begins anew with its first byte, and nothing that stood in it counts from then on. Otherwise each block of its next
+ *      round would be read before it is written.
  */
 #include <string.h>
 #include "core/assert.h"
@@ -177,6 +179,9 @@ status_t volume_log_write(struct volume *volume, uint64_t offset, const void *da
 
     if (!within(volume, offset, size)) {
         return ST_FULL;
+    }
+    if (offset == 0) {
+        volume_log_forget(volume); /* (4) */
     }
     status_t s = volume->failed;
     while (size > 0 && s == ST_OK) {

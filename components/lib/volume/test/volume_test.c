@@ -268,6 +268,26 @@ static void test_log(void)
     CHECK(all_zero(disk_at(FIRST_BLOCK), 64));
 }
 
+/* In its second round the log is written as in its first: nothing is read before. */
+static void test_log_begins_anew(void)
+{
+    static unsigned char in[2][3 * DISK_BLOCK_BYTES], out[sizeof in[0]];
+
+    begin(SMALL);
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t reads = volume.count.log_reads;
+        memset(in[round], 'a' + (int)round, sizeof in[round]);
+        for (uint32_t at = 0; at < 9000; at += 900) {
+            CHECK_EQ(volume_log_write(&volume, at, in[round], 900), ST_OK);
+        }
+        CHECK_EQ(volume_log_sync(&volume), ST_OK);
+        CHECK_EQ(volume.count.log_reads, reads);
+        CHECK_EQ(volume_log_read(&volume, 0, out, sizeof out), ST_OK);
+        CHECK_BYTES(out, in[round], 9000);
+        CHECK(all_zero(out + 9000, sizeof out - 9000)); /* of the block that was begun */
+    }
+}
+
 /* After the first failure nothing more goes to the disk. */
 static void test_failures(void)
 {
@@ -470,6 +490,7 @@ int main(void)
     RUN(test_runs_max);
     RUN(test_damage);
     RUN(test_log);
+    RUN(test_log_begins_anew);
     RUN(test_failures);
     RUN(test_cuts);
     RUN(test_cut_twice);
