@@ -29,8 +29,10 @@ static void find_used(unsigned i)
     }
 }
 
-static void make_images(void)
+/* Before the first input: it takes a second, and an input is timed. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    (void)argc, (void)argv;
     static const char *const script[IMAGES] = {IMAGE_FAT("-T 2880 -h 2 -s 18"), IMAGE_FAT("-T 20000 -h 16 -s 32 -c 4"),
                                                IMAGE_FAT("-F -T 70000 -h 16 -s 63 -c 1"), IMAGE_ISO("-R -J")};
 
@@ -38,6 +40,7 @@ static void make_images(void)
         image[i] = image_make(script[i]);
         find_used(i);
     }
+    return 0;
 }
 
 static uint64_t place_of(unsigned on, uint32_t number)
@@ -95,9 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *found;
 
     test_room = -1; /* all of them */
-    if (image[0].bytes == NULL) {
-        make_images();
-    }
     if (size == 0) {
         return 0;
     }

@@ -59,6 +59,21 @@ static void test_rock_ridge_more(void)
     free(image.bytes);
 }
 
+/* A directory that stands elsewhere is shown where it belongs, and not where it stands. */
+static void test_relocated(void)
+{
+    struct image image = image_make(
+        IMAGE_TREE "mkdir -p tree/1/2/3/4/5/6/7/8/9/10; printf deep >tree/1/2/3/4/5/6/7/8/9/10/x; xorriso -compliance "
+                   "deep_paths_off -rr_reloc_dir rr_moved -outdev image -map tree / -commit >log 2>&1");
+
+    REQUIRE(memmem(image.bytes, image.size, "CL\014\001", 4) != NULL);
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(stat_path("1/2/3/4/5/6/7/8/9/10/x"), IMPORT_OK);
+    CHECK_EQ(node.size, 4);
+    CHECK_EQ(stat_path("rr_moved"), IMPORT_MISSING);
+    free(image.bytes);
+}
+
 /* --- lies ------------------------------------------------------------------------------------------------------------ */
 
 /* The record of this Rock Ridge name. */
@@ -103,6 +118,10 @@ static void test_lies(void)
     put32(numbers_at + 10, 0xffffffffu);
     REQUIRE(mount(&image) == IMPORT_OK);
     CHECK_EQ(open_file("sub/numbers", &file), IMPORT_DAMAGED);
+    numbers_at[26] = 1; /* interleaved */
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(list("sub", "", 100, &count, &more), IMPORT_UNSUPPORTED);
+    numbers_at[26] = 0;
     memcpy(deeper + 2, sub + 2, 4); /* its own ancestor */
     REQUIRE(mount(&image) == IMPORT_OK);
     CHECK_EQ(list("sub/deeper", "", 100, &count, &more), IMPORT_DAMAGED);
@@ -112,6 +131,28 @@ static void test_lies(void)
     numbers_at[0] = 33; /* a record that is shorter than any */
     REQUIRE(mount(&image) == IMPORT_OK);
     CHECK_EQ(list("sub", "", 100, &count, &more), IMPORT_DAMAGED);
+    free(image.bytes);
+}
+
+/* A file of two pieces, as those over 4 GiB are; then one whose pieces do not follow each other. */
+static void test_pieces(void)
+{
+    struct image image = image_make(IMAGE_ISO("-R"));
+    unsigned char *first = find_record(&image, "file-100");
+    unsigned char *second = find_record(&image, "file-101");
+    uint32_t count;
+    bool more;
+
+    REQUIRE(get32(second + 2) == get32(first + 2) + 1);
+    put32(first + 10, 2048);
+    first[25] = FLAG_MORE;
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(stat_path("sub/deeper/file-100"), IMPORT_OK);
+    CHECK_EQ(node.size, 2052);
+    CHECK_EQ(stat_path("sub/deeper/file-101"), IMPORT_MISSING);
+    put32(second + 2, get32(second + 2) + 1);
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(list("sub/deeper", "", 100, &count, &more), IMPORT_UNSUPPORTED);
     free(image.bytes);
 }
 
@@ -189,7 +230,9 @@ int main(void)
     RUN(test_both);
     RUN(test_plain);
     RUN(test_rock_ridge_more);
+    RUN(test_relocated);
     RUN(test_lies);
+    RUN(test_pieces);
     RUN(test_name_lies);
     RUN(test_continued_for_ever);
     return test_end();

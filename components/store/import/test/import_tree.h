@@ -94,10 +94,12 @@ static inline void check_pages(void)
             CHECK_STR(page[i].name, wanted);
             CHECK_EQ(page[i].node.size, 4);
         }
-        REQUIRE(count > 0);
+        REQUIRE(count > 0 && (!more || count == 7));
         (void)strcpy(after, page[count - 1].name);
     }
     CHECK_EQ(seen, 250);
+    REQUIRE(list("sub/deeper", "file-299", 50, &count, &more) == IMPORT_OK);
+    CHECK(count == 50 && !more);
 }
 
 static inline void check_tree(bool names)

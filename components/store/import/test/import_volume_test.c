@@ -225,13 +225,21 @@ static void test_disk_fails(void)
 
     REQUIRE(mount(&image) == IMPORT_OK);
     REQUIRE(open_file("sub/numbers", &file) == IMPORT_OK);
-    disk.fail = IMPORT_FAILED;
-    CHECK_EQ(import_volume_read(&file, 100000, chunk, sizeof chunk, &got), IMPORT_FAILED);
-    disk.fail = IMPORT_OK;
-    REQUIRE(import_volume_read(&file, 150000, chunk, sizeof chunk, &got) == IMPORT_OK);
-    CHECK_BYTES(chunk, wanted + 150000, got);
+    for (unsigned i = 0; i < 120; i++) { /* anywhere in a read: what was under way then is not believed */
+        uint64_t at = test_random() % (size - 40000);
+        uint64_t then = test_random() % (size - 40000);
+        disk_insert(&image); /* nothing is kept */
+        disk.fail = IMPORT_FAILED;
+        disk.reads_left = i % 12;
+        enum import_answer answer = import_volume_read(&file, at, chunk, 40000, &got);
+        CHECK(answer == IMPORT_FAILED || answer == IMPORT_OK);
+        disk.fail = IMPORT_OK;
+        REQUIRE(import_volume_read(&file, then, chunk, 40000, &got) == IMPORT_OK);
+        CHECK_BYTES(chunk, wanted + then, got);
+    }
     disk_insert(&image);
     disk.fail = IMPORT_FAILED;
+    disk.reads_left = 0;
     CHECK_EQ(import_volume_mount(&found), IMPORT_FAILED);
     CHECK_STR(found, "a disk that fails");
     disk.fail = IMPORT_OK;
