@@ -58,7 +58,9 @@ function emit_config(name,    f, j, n, part, base) {
     base = macro_base(name) "_"
     n = split(options[name], part, " ")
     for (j = 1; j <= n; j++) { print c_option(name, part[j], base upper(part[j])) > f }
-    if (memory_of[name] != "") { print "#define " base "MEMORY_BYTES " c_number(evaluate(name, memory_of[name])) > f }
+    if (sum_of[name, "memory"] != "") { print "#define " base "MEMORY_BYTES " c_number(sum_value(name, "memory")) > f }
+    if (sum_of[name, "dma"] != "") { print "#define " base "DMA_BYTES " c_number(sum_value(name, "dma")) > f }
+    if (sum_of[name, "interrupts"] != "") { print "#define " base "INTERRUPTS " c_number(sum_value(name, "interrupts")) > f }
     close(f)
 }
 function c_option(name, option, macro,    k, v, i, n, part, s) {
@@ -280,10 +282,13 @@ function prototype(f, line, s) {
     if (s != "" && !((f, s) in told)) { told[f, s] = 1; print s ";" > f }
     if (!((f, line) in told)) { told[f, line] = 1; print line > f }
 }
+function device_budget(name) {
+    return dma_bytes[name] + interrupts[name] == 0 ? "" : ",\n                                   .dma_bytes = " c_number(dma_bytes[name]) ", .interrupts = " c_number(interrupts[name])
+}
 function emit_begin(f, name) {
     print "\nstatic void begin_" identifier(name) "(void) REQUIRES(BOOT);" > f
     print "static void begin_" identifier(name) "(void)\n{" > f
-    print "    static struct ledger ledger = {.name = \"" name "\", .expected_bytes = " c_number(memory_bytes[name]) "};\n" > f
+    print "    static struct ledger ledger = {.name = \"" name "\", .expected_bytes = " c_number(memory_bytes[name]) device_budget(name) "};\n" > f
     print "    ledger_select(&ledger);" > f
     printf "%s", calls_of(name) > f
     if (start[name] == "yes") {
@@ -359,6 +364,11 @@ function emit_picture(    f, i, r, n, part) {
         print "\nmemory that components take at boot" > f
         for (i = 1; i <= nstarts; i++) { if (memory_bytes[start_order[i]]) { printf "  %-28s %8s\n", start_order[i], kib(memory_bytes[start_order[i]]) > f } }
         printf "  %-28s %8s of %s\n", "together", kib(memory_sum), head["memory"] > f
+    }
+    for (i = 1; i <= nstarts; i++) {
+        if (dma_bytes[start_order[i]] == 0) { continue }
+        if (!any++) { print "\nwhat drivers may have of a device" > f }
+        printf "  %-28s %8s of its memory, %d interrupts\n", start_order[i], kib(dma_bytes[start_order[i]]), interrupts[start_order[i]] > f
     }
     close(f)
 }

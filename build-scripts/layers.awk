@@ -32,6 +32,7 @@ FNR == 1 {
 }
 function component_includes(    other) {
     if (header ~ /^plat\//) { say("components may not include " header "; only core asks the machine (core/device.h)"); return }
+    if (header == "core/raw.h" && me !~ /^bus\//) { say(me " may not include core/raw.h; only buses do, a driver has its device\047s grant (core/device.h)"); return }
     if (split(header, q, "/") < 3 || !(q[1] in rank)) { return }
     other = q[1] "/" q[2]
     split(me, m, "/")

@@ -15,7 +15,7 @@ BEGIN {
     for (i = 1; i in words; i += 2) {
         rank[words[i]] = words[i + 1]
     }
-    conf_keys = "component prefix summary needs slot provides holds grants option memory schema source library include " \
+    conf_keys = "component prefix summary needs slot provides holds grants option memory dma interrupts schema source library include " \
                 "cflags cflags_library fpu start bus insecure test"
     profile_keys = "profile summary platform memory status component core wire grant expose port insecure budget"
     option_kinds = "int pow2 size bool enum text ip"
@@ -144,7 +144,7 @@ function conf_line(    k) {
     else if (k == "needs") { conf_needs() }
     else if (k == "slot" || k == "provides" || k == "holds" || k == "grants") { conf_endpoint(k) }
     else if (k == "option") { conf_option() }
-    else if (k == "memory") { conf_memory() }
+    else if (k == "memory" || k == "dma" || k == "interrupts") { conf_sum(k) }
     else if (k == "schema" || k == "source") { conf_files(k) }
     else if (k == "library" || k == "include") { conf_library(k) }
     else if (k == "cflags" || k == "cflags_library") { conf_flags(k) }
@@ -235,11 +235,11 @@ function conf_endpoint_tail(k, name) {
     if (k == "grants" && nw == 6 && w[5] == "scope" && w[6] ~ /^[A-Za-z0-9 .:\/_-]+$/) { scope_form[c, name] = w[6]; return 1 }
     return 0
 }
-function conf_memory(    s) {
+function conf_sum(k,    s) {
     s = rest(2)
     gsub(/ /, "", s)
-    memory_of[c] = memory_of[c] (memory_of[c] == "" ? "" : "+") "(" s ")"
-    memory_at[c] = where_now()
+    sum_of[c, k] = sum_of[c, k] (sum_of[c, k] == "" ? "" : "+") "(" s ")"
+    sum_at[c, k] = where_now()
 }
 function conf_files(k,    i) {
     for (i = 2; i <= nw; i++) {
@@ -689,16 +689,22 @@ function check_platform(    i, j, n, part, found) {
         if (!found) { refuse_at(at_line(used_at[used[i]]), "'" used[i] "' needs one of the buses: " buses[used[i]] "; platform " head["platform"] " has:" platform_bus[head["platform"]]) }
     }
 }
-function check_memory(    i, name, sum, r) {
+# What a component's line `k` (memory, dma, interrupts) comes to; 0 where it has none.
+function sum_value(name, k,    r) {
+    if (sum_of[name, k] == "") { return 0 }
+    r = evaluate(name, sum_of[name, k])
+    if (expression_error == "" && (r < 0 || r > size_max)) { expression_error = "comes to " sprintf("%.0f", r) (k == "interrupts" ? "" : " bytes") }
+    if (expression_error == "") { return r }
+    refuse_at(sum_at[name, k], k ": " expression_error)
+    return 0
+}
+function check_memory(    i, name, sum) {
     for (i = 1; i <= nused; i++) {
         name = used[i]
-        memory_bytes[name] = 0
-        if (memory_of[name] == "") { continue }
-        r = evaluate(name, memory_of[name])
-        if (expression_error == "" && (r < 0 || r > size_max)) { expression_error = "comes to " sprintf("%.0f", r) " bytes" }
-        if (expression_error != "") { refuse_at(memory_at[name], "memory: " expression_error); continue }
-        memory_bytes[name] = r
-        sum += r
+        memory_bytes[name] = sum_value(name, "memory")
+        dma_bytes[name] = sum_value(name, "dma")
+        interrupts[name] = sum_value(name, "interrupts")
+        sum += memory_bytes[name]
     }
     memory_sum = sum
     if (sum > bytes_of(head["memory"])) {

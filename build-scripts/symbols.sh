@@ -3,7 +3,7 @@
 # symbols.sh: links the objects of one component into one, and holds it to what its component.conf declares:
 #   (1) a global that its own sources define begins with one of its prefixes;
 #   (2) a name that it uses, if it begins with another component's prefix, belongs to one that it `needs`;
-#   (3) it never calls the machine (plat_*): only core does.
+#   (3) it never calls the machine (plat_*): only core does; and hardware by its number (raw_*, core/raw.h) only when it is a bus.
 # What third-party files (after --) define stays inside: everything without a prefix is made local.
 # usage: symbols.sh COMPONENT TABLE OUT OWN.o... [-- LIBRARY.o...]
 set -eu
@@ -38,6 +38,7 @@ done
     NF == 2 && $1 == "U" {
         name = $2
         if (name ~ /^plat_/ || name ~ /^core_trap_/) { refuse(name " belongs to core alone; see core/device.h"); next }
+        if (name ~ /^raw_/ && component !~ /^bus\//) { refuse(name " is for buses alone; a driver has its device\047s grant (core/device.h)"); next }
         p = begins_with_any(name, owner)
         if (p != "" && !(p in own) && !(p in may)) { refuse(name " belongs to " owner[p] ", which component.conf does not need") }
     }

@@ -7,6 +7,7 @@
 #include "core/health.h"
 #include "core/image.h"
 #include "core/log.h"
+#include "core/raw.h"
 #include "diag_private.h"
 #include "plat/plat.h"
 
@@ -127,6 +128,21 @@ static void run_irq(int argc, char **argv)
     plat_show_irq();
 }
 
+static const char *state_of(const struct device_grant *grant)
+{
+    return grant->state == DEVICE_HELD ? "held" : grant->state == DEVICE_GONE ? "revoked" : "being revoked";
+}
+
+static void print_grant(const struct device_grant *grant, void *context)
+{
+    const struct ledger *holder = grant->holder;
+
+    (void)context;
+    diag_print("  %-20s %s, %s, generation %u: %u windows (%zu bytes), DMA %zu of %zu KiB, interrupts %u of %u\n",
+               grant->where, holder->name, state_of(grant), grant->generation, grant->windows, grant->window_bytes,
+               grant->dma_bytes / 1024, holder->dma_bytes / 1024, grant->interrupts, holder->interrupts);
+}
+
 static void print_note(const struct device_note *note, void *context)
 {
     unsigned *count = context;
@@ -144,14 +160,17 @@ static void run_devices(int argc, char **argv)
     device_note_each(print_note, &count);
     if (count == 0) {
         diag_print("no driver has found a device\n");
+        return;
     }
+    diag_print("grants:\n");
+    device_grant_each(print_grant, NULL);
 }
 
 static uint32_t pci_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size)
 {
     uint32_t value = UINT32_MAX;
 
-    status_ignore(pci_config_read(bus, device, function, offset, size, &value), "no answer reads as all ones");
+    status_ignore(raw_pci_read(bus, device, function, offset, size, &value), "no answer reads as all ones");
     return value;
 }
 
@@ -184,7 +203,7 @@ static void print_pci_device(uint16_t bus, uint8_t device)
 
 static void run_pci(int argc, char **argv)
 {
-    unsigned buses = pci_bus_count();
+    unsigned buses = raw_pci_buses();
 
     (void)argc;
     (void)argv;

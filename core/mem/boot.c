@@ -8,7 +8,6 @@
 #include <string.h>
 #include "../diag/diag_private.h"
 #include "core/assert.h"
-#include "core/device.h"
 #include "core/image.h"
 #define LOG_TAG "memory"
 #include "core/log.h"
@@ -16,7 +15,6 @@
 #include "plat/plat.h"
 
 #define ALIGN_MIN 16u
-#define PAGE_BYTES 4096u
 #define MIB (1024u * 1024u)
 
 struct region {
@@ -54,6 +52,11 @@ void ledger_select(struct ledger *ledger)
         list_push_back(&self.ledgers, &ledger->node);
     }
     self.selected = ledger;
+}
+
+const struct ledger *ledger_selected(void)
+{
+    return self.selected;
 }
 
 void ledger_each(void (*each)(const struct ledger *ledger, void *context), void *context)
@@ -161,13 +164,6 @@ void *boot_alloc_named(const char *what, size_t size, size_t align)
 void *boot_alloc(size_t size, size_t align)
 {
     return boot_alloc_named("tables", size, align);
-}
-
-void dma_alloc(struct dma_memory *memory, size_t size)
-{
-    memory->size = round_up(size, PAGE_BYTES);
-    memory->cpu = boot_alloc_named("device memory", memory->size, PAGE_BYTES);
-    memory->dev = dma_of(memory->cpu);
 }
 
 static void ledger_compare(const struct ledger *ledger, void *context)

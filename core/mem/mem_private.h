@@ -7,6 +7,9 @@
 /* Takes the machine's RAM. Once, first. */
 void mem_init(void) REQUIRES(BOOT);
 
+/* Whose component starts now. */
+const struct ledger *ledger_selected(void);
+
 /* For the console: pools and arenas in the order they were made. */
 void pool_each(void (*each)(const struct pool *pool, void *context), void *context);
 

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * device.c: authority over hardware: every access is checked here, then done by the platform.
+ * device.c: registers and configuration space: every access is checked here, then done by the platform.
  */
-#include "core/device.h"
+#include "core/raw.h"
 #include "core/assert.h"
 #include "core/entropy.h"
 #include "run_private.h"
 
 static struct list notes = {&notes, &notes};
 
-status_t mmio_map(struct mmio *window, uint64_t address, size_t size)
+status_t raw_mmio_map(struct device_grant *grant, struct mmio *window, uint64_t address, size_t size)
 {
     uintptr_t base;
-    status_t s = plat_mmio_map(address, size, &base);
 
+    if (grant->state == DEVICE_GONE) {
+        return ST_CLOSED;
+    }
+    status_t s = plat_mmio_map(address, size, &base);
     if (s == ST_OK) {
-        *window = (struct mmio){.base = base, .size = size};
+        *window = (struct mmio){.base = base, .size = size, .grant = grant, .generation = grant->generation};
+        grant->windows++;
+        grant->window_bytes += size;
     }
     return s;
 }
@@ -25,19 +30,31 @@ static uintptr_t address_of(const struct mmio *window, size_t offset, size_t byt
     return window->base + offset;
 }
 
+/* Its device was taken back. */
+static bool stale(const struct mmio *window)
+{
+    return window->generation != window->grant->generation;
+}
+
 uint8_t mmio_read8(const struct mmio *window, size_t offset)
 {
-    return plat_mmio_read8(address_of(window, offset, 1));
+    uintptr_t at = address_of(window, offset, 1);
+
+    return stale(window) ? UINT8_MAX : plat_mmio_read8(at);
 }
 
 uint16_t mmio_read16(const struct mmio *window, size_t offset)
 {
-    return plat_mmio_read16(address_of(window, offset, 2));
+    uintptr_t at = address_of(window, offset, 2);
+
+    return stale(window) ? UINT16_MAX : plat_mmio_read16(at);
 }
 
 uint32_t mmio_read32(const struct mmio *window, size_t offset)
 {
-    return plat_mmio_read32(address_of(window, offset, 4));
+    uintptr_t at = address_of(window, offset, 4);
+
+    return stale(window) ? UINT32_MAX : plat_mmio_read32(at);
 }
 
 uint64_t mmio_read64(const struct mmio *window, size_t offset)
@@ -49,17 +66,29 @@ uint64_t mmio_read64(const struct mmio *window, size_t offset)
 
 void mmio_write8(const struct mmio *window, size_t offset, uint8_t value)
 {
-    plat_mmio_write8(address_of(window, offset, 1), value);
+    uintptr_t at = address_of(window, offset, 1);
+
+    if (!stale(window)) {
+        plat_mmio_write8(at, value);
+    }
 }
 
 void mmio_write16(const struct mmio *window, size_t offset, uint16_t value)
 {
-    plat_mmio_write16(address_of(window, offset, 2), value);
+    uintptr_t at = address_of(window, offset, 2);
+
+    if (!stale(window)) {
+        plat_mmio_write16(at, value);
+    }
 }
 
 void mmio_write32(const struct mmio *window, size_t offset, uint32_t value)
 {
-    plat_mmio_write32(address_of(window, offset, 4), value);
+    uintptr_t at = address_of(window, offset, 4);
+
+    if (!stale(window)) {
+        plat_mmio_write32(at, value);
+    }
 }
 
 void mmio_write64(const struct mmio *window, size_t offset, uint64_t value)
@@ -71,15 +100,13 @@ void mmio_write64(const struct mmio *window, size_t offset, uint64_t value)
 struct mmio mmio_slice(const struct mmio *window, size_t offset, size_t size)
 {
     ASSERT(offset <= window->size && size <= window->size - offset);
-    return (struct mmio){.base = window->base + offset, .size = size};
+    struct mmio slice = *window;
+    slice.base += offset;
+    slice.size = size;
+    return slice;
 }
 
-dma_t dma_of(const void *p)
-{
-    return (dma_t){plat_dma_of(p)};
-}
-
-bool platform_mmio_device(unsigned i, struct device_window *window)
+bool raw_mmio_device(unsigned i, struct raw_window *window)
 {
     return plat_mmio_device(i, &window->address, &window->size, &window->gsi, &window->edge);
 }
@@ -90,26 +117,24 @@ static bool pci_access_ok(uint8_t device, uint8_t function, uint16_t offset, uns
     return device < 32 && function < 8 && (size == 1 || size == 2 || size == 4) && offset % size == 0 && offset < 4096;
 }
 
-status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
-                         uint32_t *value)
+status_t raw_pci_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value)
 {
     ASSERT(pci_access_ok(device, function, offset, size));
     return plat_pci_read(bus, device, function, offset, size, value);
 }
 
-status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
-                          uint32_t value)
+status_t raw_pci_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
 {
     ASSERT(pci_access_ok(device, function, offset, size));
     return plat_pci_write(bus, device, function, offset, size, value);
 }
 
-unsigned pci_bus_count(void)
+unsigned raw_pci_buses(void)
 {
     return plat_pci_buses();
 }
 
-bool pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
+bool raw_pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
 {
     ASSERT(pin >= 1 && pin <= 4);
     return plat_pci_gsi(bus, device, pin, gsi);

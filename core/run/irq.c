@@ -3,14 +3,16 @@
  *
  *  (1) TRAP sets a bit and nothing else. A level interrupt comes masked by the platform and is unmasked after its handlers,
  *      so it cannot storm. The loop takes all bits of a word at once and calls each handler once.
- *  (2) A vector is owned for good: by one, or, when it is level, by all whose devices share the wire. Who of them it was
- *      only the devices know, so all are asked.
+ *  (2) A vector is owned by one, or, when it is level, by all whose devices share the wire. Who of them it was only the devices
+ *      know, so all are asked. When the last of them is closed it is masked, and nobody's for good.
  */
 #include "core/assert.h"
+#include "core/mem.h"
+#include "core/raw.h"
 #include "run_private.h"
 
 struct vector {
-    struct irq *first; /* [I] the others by `next`; NULL: nobody's */
+    struct irq *first; /* [L] the others by `next`; NULL: nobody's */
     bool level;        /* [I] */
 };
 
@@ -30,28 +32,81 @@ void irq_attach(struct irq *irq, const char *name, void (*handle)(struct irq *ir
     plat_irq_mask(vector, false);
 }
 
-status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
-                      uint32_t *data)
+/* What a device's holder may still open. */
+static status_t budget_check(const struct device_grant *grant)
+{
+    if (grant->state != DEVICE_HELD) {
+        return ST_CLOSED;
+    }
+    return grant->interrupts < grant->holder->interrupts ? ST_OK : ST_FULL;
+}
+
+static void grant_attach(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq), uint32_t vector,
+                         bool level) REQUIRES(BOOT)
+{
+    irq_attach(irq, grant->where, handle, vector, level);
+    irq->grant = grant;
+    grant->interrupts++;
+}
+
+status_t raw_irq_msi(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq), uint64_t *address,
+                     uint32_t *data)
 {
     uint32_t vector;
-    status_t s = plat_irq_msi(&vector, address, data);
+    status_t s = budget_check(grant);
 
     if (s == ST_OK) {
-        irq_attach(irq, name, handle, vector, false);
+        s = plat_irq_msi(&vector, address, data);
+    }
+    if (s == ST_OK) {
+        grant_attach(grant, irq, handle, vector, false);
     }
     return s;
 }
 
-status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
-                        bool active_low)
+status_t raw_irq_wired(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq),
+                       struct raw_wire wire)
 {
     uint32_t vector;
-    status_t s = plat_irq_wired(gsi, level, active_low, &vector);
+    status_t s = budget_check(grant);
 
     if (s == ST_OK) {
-        irq_attach(irq, name, handle, vector, level);
+        s = plat_irq_wired(wire.gsi, wire.level, wire.active_low, &vector);
+    }
+    if (s == ST_OK) {
+        grant_attach(grant, irq, handle, vector, wire.level);
     }
     return s;
+}
+
+/* TRAP may come meanwhile: it looks at `first` only, and a mark that nobody is left for does nothing. */
+static void irq_close(struct irq *irq)
+{
+    struct vector *v = &self.vector[irq->vector];
+    struct irq **at = &v->first;
+
+    while (*at != irq) {
+        at = &(*at)->next;
+    }
+    *at = irq->next;
+    list_remove(&irq->node);
+    if (v->first == NULL) {
+        plat_irq_mask(irq->vector, true);
+    }
+}
+
+void irqs_close(struct device_grant *grant)
+{
+    struct list *next;
+
+    for (struct list *at = self.irqs.next; at != &self.irqs; at = next) {
+        struct irq *irq = CONTAINER_OF(at, struct irq, node);
+        next = at->next;
+        if (irq->grant == grant) {
+            irq_close(irq);
+        }
+    }
+    grant->interrupts = 0;
 }
 
 static void mark(struct cpu *cpu, uint32_t vector)
@@ -95,12 +150,14 @@ void core_trap_timer(void)
 static void handle(uint32_t vector) REQUIRES(LOOP)
 {
     const struct vector *v = &self.vector[vector];
+    struct irq *next;
 
-    for (struct irq *irq = v->first; irq != NULL; irq = irq->next) {
+    for (struct irq *irq = v->first; irq != NULL; irq = next) {
+        next = irq->next; /* it may close itself */
         irq->count++;
         irq->handle(irq);
     }
-    if (v->level) {
+    if (v->level && v->first != NULL) {
         plat_irq_mask(vector, false); /* (1) */
     }
 }

@@ -70,6 +70,9 @@ bool irqs_run(struct cpu *cpu) REQUIRES(LOOP);
 void irq_attach(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t vector, bool level)
     REQUIRES(BOOT);
 void irq_each(void (*each)(const struct irq *irq, void *context), void *context);
+/* All that were opened for this device: masked, and nobody's. */
+void irqs_close(struct device_grant *grant);
+void device_grant_each(void (*each)(const struct device_grant *grant, void *context), void *context);
 void device_note_each(void (*each)(const struct device_note *note, void *context), void *context);
 
 /* Serves the rings of the threads that entered; true if some is not done. */

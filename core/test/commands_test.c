@@ -83,6 +83,24 @@ void device_note_each(void (*each)(const struct device_note *note, void *context
     }
 }
 
+void device_grant_each(void (*each)(const struct device_grant *grant, void *context), void *context)
+{
+    static const struct ledger holder = {.name = "drv/fake", .dma_bytes = 40960, .interrupts = 3};
+    struct device_grant grant = {.where = "pci 00:03.0", .holder = &holder, .state = DEVICE_HELD, .generation = 1};
+
+    grant.windows = 2;
+    grant.window_bytes = 4096;
+    grant.dma_bytes = 32768;
+    grant.interrupts = 2;
+    if (note_count != 0) {
+        each(&grant, context);
+    }
+    if (note_count > 2) {
+        grant.state = DEVICE_GONE;
+        each(&grant, context);
+    }
+}
+
 void thread_each(void (*each)(const struct thread_usage *usage, void *context), void *context)
 {
     each(&(struct thread_usage){"worker", "ready", 5 * NS_PER_MS, 16384}, context);
@@ -176,14 +194,13 @@ void plat_show_acpi(void)
     diag_print("machine's acpi\n");
 }
 
-unsigned pci_bus_count(void)
+unsigned raw_pci_buses(void)
 {
     return buses;
 }
 
 /* On bus 0: device 1 has one function and answers as others, device 2 has functions 0 and 3. */
-status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
-                         uint32_t *value)
+status_t raw_pci_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value)
 {
     bool there = bus == 0 && ((device == 1) || (device == 2 && (function == 0 || function == 3)));
 
@@ -274,7 +291,11 @@ static void test_devices(void)
 {
     CHECK_STR(run("devices"), "no driver has found a device\n");
     note_count = 2;
-    CHECK_STR(run("devices"), "  drv/fake             well\n  drv/fake             well\n");
+    CHECK_STR(run("devices"), "  drv/fake             well\n  drv/fake             well\n"
+                              "grants:\n  pci 00:03.0          drv/fake, held, generation 1: 2 windows (4096 bytes), "
+                              "DMA 32 of 40 KiB, interrupts 2 of 3\n");
+    note_count = 3;
+    CHECK(strstr(run("devices"), "  pci 00:03.0          drv/fake, revoked") != NULL);
     CHECK_STR(run("pci"), "this machine has no PCI\n");
     buses = 2;
     CHECK_STR(run("pci"), "  00:01.0  1af4:1042  class 0180  revision 01  pin 1 line 11\n"

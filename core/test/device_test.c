@@ -41,11 +41,6 @@ status_t plat_mmio_map(uint64_t address, size_t size, uintptr_t *base)
     return ST_OK;
 }
 
-uint64_t plat_dma_of(const void *p)
-{
-    return (uintptr_t)p + 5;
-}
-
 bool plat_mmio_device(unsigned i, uint64_t *address, size_t *size, uint32_t *gsi, bool *edge)
 {
     *address = 0xfeb00000 + i;
@@ -88,11 +83,12 @@ status_t plat_entropy(void *bytes, size_t size)
     return ST_UNSUPPORTED;
 }
 
+static struct device_grant grant = {.where = "here", .generation = 1};
 static struct mmio window;
 
 static void test_inside(void)
 {
-    CHECK_EQ(mmio_map(&window, 0xfe000000, 12), ST_OK);
+    CHECK_EQ(raw_mmio_map(&grant, &window, 0xfe000000, 12), ST_OK);
     CHECK_EQ(mmio_read8(&window, 11), 0x55); /* address 0x100b */
     CHECK_EQ(mmio_read16(&window, 10), 0x5566);
     CHECK_EQ(mmio_read32(&window, 4), 0x11223344);
@@ -132,11 +128,32 @@ static void test_slices(void)
     CHECK_PANICS(mmio_read8(&slice, 0));
 }
 
+/* Of a device that was taken back, as of an empty slot; its numbers are still looked at. */
+static void test_stale(void)
+{
+    struct mmio slice = mmio_slice(&window, 4, 8);
+    unsigned before = accesses;
+
+    grant.generation++;
+    CHECK(mmio_read8(&window, 0) == UINT8_MAX && mmio_read16(&window, 0) == UINT16_MAX);
+    CHECK(mmio_read32(&slice, 0) == UINT32_MAX && mmio_read64(&window, 0) == UINT64_MAX);
+    mmio_write8(&window, 0, 1);
+    mmio_write16(&window, 0, 1);
+    mmio_write32(&slice, 0, 1);
+    mmio_write64(&window, 0, 1);
+    CHECK_EQ(accesses, before);
+    CHECK_PANICS(mmio_read32(&window, 12));
+    grant.generation--;
+    CHECK(mmio_read32(&window, 4) == 0x11223344 && grant.windows == 1 && grant.window_bytes == 12);
+}
+
 static void test_refused_map(void)
 {
     struct mmio kept = {.base = 1, .size = 2};
 
-    CHECK_EQ(mmio_map(&kept, 0, 4096), ST_RANGE);
+    CHECK_EQ(raw_mmio_map(&grant, &kept, 0, 4096), ST_RANGE);
+    grant.state = DEVICE_GONE;
+    CHECK_EQ(raw_mmio_map(&grant, &kept, 0xfe000000, 4096), ST_CLOSED);
     CHECK(kept.base == 1 && kept.size == 2);
 }
 
@@ -144,16 +161,16 @@ static void test_pci(void)
 {
     uint32_t value = 0;
 
-    CHECK_EQ(pci_config_read(0, 31, 7, 4092, 4, &value), ST_OK);
+    CHECK_EQ(raw_pci_read(0, 31, 7, 4092, 4, &value), ST_OK);
     CHECK_EQ(asked_offset, 4092);
-    CHECK_PANICS((void)pci_config_read(0, 32, 0, 0, 4, &value));
-    CHECK_PANICS((void)pci_config_read(0, 0, 8, 0, 4, &value));
-    CHECK_PANICS((void)pci_config_read(0, 0, 0, 2, 4, &value));
-    CHECK_PANICS((void)pci_config_read(0, 0, 0, 0, 3, &value));
-    CHECK_PANICS((void)pci_config_read(0, 0, 0, 4096, 1, &value));
-    CHECK_PANICS((void)pci_config_write(0, 0, 0, 1, 2, 0));
-    CHECK_PANICS((void)pci_gsi(0, 0, 0, &value));
-    CHECK_PANICS((void)pci_gsi(0, 0, 5, &value));
+    CHECK_PANICS((void)raw_pci_read(0, 32, 0, 0, 4, &value));
+    CHECK_PANICS((void)raw_pci_read(0, 0, 8, 0, 4, &value));
+    CHECK_PANICS((void)raw_pci_read(0, 0, 0, 2, 4, &value));
+    CHECK_PANICS((void)raw_pci_read(0, 0, 0, 0, 3, &value));
+    CHECK_PANICS((void)raw_pci_read(0, 0, 0, 4096, 1, &value));
+    CHECK_PANICS((void)raw_pci_write(0, 0, 0, 1, 2, 0));
+    CHECK_PANICS((void)raw_pci_gsi(0, 0, 0, &value));
+    CHECK_PANICS((void)raw_pci_gsi(0, 0, 5, &value));
 }
 
 static void count_one(const struct device_note *note, void *context)
@@ -165,7 +182,7 @@ static void count_one(const struct device_note *note, void *context)
 static void test_notes_and_windows(void)
 {
     static struct device_note note = {.driver = "x"};
-    struct device_window found;
+    struct raw_window found;
     unsigned count = 0;
 
     device_note_each(count_one, &count);
@@ -173,9 +190,8 @@ static void test_notes_and_windows(void)
     device_note_add(&note);
     device_note_each(count_one, &count);
     CHECK_EQ(count, 1);
-    CHECK(platform_mmio_device(1, &found) && !platform_mmio_device(2, &found));
+    CHECK(raw_mmio_device(1, &found) && !raw_mmio_device(2, &found));
     CHECK_EQ(found.gsi, 7);
-    CHECK_EQ(dma_of((void *)3).value, 8);
 }
 
 int main(void)
@@ -183,6 +199,7 @@ int main(void)
     RUN(test_inside);
     RUN(test_outside);
     RUN(test_slices);
+    RUN(test_stale);
     RUN(test_refused_map);
     RUN(test_pci);
     RUN(test_notes_and_windows);

@@ -28,11 +28,6 @@ size_t plat_image_bytes(void)
     return 1000;
 }
 
-dma_t dma_of(const void *p)
-{
-    return (dma_t){(uintptr_t)p};
-}
-
 _Noreturn void boot_stop(void)
 {
     panic("boot stopped");
@@ -139,19 +134,6 @@ static void test_exhausted(void)
     CHECK_PANICS((void)boot_alloc(16, 3));
 }
 
-static void test_dma(void)
-{
-    struct dma_memory memory;
-
-    start();
-    (void)boot_alloc(16, 16);
-    dma_alloc(&memory, 5000);
-    CHECK_EQ(memory.size, 8192);
-    CHECK_EQ((uintptr_t)memory.cpu % 4096, 0);
-    CHECK_EQ(memory.dev.value, (uintptr_t)memory.cpu);
-    CHECK(zeroed(memory.cpu, memory.size));
-}
-
 enum { ITEMS = 64, ITEM = 40 };
 
 static void test_pool_against_oracle(void)
@@ -209,7 +191,6 @@ int main(void)
     RUN(test_arena_is_disjoint);
     RUN(test_ledgers);
     RUN(test_exhausted);
-    RUN(test_dma);
     RUN(test_pool_against_oracle);
     RUN(test_pool_misuse);
     return test_end();

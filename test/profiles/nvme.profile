@@ -26,3 +26,4 @@ wire crypto/entropy.device  -> drv/virtio-rng.source
 wire app/virtio-test.port   -> drv/virtio-net.port
 wire app/virtio-test.disk   -> drv/nvme.disk
 wire app/virtio-test.random -> crypto/entropy.random
+wire app/virtio-test.source -> drv/virtio-rng.source

@@ -74,6 +74,9 @@ says irq '^vector +[0-9]+ edge gsi 4$'
 says devices '^  drv/virtio-net +net0 52:54:00:c0:ff:ee at pci 00:05.0, mtu 1500, link up$'
 says devices "^  drv/virtio-blk +disk0 at pci 00:06.0: 49152 KiB, id 'by-me'"
 says devices '^  drv/virtio-rng +running at pci 00:07.0$'
+BOOKS='held, generation 1: [1-9][0-9]* windows \([0-9]+ bytes\), DMA [1-9][0-9]* of [1-9][0-9]* KiB, interrupts [123] of [23]$'
+says devices "^  pci 00:05.0 +drv/virtio-net, $BOOKS"
+says devices "^  pci 00:07.0 +drv/virtio-rng, $BOOKS"
 says acpi "^ACPI by 'BOCHS ': [1-9][0-9]* tables, 0 refused; loaded by PVH$"
 says acpi '^3 CPUs, 1 I/O APICs, [0-9]+ overrides, PCI by ECAM$'
 says timers '^[0-9]+ of [0-9]+ armed$'

@@ -25,6 +25,7 @@ good() {
     fi
     expect_status "$CLEAN" "$machine $*"
     expect_line 'virtio-test: all ok' "$machine $*"
+    expect_line 'drv/nvme has it no more, .* zeroed' "$machine $*"
     expect_line "$says" "$machine $*"
 }
 # shellcheck disable=SC2086

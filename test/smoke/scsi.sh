@@ -20,6 +20,7 @@ good() {
     boot "$image" "$machine" "" $DEBUG_EXIT "$@"
     expect_status "$CLEAN" "$machine $*"
     expect_line 'virtio-test: all ok' "$machine $*"
+    expect_line 'drv/virtio-scsi has it no more, .* zeroed' "$machine $*"
     expect_line "$says" "$machine $*"
 }
 # bad WHAT-IT-SAYS WHAT ARGUMENT...: it stops at boot, and says why.

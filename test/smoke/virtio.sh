@@ -20,6 +20,7 @@ MODERN="-global virtio-mmio.force-legacy=false"
 good() {
     expect_status "$CLEAN" "$1"
     expect_line 'virtio-test: all ok' "$1"
+    for driver in net blk rng; do expect_line "drv/virtio-$driver has it no more, .* zeroed" "$1"; done
 }
 
 for machine in q35 pc; do

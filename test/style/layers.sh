@@ -19,5 +19,6 @@ try() { # FILE LINE MESSAGE
 }
 try components/drv/x/a.c '#include "net/y/y.h"' 'drv may not include net/y/y.h'
 try components/drv/x/a.c '#include "lib/z/z.h"' 'does not need lib/z'
+try components/drv/x/a.c '#include "core/raw.h"' 'only buses do'
 try components/drv/x/a.c '#include "plat/plat.h"' 'only core asks the machine'
 try core/base/a.c '#include "lib/z/z.h"' "may not include a component's header"

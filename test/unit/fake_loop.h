@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * fake_loop.h: for unit tests of drivers: a loop that the test turns by hand, and memory that devices see at the CPU's own
- * addresses. Include once, after test.h.
+ * fake_loop.h: for unit tests of drivers: a loop that the test turns by hand, memory that devices see at the CPU's own addresses,
+ * and a device's grant, of which core/run/grant.c is the real one. Include once, after test.h.
  */
 #pragma once
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "core/device.h"
 #include "core/loop.h"
 #include "core/mem.h"
+#include "core/raw.h"
 
 /* --- a loop ----------------------------------------------------------------------------------------------------------- */
 
@@ -127,16 +128,53 @@ void *boot_alloc(size_t size, size_t align)
     return p; /* never freed: boot memory is for life (the sanitizer's leak check is off for these tests) */
 }
 
-void dma_alloc(struct dma_memory *memory, size_t size)
+void *boot_alloc_named(const char *what, size_t size, size_t align)
 {
-    memory->cpu = boot_alloc(size, 4096);
-    memory->dev = dma_of(memory->cpu);
-    memory->size = size;
+    (void)what;
+    return boot_alloc(size, align);
 }
 
-dma_t dma_of(const void *p)
+/* --- a grant ---------------------------------------------------------------------------------------------------------- */
+
+static struct ledger fake_ledger; /* the driver's: as much as it likes, unless the test says otherwise */
+static unsigned fake_silenced;    /* times that the bus was told to cut it off */
+
+uint64_t plat_dma_of(const void *p);
+uint64_t plat_dma_of(const void *p)
 {
-    return (dma_t){.value = (uint64_t)(uintptr_t)p};
+    return (uint64_t)(uintptr_t)p;
+}
+
+const struct ledger *ledger_selected(void);
+const struct ledger *ledger_selected(void)
+{
+    return &fake_ledger;
+}
+
+void irqs_close(struct device_grant *grant);
+void irqs_close(struct device_grant *grant)
+{
+    grant->interrupts = 0;
+}
+
+static void fake_off(struct device_grant *grant)
+{
+    (void)grant;
+    fake_silenced++;
+}
+
+/* A device that nobody has. */
+static inline void fake_grant_begin(struct device_grant *grant)
+{
+    fake_ledger = (struct ledger){.name = "drv/fake", .dma_bytes = SIZE_MAX / 2, .interrupts = 64};
+    fake_silenced = 0;
+    raw_grant_init(grant, "fake", fake_off);
+}
+
+/* Whether all that the device could reach was zeroed and taken back. */
+static inline bool fake_scrubbed(const struct device_grant *grant)
+{
+    return grant->state == DEVICE_GONE && grant->dma_bytes == 0 && grant->interrupts == 0 && grant->generation == 2;
 }
 
 void device_note_add(struct device_note *note)

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #define TIMEOUT_NS (30 * NS_PER_S) /* a hang detector, not a target */
-#define PARTS 3u
+#define PARTS 4u
 
 static struct virtio_test {
     struct netdev *port;
     struct blkdev *disk;
     struct random *random;
+    struct entropy *source;
     struct work begin;
     struct timer timeout;
     unsigned done;
@@ -45,12 +46,22 @@ static bool random_test(void)
     return memcmp(a, b, sizeof a) != 0 && memcmp(a, a + 1, sizeof a - 1) != 0;
 }
 
+/* The device has our memory, for it is asked for more whenever it gave some. */
+static bool source_revoked(void) REQUIRES(LOOP)
+{
+    uint8_t bytes[16];
+
+    entropy_revoke(self.source);
+    return entropy_fill(self.source, bytes, sizeof bytes) == ST_CLOSED;
+}
+
 static void on_begin(struct work *work)
 {
     (void)work;
     room_assert_loop();
     timer_set(&self.timeout, clock_ns() + TIMEOUT_NS);
     virtio_test_done("random", random_test());
+    virtio_test_done("entropy", source_revoked());
     virtio_test_disk_begin();
     virtio_test_net_begin();
 }
@@ -79,6 +90,12 @@ void virtio_test_wire_random(struct random *random) REQUIRES(BOOT);
 void virtio_test_wire_random(struct random *random)
 {
     self.random = random;
+}
+
+void virtio_test_wire_source(struct entropy *source) REQUIRES(BOOT);
+void virtio_test_wire_source(struct entropy *source)
+{
+    self.source = source;
 }
 
 status_t virtio_test_start(void) REQUIRES(BOOT);

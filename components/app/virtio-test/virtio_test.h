@@ -6,6 +6,7 @@
 #include "core/loop.h"
 #include "core/room.h"
 #include "lib/blkdev/blkdev.h"
+#include "lib/entropy/entropy.h"
 #include "lib/entropy/random.h"
 #include "lib/netdev/netdev.h"
 

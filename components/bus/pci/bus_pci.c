@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * bus_pci.c: PCI functions as firmware left them: enumeration, BARs, capabilities, MSI-X.
  *
- *  (1) Everything happens in BOOT. Afterwards `self` is read only.
+ *  (1) Everything happens in BOOT, but that a function is cut off when its grant is silenced. After BOOT `self` is read only.
  *  (2) Configuration space is an allegation: every loop over it is bounded, every offset from it is checked.
  *  (3) Buses are numbered by firmware; none is renumbered, and no BAR is moved.
  */
 #define LOG_TAG "pci"
 #include "config.h"
 #include "core/assert.h"
-#include "core/device.h"
+#include "core/fmt.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/raw.h"
 #include "lib/pci/pci.h"
 
 enum { /* PCI 3.0, 6.1 */
@@ -37,6 +38,9 @@ enum { MSIX_ENTRY_BYTES = 16, ENTRY_ADDRESS = 0, ENTRY_DATA = 8, ENTRY_CONTROL =
 #define CAPABILITIES_MAX 48u /* as many as fit into 256 bytes: a chain that is longer is a loop */
 #define BUSES 256u
 
+_Static_assert(BUS_PCI_MEMORY_BYTES >= BUS_PCI_FUNCTIONS_MAX * sizeof(struct pci_function),
+               "the `memory` line of component.conf says less than is taken");
+
 static struct bus_pci_state {
     struct pci_bus bus;
     uint32_t marked[BUSES / 32]; /* buses that a bridge leads to */
@@ -49,16 +53,15 @@ static uint32_t config_read(const struct pci_function *function, uint16_t offset
     uint32_t value = UINT32_MAX;
 
     ASSERT((size == 1 || size == 2 || size == 4) && (offset & (size - 1)) == 0);
-    if (pci_config_read(function->bus, function->device, function->function, offset, size, &value) != ST_OK) {
+    if (raw_pci_read(function->bus, function->device, function->function, offset, size, &value) != ST_OK) {
         value = UINT32_MAX;
     }
     return size == 4 ? value : value & ((1u << 8 * size) - 1);
 }
 
 static void config_write(const struct pci_function *function, uint16_t offset, unsigned size, uint32_t value)
-    REQUIRES(BOOT)
 {
-    status_ignore(pci_config_write(function->bus, function->device, function->function, offset, size, value),
+    status_ignore(raw_pci_write(function->bus, function->device, function->function, offset, size, value),
                   "the function answered reads through the same mechanism");
 }
 
@@ -80,6 +83,25 @@ static uint8_t next_capability(const struct pci_function *function, enum pci_cap
         pointer = (uint16_t)(at + 1);
     }
     return 0;
+}
+
+static void msix_control(const struct pci_function *function, uint32_t set, uint32_t clear)
+{
+    uint16_t at = (uint16_t)(function->msix_offset + MSIX_CONTROL);
+
+    config_write(function, at, 2, (config_read(function, at, 2) & ~clear) | set);
+}
+
+/* As device_silence() wants it. Memory stays decoded: its driver may still want to know whether it has stopped. */
+static void function_off(struct device_grant *grant)
+{
+    const struct pci_function *function = CONTAINER_OF(grant, struct pci_function, grant);
+    uint32_t command = config_read(function, REG_COMMAND, 2);
+
+    if (function->msix_offset != 0) {
+        msix_control(function, MSIX_MASK, MSIX_ENABLE);
+    }
+    config_write(function, REG_COMMAND, 2, (command & ~(uint32_t)COMMAND_MASTER) | COMMAND_NO_INTX);
 }
 
 /* --- enumeration ---------------------------------------------------------------------------------------------------- */
@@ -148,7 +170,7 @@ static void bridge_follow(const struct pci_function *bridge)
     uint32_t behind = config_read(bridge, REG_SECONDARY_BUS, 1);
 
     /* Firmware numbers downwards: a bridge that leads back up would be a loop. (2) */
-    if (behind > bridge->bus && behind < BUSES && behind < pci_bus_count()) {
+    if (behind > bridge->bus && behind < BUSES && behind < raw_pci_buses()) {
         self.marked[behind / 32] |= 1u << behind % 32;
     }
 }
@@ -177,9 +199,10 @@ static bool function_probe(uint16_t bus, uint8_t device, uint8_t number, bool *m
     struct pci_function *kept = &self.bus.function[self.bus.count++];
     *kept = function;
     function_read(kept);
-    log_debug("%02x:%02x.%u %04x:%04x class %02x%02x", (unsigned)bus, (unsigned)device, (unsigned)number,
-              (unsigned)kept->vendor_id, (unsigned)kept->device_id, (unsigned)kept->class_code,
-              (unsigned)kept->subclass);
+    fmt_text(kept->where, sizeof kept->where, "pci %02x:%02x.%u", (unsigned)bus, (unsigned)device, (unsigned)number);
+    raw_grant_init(&kept->grant, kept->where, function_off);
+    log_debug("%s %04x:%04x class %02x%02x", kept->where, (unsigned)kept->vendor_id, (unsigned)kept->device_id,
+              (unsigned)kept->class_code, (unsigned)kept->subclass);
     return true;
 }
 
@@ -199,7 +222,7 @@ static void bus_probe(uint16_t bus) REQUIRES(BOOT)
 
 /* --- for buses above ------------------------------------------------------------------------------------------------ */
 
-static status_t window_map(const struct pci_function *function, unsigned index, uint64_t offset, uint64_t size,
+static status_t window_map(struct pci_function *function, unsigned index, uint64_t offset, uint64_t size,
                            struct mmio *window) REQUIRES(BOOT)
 {
     if (index >= PCI_BARS || size == 0) {
@@ -210,21 +233,13 @@ static status_t window_map(const struct pci_function *function, unsigned index, 
         return ST_UNSUPPORTED;
     }
     if (bar->address == 0) {
-        log_warn("%02x:%02x.%u: firmware gave BAR %u no address", (unsigned)function->bus, (unsigned)function->device,
-                 (unsigned)function->function, index);
+        log_warn("%s: firmware gave BAR %u no address", function->where, index);
         return ST_UNSUPPORTED;
     }
     if (offset > bar->size || size > bar->size - offset) {
         return ST_PROTO;
     }
-    return mmio_map(window, bar->address + offset, (size_t)size);
-}
-
-static void msix_control(const struct pci_function *function, uint32_t set, uint32_t clear) REQUIRES(BOOT)
-{
-    uint16_t at = (uint16_t)(function->msix_offset + MSIX_CONTROL);
-
-    config_write(function, at, 2, (config_read(function, at, 2) & ~clear) | set);
+    return raw_mmio_map(&function->grant, window, bar->address + offset, (size_t)size);
 }
 
 /* Maps the table and masks every entry, whatever firmware left in it. */
@@ -244,7 +259,7 @@ static status_t msix_prepare(struct pci_function *function) REQUIRES(BOOT)
     return ST_OK;
 }
 
-static status_t ops_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
+static status_t ops_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq,
                               void (*handle)(struct irq *irq))
 {
     uint64_t address = 0;
@@ -258,7 +273,7 @@ static status_t ops_msix_open(struct pci_function *function, uint16_t entry, str
     if (s != ST_OK) {
         return s;
     }
-    s = irq_open_msi(irq, name, handle, &address, &data);
+    s = raw_irq_msi(&function->grant, irq, handle, &address, &data);
     if (s != ST_OK) {
         return s;
     }
@@ -280,16 +295,16 @@ static status_t ops_msix_enable(struct pci_function *function)
     return ST_OK;
 }
 
-static status_t ops_intx_open(const struct pci_function *function, struct irq *irq, const char *name,
-                              void (*handle)(struct irq *irq))
+static status_t ops_intx_open(struct pci_function *function, struct irq *irq, void (*handle)(struct irq *irq))
 {
-    uint32_t gsi = 0;
+    struct raw_wire wire = {.level = true, .active_low = true};
 
     room_assert_boot();
-    if (function->pin == 0 || function->pin > 4 || !pci_gsi(function->bus, function->device, function->pin, &gsi)) {
+    if (function->pin == 0 || function->pin > 4 ||
+        !raw_pci_gsi(function->bus, function->device, function->pin, &wire.gsi)) {
         return ST_UNSUPPORTED;
     }
-    status_t s = irq_open_wired(irq, name, handle, gsi, true, true);
+    status_t s = raw_irq_wired(&function->grant, irq, handle, wire);
     if (s != ST_OK) {
         return s;
     }
@@ -308,7 +323,7 @@ static void ops_enable(const struct pci_function *function)
     config_write(function, REG_COMMAND, 2, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
 }
 
-static status_t ops_map(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
+static status_t ops_map(struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
                         struct mmio *window)
 {
     room_assert_boot();
@@ -340,7 +355,7 @@ status_t bus_pci_start(void)
     self.bus.ops = &ops;
     self.bus.function = boot_alloc(sizeof(struct pci_function) * BUS_PCI_FUNCTIONS_MAX, _Alignof(struct pci_function));
     self.marked[0] = 1; /* bus 0 is always there, if any is */
-    for (unsigned bus = 0; bus < BUSES && bus < pci_bus_count(); bus++) {
+    for (unsigned bus = 0; bus < BUSES && bus < raw_pci_buses(); bus++) {
         if ((self.marked[bus / 32] & 1u << bus % 32) != 0) {
             bus_probe((uint16_t)bus);
         }

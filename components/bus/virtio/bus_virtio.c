@@ -8,6 +8,9 @@
 #include "core/log.h"
 #include "core/mem.h"
 
+_Static_assert(BUS_VIRTIO_MEMORY_BYTES >= BUS_VIRTIO_DEVICES_MAX * sizeof(struct bus_virtio_device),
+               "the `memory` line of component.conf says less than is taken");
+
 static struct bus_virtio_state {
     struct virtio_bus bus;
     struct pci_bus *pci; /* NULL: not wired */

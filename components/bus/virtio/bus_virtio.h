@@ -2,7 +2,7 @@
  * bus_virtio.h: what the files of this component share: a device with what its transport knows of it.
  */
 #pragma once
-#include "core/device.h"
+#include "core/raw.h"
 #include "core/room.h"
 #include "core/status.h"
 #include "lib/pci/pci.h"
@@ -27,9 +27,11 @@ struct bus_virtio_device {
     uint16_t irq_count;                             /* [I] */
     uint16_t queues;                                /* [I] that interrupts were wired for */
     /* MMIO: one window with all in it */
-    struct mmio window; /* [I] */
-    uint32_t gsi;       /* [I] */
-    bool edge;          /* [I] */
+    struct device_grant grant; /* [L] */
+    char where[24];            /* [I] */
+    struct mmio window;        /* [I] */
+    uint32_t gsi;              /* [I] */
+    bool edge;                 /* [I] */
     /* PCI: windows that the capabilities name */
     struct pci_function *function;             /* [I] */
     struct mmio common, notify, isr, config;   /* [I] config.size 0: the device has none */

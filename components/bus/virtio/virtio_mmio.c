@@ -138,7 +138,7 @@ static status_t ops_interrupts(struct virtio_device *device, uint16_t queues)
     room_assert_boot();
     d->irq_count = 1;
     *entry = (struct bus_virtio_irq){.owner = d, .queues = (1u << queues) - 1, .config = true};
-    return irq_open_wired(&entry->irq, device->where, on_irq, d->gsi, !d->edge, false);
+    return raw_irq_wired(device->grant, &entry->irq, on_irq, (struct raw_wire){.gsi = d->gsi, .level = !d->edge});
 }
 
 static void ops_notify(struct virtio_device *device, uint16_t index)
@@ -160,7 +160,7 @@ static const struct virtio_ops ops = {
 };
 
 /* True when a modern device sits behind this window. */
-static bool window_probe(const struct mmio *window, const struct device_window *place)
+static bool window_probe(const struct mmio *window, const struct raw_window *place)
 {
     if (place->size < REG_CONFIG || mmio_read32(window, REG_MAGIC) != MAGIC) {
         return false;
@@ -179,11 +179,13 @@ static bool window_probe(const struct mmio *window, const struct device_window *
 }
 
 /* False: no room for more devices. */
-static bool window_add(const struct device_window *place) REQUIRES(BOOT)
+static bool window_add(const struct raw_window *place) REQUIRES(BOOT)
 {
+    struct device_grant nobodys;
     struct mmio window;
 
-    status_t s = mmio_map(&window, place->address, place->size);
+    raw_grant_init(&nobodys, "a window that is looked into", NULL);
+    status_t s = raw_mmio_map(&nobodys, &window, place->address, place->size);
     if (s != ST_OK) {
         log_warn("window at 0x%llx cannot be mapped (%s)", (unsigned long long)place->address, status_name(s));
         return true;
@@ -195,21 +197,23 @@ static bool window_add(const struct device_window *place) REQUIRES(BOOT)
     if (d == NULL) {
         return false;
     }
-    virtio_device_init(&d->device, &ops, mmio_read32(&window, REG_DEVICE_ID));
-    d->window = window;
+    fmt_text(d->where, sizeof d->where, "mmio 0x%llx", (unsigned long long)place->address);
+    raw_grant_init(&d->grant, d->where, NULL);
+    virtio_device_init(&d->device, &d->grant, &ops, mmio_read32(&window, REG_DEVICE_ID));
+    s = raw_mmio_map(&d->grant, &d->window, place->address, place->size);
+    ASSERT(s == ST_OK); /* it just was */
     d->gsi = place->gsi;
     d->edge = place->edge;
     d->device.config_bytes = place->size - REG_CONFIG;
-    fmt_text(d->device.where, sizeof d->device.where, "mmio 0x%llx", (unsigned long long)place->address);
     bus_virtio_keep(d);
     return true;
 }
 
 void bus_virtio_mmio_probe(void)
 {
-    struct device_window place;
+    struct raw_window place;
 
-    for (unsigned i = 0; platform_mmio_device(i, &place); i++) {
+    for (unsigned i = 0; raw_mmio_device(i, &place); i++) {
         if (!window_add(&place)) {
             return;
         }

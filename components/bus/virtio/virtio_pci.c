@@ -9,7 +9,6 @@
 #define LOG_TAG "virtio-pci"
 #include "bus_virtio.h"
 #include "core/assert.h"
-#include "core/fmt.h"
 #include "core/log.h"
 
 enum { VENDOR_VIRTIO = 0x1af4, DEVICE_TRANSITIONAL = 0x1000, DEVICE_MODERN = 0x1040, DEVICE_END = 0x1080 };
@@ -145,7 +144,7 @@ static status_t msix_open(struct bus_virtio_device *d, uint16_t vectors, uint16_
 {
     vectors_share(d, vectors, queues);
     for (uint16_t i = 0; i < d->irq_count; i++) {
-        status_t s = pci_msix_open(d->function, i, &d->irq[i].irq, d->device.where, on_msix);
+        status_t s = pci_msix_open(d->function, i, &d->irq[i].irq, on_msix);
         if (s == ST_FULL && i > 0) {
             vectors_share(d, i, queues); /* the CPU has no more: make do with those that are open */
             break;
@@ -179,7 +178,7 @@ static status_t ops_interrupts(struct virtio_device *device, uint16_t queues)
         return ST_UNSUPPORTED;
     }
     log_debug("%s: no MSI-X, wired interrupt", device->where);
-    return pci_intx_open(d->function, &d->irq[0].irq, device->where, on_intx);
+    return pci_intx_open(d->function, &d->irq[0].irq, on_intx);
 }
 
 /* The irqs are open; a reset made the device forget its vector. */
@@ -334,10 +333,8 @@ static bool function_add(struct pci_function *function, uint32_t type) REQUIRES(
     if (d == NULL) {
         return false;
     }
-    virtio_device_init(&d->device, &ops, type);
+    virtio_device_init(&d->device, &function->grant, &ops, type);
     d->function = function;
-    fmt_text(d->device.where, sizeof d->device.where, "pci %02x:%02x.%u", (unsigned)function->bus,
-             (unsigned)function->device, (unsigned)function->function);
     pci_enable(function);
     if (!capabilities_use(d)) {
         log_warn("%s: virtio type %u without modern registers; not used (QEMU: disable-modern must be off)",

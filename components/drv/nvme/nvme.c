@@ -41,7 +41,7 @@ static void transfer_fill(const struct nvme *nvme, struct nvme_job *job, struct 
     uint8_t shift = nvme->identity.block_shift;
     uint64_t block = job->sector >> (shift - 9);
 
-    slot->bytes = nvme_prp_fill(job, slot, command, nvme->identity.command_bytes);
+    slot->bytes = nvme_prp_fill(&nvme->function->grant, job, slot, command, nvme->identity.command_bytes);
     command->opcode = job->request->op == BLK_READ ? OP_READ : OP_WRITE;
     command->word10 = (uint32_t)block;
     command->word11 = (uint32_t)(block >> 32);

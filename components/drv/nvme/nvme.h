@@ -81,11 +81,9 @@ struct nvme_queue {
     uint8_t phase;              /* [L] of a new completion */
 };
 
-struct nvme_memory { /* what a queue is made of; lists may be NULL */
-    struct nvme_command *sq;
-    struct nvme_completion *cq;
+struct nvme_memory { /* what a queue is made of; lists.cpu may be NULL */
+    struct dma_memory sq, cq, lists;
     struct nvme_slot *slot;
-    uint64_t *lists;
     size_t list_bytes;
 };
 
@@ -164,10 +162,11 @@ struct nvme {
     struct pci_function *function; /* [I] */
     struct mmio registers;         /* [I] */
     struct blkdev blkdev;
-    char where[24];                           /* [I] */
+    const char *where;                        /* [I] the function's */
     struct device_note note;                  /* [L] */
     uint64_t capabilities;                    /* [I] CAP */
     uint8_t *page;                            /* [I] DMA memory for identify */
+    dma_t page_dma;                           /* [I] */
     struct nvme_irq irq[1 + NVME_QUEUES];     /* [I] */
     uint16_t irq_count;                       /* [I] MSI-X vectors that are used; 0: the pin */
     enum nvme_state state;                    /* [L] */
@@ -216,6 +215,7 @@ status_t nvme_start_step(struct nvme *nvme); /* ST_OK: queues are there, `found`
 /* nvme_control.c. The controller must be reset. `resend`: it is late, and what is out may be sent again; else it lied. */
 void nvme_fail(struct nvme *nvme, const char *why, bool resend) REQUIRES(LOOP);
 void nvme_revoke(struct blkdev *blkdev); /* LOOP */
+void nvme_quiesce(void *nvme);           /* LOOP: its grant is revoked */
 void nvme_control_init(struct nvme *nvme);
 /* A job was taken. */
 void nvme_watch_begin(struct nvme *nvme) REQUIRES(LOOP);
@@ -234,4 +234,5 @@ void nvme_requests_return(struct nvme *nvme) REQUIRES(LOOP);
 void nvme_requests_send(struct nvme *nvme) REQUIRES(LOOP);
 
 /* nvme_prp.c: tells the command of as much of the job's data as one command carries; the job moves on. Gives the bytes. */
-uint32_t nvme_prp_fill(struct nvme_job *job, const struct nvme_slot *slot, struct nvme_command *command, uint32_t most);
+uint32_t nvme_prp_fill(const struct device_grant *grant, struct nvme_job *job, const struct nvme_slot *slot,
+                       struct nvme_command *command, uint32_t most);

@@ -136,7 +136,7 @@ static void identify_fill(const struct nvme *nvme, struct nvme_command *command,
     command->nsid = what == CNS_NAMESPACE        ? nvme->found.nsid
                     : what == CNS_NAMESPACE_LIST ? nvme->found.nsid - 1 /* those above it */
                                                  : 0;
-    command->prp1 = dma_of(nvme->page).value;
+    command->prp1 = nvme->page_dma.value;
     command->word10 = what;
 }
 

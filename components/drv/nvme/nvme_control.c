@@ -83,6 +83,14 @@ void nvme_revoke(struct blkdev *blkdev)
 
     room_assert_loop();
     ASSERT(blkdev == &nvme->blkdev);
+    device_revoke(&nvme->function->grant);
+}
+
+void nvme_quiesce(void *driver)
+{
+    struct nvme *nvme = driver;
+
+    room_assert_loop();
     give_up(nvme, "revoked");
     if (nvme->state == NVME_RUNNING || nvme->state == NVME_STARTING) {
         nvme_stop_begin(nvme);
@@ -115,26 +123,13 @@ static void recovered(struct nvme *nvme) REQUIRES(LOOP)
     nvme_requests_send(nvme);
 }
 
-/* What the controller could read and write beside the requests' own memory. */
-static void scrub(struct nvme *nvme)
-{
-    memset(nvme->page, 0, NVME_PAGE);
-    for (uint16_t i = 0; i <= NVME_QUEUES; i++) {
-        struct nvme_queue *q = &nvme->queue[i];
-        memset(q->sq, 0, q->size * sizeof *q->sq);
-        memset(q->cq, 0, q->size * sizeof *q->cq);
-        for (uint16_t place = 0; i != 0 && place + 1 < q->size; place++) {
-            memset(q->slot[place].list, 0, NVME_COMMAND_MAX / NVME_PAGE * sizeof(uint64_t));
-        }
-    }
-}
-
 static void stopping_look(struct nvme *nvme) REQUIRES(LOOP)
 {
     status_t s = nvme_stop_step(nvme);
 
     if (s == ST_TIMEOUT) {
         give_up(nvme, "it does not stop, so what it was lent stays lent");
+        device_silence(&nvme->function->grant);
     } else if (s == ST_CLOSED) {
         give_up(nvme, "nobody answers there");
     }
@@ -144,7 +139,7 @@ static void stopping_look(struct nvme *nvme) REQUIRES(LOOP)
     nvme_requests_return(nvme);
     if (nvme->blkdev.dead) {
         nvme->state = NVME_DEAD;
-        scrub(nvme);
+        device_release(&nvme->function->grant);
     } else {
         nvme_start_begin(nvme);
     }

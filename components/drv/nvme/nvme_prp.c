@@ -40,10 +40,10 @@ static void run_add(struct part *part, uint64_t address, uint32_t bytes)
 }
 
 /* What of the job's next segment goes into this part. False: nothing more does. */
-static bool segment_take(struct nvme_job *job, struct part *part, uint32_t most)
+static bool segment_take(const struct device_grant *grant, struct nvme_job *job, struct part *part, uint32_t most)
 {
     const struct blk_segment *segment = &job->request->segment[job->segment];
-    uint64_t address = dma_of((const char *)segment->data + job->segment_bytes).value;
+    uint64_t address = dma_lend(grant, (const char *)segment->data + job->segment_bytes).value;
     uint32_t bytes = segment->size - job->segment_bytes;
 
     if (part->bytes != 0 && (address & (NVME_PAGE - 1)) != 0) {
@@ -61,12 +61,13 @@ static bool segment_take(struct nvme_job *job, struct part *part, uint32_t most)
            ((address + bytes) & (NVME_PAGE - 1)) == 0;
 }
 
-uint32_t nvme_prp_fill(struct nvme_job *job, const struct nvme_slot *slot, struct nvme_command *command, uint32_t most)
+uint32_t nvme_prp_fill(const struct device_grant *grant, struct nvme_job *job, const struct nvme_slot *slot,
+                       struct nvme_command *command, uint32_t most)
 {
     struct part part = {.list = slot->list};
 
     ASSERT(most <= NVME_COMMAND_MAX && job->segment < job->request->segment_count);
-    while (segment_take(job, &part, most)) {
+    while (segment_take(grant, job, &part, most)) {
     }
     ASSERT(part.entries <= NVME_COMMAND_MAX / NVME_PAGE);
     command->prp1 = part.first;

@@ -42,12 +42,13 @@ static void slots_chain(struct nvme_queue *q)
 void nvme_queue_init(struct nvme_queue *q, uint16_t number, uint16_t size, const struct nvme_memory *memory)
 {
     ASSERT(size >= 2 && size - 1u <= PLACE_MASK);
-    *q = (struct nvme_queue){.number = number, .size = size, .sq = memory->sq, .cq = memory->cq, .slot = memory->slot};
-    q->sq_dma = dma_of(q->sq);
-    q->cq_dma = dma_of(q->cq);
-    for (uint16_t i = 0; memory->lists != NULL && i + 1 < size; i++) {
-        q->slot[i].list = memory->lists + i * (memory->list_bytes / sizeof(uint64_t));
-        q->slot[i].list_dma = dma_of(q->slot[i].list);
+    *q = (struct nvme_queue){
+        .number = number, .size = size, .sq = memory->sq.cpu, .cq = memory->cq.cpu, .slot = memory->slot};
+    q->sq_dma = memory->sq.dev;
+    q->cq_dma = memory->cq.dev;
+    for (uint16_t i = 0; memory->lists.cpu != NULL && i + 1 < size; i++) {
+        q->slot[i].list = (uint64_t *)memory->lists.cpu + i * (memory->list_bytes / sizeof(uint64_t));
+        q->slot[i].list_dma.value = memory->lists.dev.value + i * memory->list_bytes;
     }
     nvme_queue_restart(q);
 }

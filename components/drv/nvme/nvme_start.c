@@ -23,14 +23,20 @@ _Static_assert(NVME_MEMORY_BYTES >= NVME_QUEUES * QUEUE_ARENA_BYTES(NVME_QUEUE_S
                                         QUEUE_ARENA_BYTES(NVME_ADMIN_SIZE, 0) + DMA_ARENA_BYTES(NVME_PAGE) +
                                         NVME_DEPTH * sizeof(struct nvme_job),
                "the `memory` line of component.conf says less than is taken");
+#define QUEUE_DMA_BYTES(size, list_bytes)                                                                              \
+    (DMA_BYTES((size) * sizeof(struct nvme_command)) + DMA_BYTES((size) * sizeof(struct nvme_completion)) +            \
+     DMA_BYTES((size) * (list_bytes)))
+_Static_assert(NVME_DMA_BYTES >= NVME_QUEUES * QUEUE_DMA_BYTES(NVME_QUEUE_SIZE, LIST_BYTES) +
+                                     QUEUE_DMA_BYTES(NVME_ADMIN_SIZE, 0) + DMA_BYTES(NVME_PAGE),
+               "the `dma` line says less than is asked for");
 _Static_assert(LIST_BYTES >= 16, "a range to discard lies there, too");
 
 static struct pci_function *function_find(const struct pci_bus *bus)
 {
     for (unsigned i = 0; i < bus->count; i++) {
         struct pci_function *function = &bus->function[i];
-        if (function->class_code == PCI_CLASS_STORAGE && function->subclass == PCI_SUBCLASS_NVM &&
-            pci_read(function, PCI_REG_INTERFACE, 1) == PCI_INTERFACE_NVME) {
+        if (function->grant.state == DEVICE_FREE && function->class_code == PCI_CLASS_STORAGE &&
+            function->subclass == PCI_SUBCLASS_NVM && pci_read(function, PCI_REG_INTERFACE, 1) == PCI_INTERFACE_NVME) {
             return function;
         }
     }
@@ -59,41 +65,44 @@ static status_t registers_map(struct nvme *nvme) REQUIRES(BOOT)
     return s;
 }
 
-static void queue_make(struct nvme *nvme, uint16_t number, uint16_t size, size_t list_bytes) REQUIRES(BOOT)
+static status_t queue_make(struct nvme *nvme, uint16_t number, uint16_t size, size_t list_bytes) REQUIRES(BOOT)
 {
+    struct device_grant *grant = &nvme->function->grant;
     struct nvme_queue *q = &nvme->queue[number];
     struct nvme_queue bells = *q;
     struct nvme_memory memory = {.list_bytes = list_bytes};
-    struct dma_memory dma;
 
-    dma_alloc(&dma, size * sizeof *memory.sq);
-    memory.sq = dma.cpu;
-    dma_alloc(&dma, size * sizeof *memory.cq);
-    memory.cq = dma.cpu;
-    memory.slot = boot_alloc(sizeof *memory.slot * size, _Alignof(struct nvme_slot));
-    if (list_bytes != 0) {
-        dma_alloc(&dma, size * list_bytes);
-        memory.lists = dma.cpu;
+    status_t s = dma_alloc(grant, &memory.sq, size * sizeof *q->sq);
+    s = s == ST_OK ? dma_alloc(grant, &memory.cq, size * sizeof *q->cq) : s;
+    s = s == ST_OK && list_bytes != 0 ? dma_alloc(grant, &memory.lists, size * list_bytes) : s;
+    if (s != ST_OK) {
+        return s;
     }
+    memory.slot = boot_alloc(sizeof *memory.slot * size, _Alignof(struct nvme_slot));
     nvme_queue_init(q, number, size, &memory);
     q->doorbells = bells.doorbells;
     q->sq_bell = bells.sq_bell;
     q->cq_bell = bells.cq_bell;
+    return ST_OK;
 }
 
-static void memory_take(struct nvme *nvme) REQUIRES(BOOT)
+static status_t memory_take(struct nvme *nvme) REQUIRES(BOOT)
 {
     uint32_t most = (uint32_t)(nvme->capabilities & 0xffff) + 1; /* CAP.MQES */
-    struct dma_memory dma;
+    struct dma_memory page = {0};
 
-    dma_alloc(&dma, NVME_PAGE);
-    nvme->page = dma.cpu;
-    queue_make(nvme, 0, NVME_ADMIN_SIZE, 0);
-    for (uint16_t i = 1; i <= NVME_QUEUES; i++) {
-        queue_make(nvme, i, (uint16_t)(most < NVME_QUEUE_SIZE ? most : NVME_QUEUE_SIZE), LIST_BYTES);
+    status_t s = dma_alloc(&nvme->function->grant, &page, NVME_PAGE);
+    nvme->page = page.cpu;
+    nvme->page_dma = page.dev;
+    if (s == ST_OK) {
+        s = queue_make(nvme, 0, NVME_ADMIN_SIZE, 0);
+    }
+    for (uint16_t i = 1; i <= NVME_QUEUES && s == ST_OK; i++) {
+        s = queue_make(nvme, i, (uint16_t)(most < NVME_QUEUE_SIZE ? most : NVME_QUEUE_SIZE), LIST_BYTES);
     }
     nvme_requests_init(nvme);
     nvme_control_init(nvme);
+    return s;
 }
 
 /* A vector for each queue, or one for all, or the pin. */
@@ -105,7 +114,7 @@ static status_t interrupts_open(struct nvme *nvme) REQUIRES(BOOT)
     while (s == ST_OK && nvme->irq_count < wanted) {
         struct nvme_irq *irq = &nvme->irq[nvme->irq_count];
         irq->queues = 1u << nvme->irq_count;
-        s = pci_msix_open(nvme->function, nvme->irq_count, &irq->irq, nvme->where, nvme_interrupt);
+        s = pci_msix_open(nvme->function, nvme->irq_count, &irq->irq, nvme_interrupt);
         if (s == ST_OK) {
             nvme->irq_count++;
         }
@@ -120,7 +129,7 @@ static status_t interrupts_open(struct nvme *nvme) REQUIRES(BOOT)
     }
     nvme->irq_count = 0;
     nvme->irq[0].queues = UINT32_MAX;
-    return pci_intx_open(nvme->function, &nvme->irq[0].irq, nvme->where, nvme_interrupt);
+    return pci_intx_open(nvme->function, &nvme->irq[0].irq, nvme_interrupt);
 }
 
 /* From whatever firmware left to queues that work. */
@@ -183,13 +192,16 @@ static status_t device_setup(struct nvme *nvme) REQUIRES(BOOT)
     if (s != ST_OK) {
         return s;
     }
-    memory_take(nvme);
-    s = interrupts_open(nvme);
+    s = memory_take(nvme);
+    if (s == ST_OK) {
+        s = interrupts_open(nvme);
+    }
     if (s == ST_OK) {
         s = bring_up(nvme);
     }
     if (s != ST_OK) {
         mmio_write32(&nvme->registers, NVME_REG_CC, 0); /* nothing of ours is looked at again */
+        device_silence(&nvme->function->grant);
         return s;
     }
     nvme->identity = nvme->found;
@@ -222,8 +234,8 @@ status_t nvme_start(void)
                 "or remove drv/nvme from the profile");
         return ST_UNSUPPORTED;
     }
-    fmt_text(nvme->where, sizeof nvme->where, "pci %02x:%02x.%u", (unsigned)nvme->function->bus,
-             (unsigned)nvme->function->device, (unsigned)nvme->function->function);
+    nvme->where = nvme->function->where;
+    device_hold(&nvme->function->grant, nvme_quiesce, nvme);
     nvme->note.driver = "drv/nvme";
     list_init(&nvme->note.node);
     device_note_add(&nvme->note);

@@ -16,7 +16,6 @@
  */
 #define LOG_TAG "virtio-blk"
 #include "virtio_blk.h"
-#include <string.h>
 #include "core/assert.h"
 #include "core/log.h"
 #include "core/stack.h"
@@ -85,7 +84,8 @@ static void chain_add(struct chain *chain, uint64_t address, uint32_t size)
 static void chain_data(struct chain *chain, const struct blk_request *request)
 {
     for (uint16_t i = 0; i < request->segment_count; i++) {
-        chain_add(chain, dma_of(request->segment[i].data).value, request->segment[i].size);
+        chain_add(chain, dma_lend(virtio_blk_self.device->grant, request->segment[i].data).value,
+                  request->segment[i].size);
     }
 }
 
@@ -237,7 +237,8 @@ static void ops_revoke(struct blkdev *blkdev)
 {
     room_assert_loop();
     ASSERT(blkdev == &virtio_blk_self.blkdev);
-    die("revoked");
+    dead();
+    device_revoke(virtio_blk_self.device->grant);
 }
 
 /* --- from the device ------------------------------------------------------------------------------------------------ */
@@ -376,17 +377,6 @@ static struct blk_slot *slot_reclaim(struct virtio_blk *blk)
     return slot;
 }
 
-/* What the device could read and write beside the requests' own memory. The rings are lib/virtio's. */
-static void scrub(struct virtio_blk *blk)
-{
-    const size_t count = VIRTIO_BLK_DEPTH + 1;
-
-    memset(blk->slot[0].wrap, 0, count * sizeof *blk->slot[0].wrap);
-    if (blk->slot[0].table.desc != NULL) {
-        memset(blk->slot[0].table.desc, 0, count * TABLE_SIZE * sizeof *blk->slot[0].table.desc);
-    }
-}
-
 /* Nothing is with the device any more: every request is answered, the oldest first among those that never left. */
 static void on_stopped(struct virtio_device *device)
 {
@@ -407,7 +397,6 @@ static void on_stopped(struct virtio_device *device)
         request_done(CONTAINER_OF(node, struct blk_request, node), ST_IO);
     }
     ASSERT(blk->taken == 0); /* (1) */
-    scrub(blk);
 }
 
 /* Comes with every interrupt where one vector serves all, so it is looked at what changed. */

@@ -148,16 +148,23 @@ _Static_assert(VIRTIO_BLK_MEMORY_BYTES >=
                        DMA_ARENA_BYTES((VIRTIO_BLK_DEPTH + 1) * TABLE_SIZE * sizeof(struct virtq_desc)) +
                        (VIRTIO_BLK_DEPTH + 1) * sizeof(struct blk_slot),
                "the `memory` line of component.conf says less than is taken");
+_Static_assert(VIRTIO_BLK_DMA_BYTES >= VIRTIO_BLK_QUEUES * VIRTIO_QUEUE_DMA_BYTES(VIRTIO_BLK_RING_SIZE) +
+                                           DMA_BYTES((VIRTIO_BLK_DEPTH + 1) * sizeof(struct virtio_blk_wrap)) +
+                                           DMA_BYTES((VIRTIO_BLK_DEPTH + 1) * TABLE_SIZE * sizeof(struct virtq_desc)),
+               "the `dma` line says less than is asked for");
 
-static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
+static status_t slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
 {
     const uint16_t count = VIRTIO_BLK_DEPTH + 1;
     struct dma_memory memory;
     struct dma_memory tables = {0};
 
-    dma_alloc(&memory, sizeof(struct virtio_blk_wrap) * count);
-    if (virtio_has(blk->device, VIRTIO_F_INDIRECT_DESC)) {
-        dma_alloc(&tables, sizeof(struct virtq_desc) * TABLE_SIZE * count);
+    status_t s = dma_alloc(blk->device->grant, &memory, sizeof(struct virtio_blk_wrap) * count);
+    if (s == ST_OK && virtio_has(blk->device, VIRTIO_F_INDIRECT_DESC)) {
+        s = dma_alloc(blk->device->grant, &tables, sizeof(struct virtq_desc) * TABLE_SIZE * count);
+    }
+    if (s != ST_OK) {
+        return s;
     }
     blk->slot = boot_alloc(sizeof(struct blk_slot) * count, _Alignof(struct blk_slot));
     for (uint16_t i = 0; i < count; i++) {
@@ -172,6 +179,7 @@ static void slots_init(struct virtio_blk *blk) REQUIRES(BOOT)
     work_init(&blk->bell, virtio_blk_bell);
     work_init(&blk->again, virtio_blk_again);
     timer_init(&blk->watch, virtio_blk_watch);
+    return ST_OK;
 }
 
 /* The serial text: printable characters only, for it goes into logs. */
@@ -234,8 +242,7 @@ static status_t device_setup(struct virtio_blk *blk) REQUIRES(BOOT)
     blkdev->read_only = virtio_has(blk->device, BLK_F_RO);
     blkdev->has_flush = virtio_has(blk->device, BLK_F_FLUSH);
     blkdev->has_durable = !blkdev->has_flush;
-    slots_init(blk);
-    return ST_OK;
+    return slots_init(blk);
 }
 
 static void describe(const struct virtio_blk *blk)

@@ -106,7 +106,23 @@ static void on_stopped(struct virtio_device *device)
     netdev->link_up = false;
     virtio_net_rx_stopped();
     virtio_net_tx_stopped();
-    netdev->client->link(netdev->client, false);
+    if (netdev->client != NULL) { /* revoked before anybody came */
+        netdev->client->link(netdev->client, false);
+    }
+}
+
+static bool is_busy(const struct virtio_device *device)
+{
+    (void)device;
+    return virtio_net_rx_busy();
+}
+
+static void ops_revoke(struct netdev *netdev)
+{
+    room_assert_loop();
+    ASSERT(netdev == &virtio_net_self.netdev);
+    dead();
+    device_revoke(virtio_net_self.device->grant);
 }
 
 /* (3) */
@@ -167,6 +183,7 @@ static const struct netdev_ops ops = {
     .send = virtio_net_tx_send,
     .release = virtio_net_rx_release,
     .attached = on_attached,
+    .revoke = ops_revoke,
 };
 
 static const struct virtio_driver driver = {
@@ -175,6 +192,7 @@ static const struct virtio_driver driver = {
     .config = on_config,
     .stopped = on_stopped,
     .restarted = on_restarted,
+    .busy = is_busy,
 };
 
 /* --- start ---------------------------------------------------------------------------------------------------------- */
@@ -251,8 +269,12 @@ static status_t device_open(struct virtio_net *net) REQUIRES(BOOT)
     s = queues_open(net);
     if (s == ST_OK) {
         netdev_fill(net);
-        virtio_net_rx_init();
-        virtio_net_tx_init();
+        s = virtio_net_rx_init();
+    }
+    if (s == ST_OK) {
+        s = virtio_net_tx_init();
+    }
+    if (s == ST_OK) {
         s = config_read(&net->netdev);
     }
     if (s != ST_OK) {

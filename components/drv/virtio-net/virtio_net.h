@@ -87,13 +87,15 @@ void virtio_net_die(const char *why) REQUIRES(LOOP);
 /* The same because what it said was untrue, which is counted. */
 void virtio_net_lied(const char *what) REQUIRES(LOOP);
 
-void virtio_net_rx_init(void) REQUIRES(BOOT);
+status_t virtio_net_rx_init(void) REQUIRES(BOOT);
 void virtio_net_rx_fill(void);
 void virtio_net_rx_reap(void) REQUIRES(LOOP);
 void virtio_net_rx_stopped(void) REQUIRES(LOOP);
+/* Whether the client has buffers. */
+bool virtio_net_rx_busy(void);
 void virtio_net_rx_release(struct netdev *netdev, struct netbuf *netbuf); /* LOOP */
 
-void virtio_net_tx_init(void) REQUIRES(BOOT);
+status_t virtio_net_tx_init(void) REQUIRES(BOOT);
 status_t virtio_net_tx_send(struct netdev *netdev, const struct netdev_frame *frame); /* LOOP */
 void virtio_net_tx_reap(void) REQUIRES(LOOP);
 /* Whether the device has had a frame since before the last watch. */

@@ -38,12 +38,15 @@ _Static_assert(VIRTIO_NET_MEMORY_BYTES >=
                        VIRTIO_NET_TX_RING_SIZE / 2 * sizeof(struct tx_slot),
                "the `memory` line of component.conf says less than is taken");
 
-void virtio_net_rx_init(void)
+status_t virtio_net_rx_init(void)
 {
     struct virtio_net *net = &virtio_net_self;
     struct dma_memory memory;
 
-    dma_alloc(&memory, (size_t)VIRTIO_NET_RX_BUFFERS * RX_BUFFER_BYTES);
+    status_t s = dma_alloc(net->device->grant, &memory, (size_t)VIRTIO_NET_RX_BUFFERS * RX_BUFFER_BYTES);
+    if (s != ST_OK) {
+        return s;
+    }
     net->buffer = boot_alloc(sizeof(struct rx_buffer) * VIRTIO_NET_RX_BUFFERS, _Alignof(struct rx_buffer));
     list_init(&net->idle);
     work_init(&net->rx_again, on_rx_again);
@@ -57,7 +60,14 @@ void virtio_net_rx_init(void)
     }
     net->netdev.rx_buffers = VIRTIO_NET_RX_BUFFERS;
     net->netdev.rx_buffer_bytes = RX_BUFFER_BYTES - (uint32_t)sizeof(struct virtio_net_header);
+    return ST_OK;
 }
+
+_Static_assert(VIRTIO_NET_DMA_BYTES >= VIRTIO_QUEUE_DMA_BYTES(VIRTIO_NET_RX_RING_SIZE) +
+                                           VIRTIO_QUEUE_DMA_BYTES(VIRTIO_NET_TX_RING_SIZE) +
+                                           DMA_BYTES(VIRTIO_NET_RX_BUFFERS * RX_BUFFER_BYTES) +
+                                           DMA_BYTES(VIRTIO_NET_TX_RING_SIZE / 2 * sizeof(struct virtio_net_header)),
+               "the `dma` line says less than is asked for");
 
 /* As many idle buffers as the ring takes. */
 void virtio_net_rx_fill(void)
@@ -93,6 +103,9 @@ void virtio_net_rx_release(struct netdev *netdev, struct netbuf *netbuf)
     ASSERT(buffer >= virtio_net_self.buffer && buffer < virtio_net_self.buffer + VIRTIO_NET_RX_BUFFERS);
     ASSERT(buffer->place == RX_WITH_CLIENT); /* (1): released twice, or never received */
     buffer_idle(buffer);
+    if (netdev->dead) {
+        virtio_idle(virtio_net_self.device); /* it may have waited for this one */
+    }
 }
 
 static void frame_drop(struct netbuf *frame) REQUIRES(LOOP)
@@ -103,6 +116,16 @@ static void frame_drop(struct netbuf *frame) REQUIRES(LOOP)
         buffer_idle(CONTAINER_OF(frame, struct rx_buffer, netbuf));
         frame = next;
     }
+}
+
+bool virtio_net_rx_busy(void)
+{
+    for (size_t i = 0; i < VIRTIO_NET_RX_BUFFERS; i++) {
+        if (virtio_net_self.buffer[i].place == RX_WITH_CLIENT) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* One buffer out of the queue, `skip` bytes of it not the frame's. */

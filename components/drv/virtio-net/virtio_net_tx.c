@@ -36,13 +36,16 @@ bool virtio_net_tx_overdue(void)
     return false;
 }
 
-void virtio_net_tx_init(void)
+status_t virtio_net_tx_init(void)
 {
     struct virtio_net *net = &virtio_net_self;
     struct dma_memory memory;
 
     net->slots = net->tx.size / 2; /* a chain has at least two descriptors */
-    dma_alloc(&memory, sizeof(struct virtio_net_header) * net->slots);
+    status_t s = dma_alloc(net->device->grant, &memory, sizeof(struct virtio_net_header) * net->slots);
+    if (s != ST_OK) {
+        return s;
+    }
     net->slot = boot_alloc(sizeof(struct tx_slot) * net->slots, _Alignof(struct tx_slot));
     for (uint16_t i = 0; i < net->slots; i++) {
         net->slot[i].header = (struct virtio_net_header *)memory.cpu + i;
@@ -51,6 +54,7 @@ void virtio_net_tx_init(void)
     }
     work_init(&net->tx_bell, on_tx_bell);
     work_init(&net->tx_again, on_tx_again);
+    return ST_OK;
 }
 
 /* Whether the frame is one that this device sends; adds up its bytes. */
@@ -91,6 +95,7 @@ static void header_fill(struct virtio_net_header *header, const struct netdev_fr
 static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *frame)
 {
     UNINITIALIZED struct virtq_segment segment[NETDEV_SEGMENTS_MAX + 1]; /* as many are written as are passed on */
+    const struct device_grant *grant = net->device->grant;
 
     if (net->slot_free == net->slots) {
         return ST_FULL;
@@ -100,7 +105,7 @@ static status_t frame_submit(struct virtio_net *net, const struct netdev_frame *
     segment[0] = (struct virtq_segment){.address = slot->header_dma, .size = sizeof(struct virtio_net_header)};
     for (uint16_t i = 0; i < frame->segment_count; i++) {
         segment[i + 1] =
-            (struct virtq_segment){.address = dma_of(frame->segment[i].data), .size = frame->segment[i].size};
+            (struct virtq_segment){.address = dma_lend(grant, frame->segment[i].data), .size = frame->segment[i].size};
     }
     status_t s = virtq_submit(&net->tx, segment, (uint16_t)(frame->segment_count + 1), 0, slot);
     if (s == ST_OK) {

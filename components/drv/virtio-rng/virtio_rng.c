@@ -143,7 +143,16 @@ static status_t ops_fill(struct entropy *source, void *bytes, size_t size)
     return s;
 }
 
-static const struct entropy_ops ops = {.fill = ops_fill};
+static void ops_revoke(struct entropy *source)
+{
+    room_assert_loop();
+    ASSERT(source == &self.entropy);
+    if (self.device != NULL) {
+        device_revoke(self.device->grant);
+    }
+}
+
+static const struct entropy_ops ops = {.fill = ops_fill, .revoke = ops_revoke};
 static const struct virtio_driver driver = {
     .name = "drv/virtio-rng",
     .interrupt = on_interrupt,
@@ -152,6 +161,8 @@ static const struct virtio_driver driver = {
 
 _Static_assert(VIRTIO_RNG_MEMORY_BYTES >= VIRTIO_QUEUE_ARENA_BYTES(RING_SIZE) + DMA_ARENA_BYTES(MEMORY_BYTES),
                "the `memory` line of component.conf says less than is taken");
+_Static_assert(VIRTIO_RNG_DMA_BYTES >= VIRTIO_QUEUE_DMA_BYTES(RING_SIZE) + DMA_BYTES(MEMORY_BYTES),
+               "the `dma` line says less than is asked for");
 
 static status_t device_open(void) REQUIRES(BOOT)
 {
@@ -163,11 +174,13 @@ static status_t device_open(void) REQUIRES(BOOT)
     if (s == ST_OK) {
         s = virtio_queue_open(self.device, 0, RING_SIZE, &self.queue);
     }
+    if (s == ST_OK) {
+        s = dma_alloc(self.device->grant, &self.memory, MEMORY_BYTES);
+    }
     if (s != ST_OK) {
         virtio_give_up(self.device, status_name(s));
         return s;
     }
-    dma_alloc(&self.memory, MEMORY_BYTES);
     virtio_go(self.device);
     return ST_OK;
 }

@@ -17,7 +17,6 @@
  *      flight, or else the next one, ends with ST_IO.
  */
 #include "virtio_scsi.h"
-#include <string.h>
 #include "core/assert.h"
 #include "core/fmt.h"
 #include "core/stack.h"
@@ -69,10 +68,12 @@ status_t virtio_scsi_submit(struct scsi_slot *slot, const struct virtq_segment *
 /* The memory that goes with a request, in at most TABLE_SIZE - 2 segments. */
 static uint16_t data_of(const struct scsi_slot *slot, const struct blk_request *request, struct virtq_segment *data)
 {
+    const struct device_grant *grant = virtio_scsi_self.device->grant;
     uint16_t count = request->op == BLK_READ || request->op == BLK_WRITE ? request->segment_count : 0;
 
     for (uint16_t i = 0; i < count; i++) {
-        data[i] = (struct virtq_segment){.address = dma_of(request->segment[i].data), .size = request->segment[i].size};
+        data[i] = (struct virtq_segment){.address = dma_lend(grant, request->segment[i].data),
+                                         .size = request->segment[i].size};
     }
     if (request->op == BLK_DISCARD) {
         data[count++] = (struct virtq_segment){.address = {slot->wrap_dma.value + offsetof(struct scsi_wrap, list)},
@@ -164,7 +165,8 @@ static void ops_revoke(struct blkdev *blkdev)
 {
     room_assert_loop();
     ASSERT(blkdev == &virtio_scsi_self.blkdev);
-    virtio_scsi_die("revoked");
+    virtio_scsi_gone();
+    device_revoke(virtio_scsi_self.device->grant);
 }
 
 /* --- from the device ------------------------------------------------------------------------------------------------------- */
@@ -365,19 +367,6 @@ static void on_interrupt(struct virtio_device *device, uint32_t queues)
     queues_reap(&virtio_scsi_self, queues);
 }
 
-/* What the device could read and write beside the requests' own memory. The rings are lib/virtio's. */
-static void scrub(struct virtio_scsi *scsi)
-{
-    const size_t count = VIRTIO_SCSI_DEPTH + 1;
-
-    memset(scsi->slot[0].wrap, 0, count * sizeof *scsi->slot[0].wrap);
-    memset(scsi->tmf, 0, TMFS * sizeof *scsi->tmf);
-    memset(scsi->event, 0, EVENTS * sizeof *scsi->event);
-    if (scsi->slot[0].table.desc != NULL) {
-        memset(scsi->slot[0].table.desc, 0, count * TABLE_SIZE * sizeof *scsi->slot[0].table.desc);
-    }
-}
-
 /* Nothing is with the device any more: every request is answered, the oldest first among those that never left. */
 static void on_stopped(struct virtio_device *device)
 {
@@ -403,7 +392,6 @@ static void on_stopped(struct virtio_device *device)
     ASSERT(scsi->taken == 0); /* (1) */
     while (virtq_reclaim(&scsi->queue[QUEUE_CONTROL]) != NULL || virtq_reclaim(&scsi->queue[QUEUE_EVENT]) != NULL) {
     }
-    scrub(scsi);
 }
 
 void virtio_scsi_init(struct virtio_scsi *scsi)

@@ -151,8 +151,10 @@ struct virtio_scsi {
     struct scsi_slot *slot;     /* [I] VIRTIO_SCSI_DEPTH + 1, the last for BOOT's own commands */
     dma_t zeroes;               /* [I] a block of them, for WRITE SAME */
     struct scsi_tmf *tmf;       /* [I] TMFS, DMA memory */
+    dma_t tmf_dma;              /* [I] */
     uint32_t tmf_busy;          /* [L] bits */
     struct scsi_event *event;   /* [I] EVENTS, DMA memory */
+    dma_t event_dma;            /* [I] */
     uint16_t slot_free;         /* [L] == VIRTIO_SCSI_DEPTH: none */
     uint32_t taken;             /* [L] requests lent: with the device, to be sent again, waiting, instant */
     struct list waiting;        /* [L] requests that found no slot or descriptors; first come, first served */

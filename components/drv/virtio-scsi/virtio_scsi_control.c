@@ -70,7 +70,7 @@ static bool tmf_send(uint32_t subtype, uint64_t id) REQUIRES(LOOP)
         return false;
     }
     struct scsi_tmf *tmf = &scsi->tmf[place];
-    uint64_t base = dma_of(tmf).value;
+    uint64_t base = scsi->tmf_dma.value + place * sizeof *tmf;
     struct virtq_segment segment[] = {
         {.address = {base}, .size = TMF_REQUEST_BYTES},
         {.address = {base + offsetof(struct scsi_tmf, response)}, .size = sizeof tmf->response}};
@@ -174,7 +174,8 @@ void virtio_scsi_watch(struct timer *timer)
 
 static void event_lend(struct virtio_scsi *scsi, struct scsi_event *event)
 {
-    struct virtq_segment segment = {.address = dma_of(event), .size = sizeof *event};
+    uint64_t offset = (uint64_t)(event - scsi->event) * sizeof *event;
+    struct virtq_segment segment = {.address = {scsi->event_dma.value + offset}, .size = sizeof *event};
 
     *event = (struct scsi_event){0};
     status_t s = virtq_submit(&scsi->queue[QUEUE_EVENT], &segment, 0, 1, event);

@@ -45,7 +45,8 @@ enum { PROVISIONING_UNMAP = 0x80, PROVISIONING_WRITE_SAME = 0x40 };         /* S
 
 /* What BOOT asks with. */
 struct inquiry {
-    uint8_t *page;  /* DMA memory: the data that came */
+    uint8_t *page; /* DMA memory: the data that came */
+    dma_t page_dma;
     uint32_t bytes; /* of it */
     struct scsi_answer answer;
 };
@@ -56,7 +57,7 @@ struct inquiry {
 static status_t command_try(struct virtio_scsi *scsi, struct inquiry *in, enum scsi_verdict *verdict) REQUIRES(BOOT)
 {
     struct scsi_slot *slot = &scsi->slot[VIRTIO_SCSI_DEPTH];
-    struct virtq_segment data = {.address = dma_of(in->page), .size = in->bytes};
+    struct virtq_segment data = {.address = in->page_dma, .size = in->bytes};
     uint64_t deadline = clock_ns() + COMMAND_WAIT_NS;
     void *token = NULL;
     uint32_t written = 0;
@@ -278,9 +279,12 @@ static status_t disk_read(struct virtio_scsi *scsi, unsigned targets) REQUIRES(B
     struct dma_memory memory;
     struct inquiry in = {0};
 
-    dma_alloc(&memory, PAGE_BYTES);
-    in.page = memory.cpu;
-    status_t s = target_find(scsi, &in, targets);
+    status_t s = dma_alloc(scsi->device->grant, &memory, PAGE_BYTES);
+    if (s == ST_OK) {
+        in.page = memory.cpu;
+        in.page_dma = memory.dev;
+        s = target_find(scsi, &in, targets);
+    }
     if (s == ST_OK) {
         s = ready_wait(scsi, &in);
     }
@@ -306,15 +310,43 @@ _Static_assert(VIRTIO_SCSI_MEMORY_BYTES >=
                        DMA_ARENA_BYTES(EVENTS * sizeof(struct scsi_event)) +
                        (VIRTIO_SCSI_DEPTH + 1) * sizeof(struct scsi_slot),
                "the `memory` line of component.conf says less than is taken");
+_Static_assert(VIRTIO_SCSI_DMA_BYTES >=
+                   VIRTIO_QUEUE_DMA_BYTES(VIRTIO_SCSI_RING_SIZE) + VIRTIO_QUEUE_DMA_BYTES(CONTROL_RING) +
+                       VIRTIO_QUEUE_DMA_BYTES(EVENT_RING) +
+                       DMA_BYTES((VIRTIO_SCSI_DEPTH + 1) * sizeof(struct scsi_wrap)) +
+                       DMA_BYTES((VIRTIO_SCSI_DEPTH + 1) * TABLE_SIZE * sizeof(struct virtq_desc)) +
+                       2 * DMA_BYTES(PAGE_BYTES) + DMA_BYTES(TMFS * sizeof(struct scsi_tmf)) +
+                       DMA_BYTES(EVENTS * sizeof(struct scsi_event)),
+               "the `dma` line says less than is asked for");
 
-static void memory_take(struct virtio_scsi *scsi) REQUIRES(BOOT)
+/* The memory that is not a slot's. */
+static status_t memory_take(struct virtio_scsi *scsi) REQUIRES(BOOT)
+{
+    struct device_grant *grant = scsi->device->grant;
+    struct dma_memory zeroes = {0}, tmf = {0}, event = {0};
+
+    status_t s = dma_alloc(grant, &zeroes, PAGE_BYTES);
+    s = s == ST_OK ? dma_alloc(grant, &tmf, sizeof(struct scsi_tmf) * TMFS) : s;
+    s = s == ST_OK ? dma_alloc(grant, &event, sizeof(struct scsi_event) * EVENTS) : s;
+    scsi->zeroes = zeroes.dev;
+    scsi->tmf = tmf.cpu;
+    scsi->tmf_dma = tmf.dev;
+    scsi->event = event.cpu;
+    scsi->event_dma = event.dev;
+    return s;
+}
+
+static status_t slots_make(struct virtio_scsi *scsi) REQUIRES(BOOT)
 {
     const uint16_t count = VIRTIO_SCSI_DEPTH + 1;
-    struct dma_memory wraps, tables = {0}, more;
+    struct dma_memory wraps, tables = {0};
 
-    dma_alloc(&wraps, sizeof(struct scsi_wrap) * count);
-    if (virtio_has(scsi->device, VIRTIO_F_INDIRECT_DESC)) {
-        dma_alloc(&tables, sizeof(struct virtq_desc) * TABLE_SIZE * count);
+    status_t s = dma_alloc(scsi->device->grant, &wraps, sizeof(struct scsi_wrap) * count);
+    if (s == ST_OK && virtio_has(scsi->device, VIRTIO_F_INDIRECT_DESC)) {
+        s = dma_alloc(scsi->device->grant, &tables, sizeof(struct virtq_desc) * TABLE_SIZE * count);
+    }
+    if (s != ST_OK) {
+        return s;
     }
     scsi->slot = boot_alloc(sizeof(struct scsi_slot) * count, _Alignof(struct scsi_slot));
     for (uint16_t i = 0; i < count; i++) {
@@ -324,13 +356,8 @@ static void memory_take(struct virtio_scsi *scsi) REQUIRES(BOOT)
         slot->table = virtq_table_of(&tables, i, TABLE_SIZE);
         slot->next = (uint16_t)(i + 1);
     }
-    dma_alloc(&more, PAGE_BYTES);
-    scsi->zeroes = more.dev;
-    dma_alloc(&more, sizeof(struct scsi_tmf) * TMFS);
-    scsi->tmf = more.cpu;
-    dma_alloc(&more, sizeof(struct scsi_event) * EVENTS);
-    scsi->event = more.cpu;
     virtio_scsi_init(scsi);
+    return ST_OK;
 }
 
 static status_t queues_open(struct virtio_scsi *scsi) REQUIRES(BOOT)
@@ -400,10 +427,15 @@ static status_t device_setup(struct virtio_scsi *scsi) REQUIRES(BOOT)
     if (s == ST_OK) {
         s = adapter_read(scsi, &targets);
     }
+    if (s == ST_OK) {
+        s = slots_make(scsi);
+    }
+    if (s == ST_OK) {
+        s = memory_take(scsi);
+    }
     if (s != ST_OK) {
         return s;
     }
-    memory_take(scsi);
     virtio_scsi_events_lend();
     virtio_go(scsi->device);
     s = disk_read(scsi, targets);

@@ -5,6 +5,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "core/room.h"
 #include "core/status.h"
 
 #define ENTROPY_FILL_MAX 64u /* bytes a call */
@@ -13,6 +14,7 @@ struct entropy;
 
 struct entropy_ops {
     status_t (*fill)(struct entropy *source, void *bytes, size_t size);
+    void (*revoke)(struct entropy *source);
 };
 
 struct entropy {
@@ -25,4 +27,11 @@ struct entropy {
 static inline status_t entropy_fill(struct entropy *source, void *bytes, size_t size)
 {
     return source->ops->fill(source, bytes, size);
+}
+
+/* Takes the device away for good: ST_CLOSED from here on, and what it gave that nobody had yet is forgotten. Nothing where there is
+ * none. */
+static inline void entropy_revoke(struct entropy *source) REQUIRES(LOOP)
+{
+    source->ops->revoke(source);
 }

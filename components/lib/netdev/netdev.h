@@ -61,6 +61,7 @@ struct netdev_ops {
     status_t (*send)(struct netdev *device, const struct netdev_frame *frame);
     void (*release)(struct netdev *device, struct netbuf *buffer);
     void (*attached)(struct netdev *device); /* BOOT: client is set, receiving may begin */
+    void (*revoke)(struct netdev *device);
 };
 
 struct netdev_counters {
@@ -108,4 +109,12 @@ static inline status_t netdev_send(struct netdev *device, const struct netdev_fr
 static inline void netdev_release(struct netdev *device, struct netbuf *buffer) REQUIRES(LOOP)
 {
     device->ops->release(device, buffer);
+}
+
+/* Takes the card away for good: ST_CLOSED from here on. It is reset (quiesce); when it confirmed that, or is gone, frames that were
+ * out come back by sent(), and link(false) comes. When the client has released its last netbuf, the driver's memory for the
+ * device is zeroed (scrub). */
+static inline void netdev_revoke(struct netdev *device) REQUIRES(LOOP)
+{
+    device->ops->revoke(device);
 }

@@ -3,7 +3,7 @@
  *
  *  (1) Functions stand in the order bus, device, function, so that the first NIC is the same in every boot.
  *  (2) What configuration space says is an allegation: offsets and sizes in it are checked before they are used.
- *  (3) A function decodes memory and masters the bus only after pci_enable().
+ *  (3) A function decodes memory and masters the bus only after pci_enable(); the latter no more when its grant is silenced.
  */
 #pragma once
 #include <stdbool.h>
@@ -27,6 +27,7 @@ struct pci_bus;
 
 /* Keys: [I] fixed after enumeration  [B] BOOT only */
 struct pci_function {
+    struct device_grant grant;    /* its driver's, by device_hold(); `where` is "pci 00:03.0" */
     const struct pci_bus *owner;  /* [I] */
     uint16_t bus;                 /* [I] */
     uint8_t device;               /* [I] */
@@ -41,19 +42,18 @@ struct pci_function {
     struct mmio msix_table;       /* [B] mapped when first needed */
     uint16_t msix_count;          /* [I] vectors of its table; 0: no MSI-X */
     uint8_t msix_offset;          /* [I] of the capability */
+    char where[16];               /* [I] */
 };
 
 struct pci_ops {
     uint32_t (*read)(const struct pci_function *function, uint16_t offset, unsigned size);
     uint8_t (*capability)(const struct pci_function *function, enum pci_capability id, uint8_t after);
-    status_t (*map)(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
-                    struct mmio *window);
+    status_t (*map)(struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size, struct mmio *window);
     void (*enable)(const struct pci_function *function);
-    status_t (*msix_open)(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
+    status_t (*msix_open)(struct pci_function *function, uint16_t entry, struct irq *irq,
                           void (*handle)(struct irq *irq));
     status_t (*msix_enable)(struct pci_function *function);
-    status_t (*intx_open)(const struct pci_function *function, struct irq *irq, const char *name,
-                          void (*handle)(struct irq *irq));
+    status_t (*intx_open)(struct pci_function *function, struct irq *irq, void (*handle)(struct irq *irq));
 };
 
 struct pci_bus {
@@ -75,8 +75,8 @@ static inline uint8_t pci_capability(const struct pci_function *function, enum p
 }
 
 /* Maps [offset, offset + size) of a BAR. ST_UNSUPPORTED: the BAR is not there, is I/O, or got no address from firmware.
- * ST_PROTO: beyond its end. ST_RANGE: the machine does not let it be mapped. */
-static inline status_t pci_map(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
+ * ST_PROTO: beyond its end. ST_RANGE: the machine does not let it be mapped. ST_CLOSED: taken back. */
+static inline status_t pci_map(struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
                                struct mmio *window) REQUIRES(BOOT)
 {
     return function->owner->ops->map(function, bar, offset, size, window);
@@ -88,12 +88,12 @@ static inline void pci_enable(const struct pci_function *function) REQUIRES(BOOT
     function->owner->ops->enable(function);
 }
 
-/* Programs one entry of the MSI-X table, unmasked. ST_RANGE: entry >= msix_count. ST_FULL: the CPU has no vector left.
+/* Programs one entry of the MSI-X table, unmasked. ST_RANGE: entry >= msix_count. ST_FULL: no vector left, or none in the budget.
  * ST_PROTO: the table is not where it says. */
-static inline status_t pci_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
+static inline status_t pci_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq,
                                      void (*handle)(struct irq *irq)) REQUIRES(BOOT)
 {
-    return function->owner->ops->msix_open(function, entry, irq, name, handle);
+    return function->owner->ops->msix_open(function, entry, irq, handle);
 }
 
 /* MSI-X on for the function. Entries that nobody opened are masked. ST_UNSUPPORTED, ST_PROTO: as above. */
@@ -103,8 +103,8 @@ static inline status_t pci_msix_enable(struct pci_function *function) REQUIRES(B
 }
 
 /* The wired interrupt, perhaps shared with other functions. ST_UNSUPPORTED: no pin, or nobody knows where it leads. */
-static inline status_t pci_intx_open(const struct pci_function *function, struct irq *irq, const char *name,
-                                     void (*handle)(struct irq *irq)) REQUIRES(BOOT)
+static inline status_t pci_intx_open(struct pci_function *function, struct irq *irq, void (*handle)(struct irq *irq))
+    REQUIRES(BOOT)
 {
-    return function->owner->ops->intx_open(function, irq, name, handle);
+    return function->owner->ops->intx_open(function, irq, handle);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  * virtio.c: the life of a virtio device, the same by every transport.
  *
- *            open               go                fail                 reset confirmed
+ *            open               go              fail, revoke            reset confirmed
  *   IDLE ----------> OPENED ----------> RUNNING ----------> STOPPING ----------------> STOPPED
- *     \                                   ^________________ restart ____________________/ ^
- *      \_____________________ give_up (BOOT) ____________________________________________/
+ *     \                  \_______________________ revoke ______^                       / | ^
+ *      \                                 ^   \_________________ revoke _______________/  | |
+ *       \                                 \___________________ restart _________________/  |
+ *        \_____________________ give_up (BOOT) ____________________________________________/
  *
  *   IDLE      Nothing agreed. It may be doing what firmware told it.
  *   OPENED    Reset and negotiated. It has no memory of ours but empty rings.
  *   RUNNING   It reads and writes what queues lend it. Interrupts reach the driver in this state only.
  *   STOPPING  Reset was asked for. It may still write lent memory. Asked again by timer.
- *   STOPPED   It holds nothing. driver->stopped() has been called, once. A driver that wants its device back has a timer
- *             armed for the next try.
+ *   STOPPED   It holds nothing. driver->stopped() has been called, once. A driver that wants its device back, and from whom it
+ *             was not taken, has a timer armed for the next try. Of others the grant is released as soon as their client has
+ *             none of its memory.
  *
  *  (1) A reset is confirmed by a status of 0, or by registers that read all ones: a device that is not there any more reaches
  *      no memory either.
@@ -38,10 +41,10 @@ static void device_move(struct virtio_device *device, enum virtio_state to)
 {
     static const uint8_t may_move[] = {
         [VIRTIO_IDLE] = 1u << VIRTIO_OPENED | 1u << VIRTIO_STOPPED,
-        [VIRTIO_OPENED] = 1u << VIRTIO_RUNNING | 1u << VIRTIO_STOPPED,
+        [VIRTIO_OPENED] = 1u << VIRTIO_RUNNING | 1u << VIRTIO_STOPPING | 1u << VIRTIO_STOPPED,
         [VIRTIO_RUNNING] = 1u << VIRTIO_STOPPING | 1u << VIRTIO_STOPPED,
         [VIRTIO_STOPPING] = 1u << VIRTIO_STOPPED,
-        [VIRTIO_STOPPED] = 1u << VIRTIO_RUNNING,
+        [VIRTIO_STOPPED] = 1u << VIRTIO_RUNNING | 1u << VIRTIO_STOPPING,
     };
 
     ASSERT((may_move[device->state] & 1u << to) != 0);
@@ -67,13 +70,33 @@ static void restart_later(struct virtio_device *device) REQUIRES(LOOP)
     timer_set(&device->restart_timer, clock_ns() + wait_ns);
 }
 
-/* Nobody reads its rings any more. */
-static void queues_scrub(struct virtio_device *device)
+static bool comes_back(const struct virtio_device *device)
 {
-    for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX; i++) {
-        if (device->queue[i] != NULL) {
-            virtq_scrub(device->queue[i]);
-        }
+    return device->driver->restarted != NULL && device->grant->state == DEVICE_HELD;
+}
+
+void virtio_idle(struct virtio_device *device)
+{
+    bool busy = device->driver->busy != NULL && device->driver->busy(device);
+
+    if (device->state == VIRTIO_STOPPED && device_held(device->grant) && !comes_back(device) && !busy) {
+        device_release(device->grant);
+    }
+}
+
+/* It confirmed its reset. */
+static void stopped(struct virtio_device *device) REQUIRES(LOOP)
+{
+    device_move(device, VIRTIO_STOPPED);
+    if (!device->told) {
+        device->told = true;
+        device->driver->stopped(device);
+    }
+    if (comes_back(device)) {
+        restart_later(device);
+    } else {
+        device_silence(device->grant);
+        virtio_idle(device);
     }
 }
 
@@ -82,18 +105,15 @@ static void stop_step(struct virtio_device *device) REQUIRES(LOOP)
     uint8_t status = device->ops->status_get(device);
 
     if (status == 0 || status == STATUS_GONE) { /* (1) */
-        device_move(device, VIRTIO_STOPPED);
-        device->driver->stopped(device);
-        if (device->driver->restarted != NULL) {
-            restart_later(device);
-        } else {
-            queues_scrub(device);
-        }
+        stopped(device);
         return;
     }
     device->stop_tries++;
     if (device->stop_tries == STOP_TRIES_LOGGED) {
         log_err("%s does not confirm its reset; memory that it was lent stays lent", device->where);
+    }
+    if (device->stop_tries >= STOP_TRIES_LOGGED && !comes_back(device)) {
+        device_silence(device->grant); /* it may have been revoked meanwhile, and this does no harm twice */
     }
     timer_set(&device->stop_timer, clock_ns() + STOP_RETRY_NS);
 }
@@ -110,14 +130,10 @@ static void on_stop_timer(struct timer *timer)
     stop_step(CONTAINER_OF(timer, struct virtio_device, stop_timer));
 }
 
-void virtio_fail(struct virtio_device *device, const char *why)
+static void stop_begin(struct virtio_device *device, const char *why) REQUIRES(LOOP)
 {
-    if (device->state != VIRTIO_RUNNING) {
-        ASSERT(device->state == VIRTIO_STOPPING || device->state == VIRTIO_STOPPED);
-        return;
-    }
     log_err("%s at %s: %s; reset, %s", device->driver->name, device->where, why,
-            device->driver->restarted != NULL ? "to be started again" : "not used any more");
+            comes_back(device) ? "to be started again" : "not used any more");
     note_set(device, "dead: the log says why;");
     if (clock_ns() - device->running_ns >= RESTART_WELL_NS) {
         device->restart_wait_ns = 0;
@@ -127,6 +143,26 @@ void virtio_fail(struct virtio_device *device, const char *why)
     device->ops->status_set(device, 0);
     /* Not here: the driver is in the midst of a queue, and its client perhaps in the midst of a call. */
     loop_post(&device->stop_work);
+}
+
+void virtio_fail(struct virtio_device *device, const char *why)
+{
+    if (device->state == VIRTIO_RUNNING) {
+        stop_begin(device, why);
+    } else {
+        ASSERT(device->state == VIRTIO_STOPPING || device->state == VIRTIO_STOPPED);
+    }
+}
+
+/* The grant is revoked. A device that is being started again is stopped anew: it may have rings already. */
+static void on_quiesce(void *driver)
+{
+    room_assert_loop();
+    struct virtio_device *device = driver;
+
+    if (device->state != VIRTIO_STOPPING && device->state != VIRTIO_IDLE) { /* IDLE: it never even reset */
+        stop_begin(device, "revoked");
+    }
 }
 
 static status_t reset_wait(struct virtio_device *device)
@@ -142,18 +178,31 @@ static status_t reset_wait(struct virtio_device *device)
     return ST_OK;
 }
 
+/* BOOT: it is not used again either way, and nothing that it was lent is. */
+static void give_back(struct virtio_device *device, bool confirmed)
+{
+    if (confirmed) {
+        device_release(device->grant);
+    } else {
+        device_silence(device->grant);
+    }
+}
+
 void virtio_give_up(struct virtio_device *device, const char *why)
 {
     log_err("%s at %s: %s", device->driver->name, device->where, why);
     note_set(device, "given up");
-    status_ignore(reset_wait(device), "it is not used again either way, and nothing that it was lent is");
+    give_back(device, reset_wait(device) == ST_OK);
     device_move(device, VIRTIO_STOPPED);
 }
 
 /* --- from a transport ----------------------------------------------------------------------------------------------- */
 
-void virtio_device_init(struct virtio_device *device, const struct virtio_ops *ops, uint32_t type)
+void virtio_device_init(struct virtio_device *device, struct device_grant *grant, const struct virtio_ops *ops,
+                        uint32_t type)
 {
+    device->grant = grant;
+    device->where = grant->where;
     device->ops = ops;
     device->type = type;
     device->state = VIRTIO_IDLE;
@@ -188,8 +237,8 @@ struct virtio_device *virtio_bus_take(struct virtio_bus *bus, enum virtio_type t
 {
     for (struct list *at = bus->devices.next; at != &bus->devices; at = at->next) {
         struct virtio_device *device = CONTAINER_OF(at, struct virtio_device, node);
-        if (device->type == (uint32_t)type && !device->taken) {
-            device->taken = true;
+        if (device->type == (uint32_t)type && device->grant->state == DEVICE_FREE) {
+            device_hold(device->grant, on_quiesce, device);
             return device;
         }
     }
@@ -222,13 +271,14 @@ static status_t negotiate(struct virtio_device *device, uint64_t wanted, uint64_
 status_t virtio_open(struct virtio_device *device, const struct virtio_driver *driver, uint64_t wanted,
                      uint64_t required)
 {
-    ASSERT(device->state == VIRTIO_IDLE && device->taken);
+    ASSERT(device->state == VIRTIO_IDLE && device->grant->state == DEVICE_HELD);
     device->driver = driver;
     device->note.driver = driver->name;
     note_set(device, "starting");
     device_note_add(&device->note);
     if (reset_wait(device) != ST_OK) {
         log_err("%s at %s does not reset", driver->name, device->where);
+        give_back(device, false);
         return ST_TIMEOUT;
     }
     /* A device behind an IOMMU offers ACCESS_PLATFORM; no IOMMU translates here, so its addresses are ours. */
@@ -238,6 +288,7 @@ status_t virtio_open(struct virtio_device *device, const struct virtio_driver *d
         /* 2.1.1: a driver never clears a bit. */
         device->ops->status_set(device, device->ops->status_get(device) | VIRTIO_STATUS_FAILED);
         note_set(device, "refused");
+        give_back(device, true); /* it was reset, and given nothing */
         return s;
     }
     device_move(device, VIRTIO_OPENED);
@@ -313,7 +364,10 @@ status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_
     while (size > most) {
         size = (uint16_t)(size / 2); /* stays a power of two, whatever the device said */
     }
-    dma_alloc(&memory, virtq_bytes(size));
+    status_t s = dma_alloc(device->grant, &memory, virtq_bytes(size));
+    if (s != ST_OK) {
+        return s;
+    }
     virtq_init(q, size, virtio_has(device, VIRTIO_F_EVENT_IDX), memory,
                boot_alloc(sizeof(struct virtq_slot) * size, _Alignof(struct virtq_slot)));
     device->queue[index] = q;
@@ -323,6 +377,7 @@ status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_
 static void set_running(struct virtio_device *device)
 {
     device_move(device, VIRTIO_RUNNING);
+    device->told = false;
     device->running_ns = clock_ns();
     device->ops->status_set(device, STATUS_RUNNING);
     note_set(device, "running");
@@ -385,6 +440,9 @@ static void on_restart_work(struct work *work)
     uint16_t step = device->restart_step++;
     status_t s = ST_OK;
 
+    if (!comes_back(device)) {
+        return;
+    }
     if (step > VIRTIO_QUEUES_MAX) {
         run_again(device);
         return;
@@ -407,5 +465,5 @@ static void on_restart_timer(struct timer *timer)
     struct virtio_device *device = CONTAINER_OF(timer, struct virtio_device, restart_timer);
 
     device->restart_step = 0;
-    loop_post(&device->restart_work);
+    loop_post(&device->restart_work); /* which looks whether it is still wanted */
 }

@@ -11,12 +11,14 @@
  *  (1) A device is reset before anything else: firmware may have driven it.
  *  (2) A device that lies is failed: virtio_fail() says why, resets it and, once the device confirmed the reset, calls
  *      driver->stopped(). Only then does the memory that was lent to it come back (virtq_reclaim): until then it may still
- *      be written. A device that never confirms keeps that memory for good. The rings of one that is not started again are
- *      zeroed then.
+ *      be written. A device that never confirms keeps that memory for good. One that is not started again is then given back (5).
  *  (3) Interrupt callbacks end before virtio_fail() returns, and come again after driver->restarted() only.
  *  (4) A driver that has restarted() gets its device back, set up as it was, with empty queues: at once if the device lets
  *      itself, else after more and more time. One that has none will not use it again: what a disk had cached and then forgot
  *      in its reset, for one, nobody knows.
+ *  (5) A device that is not started again, because its driver does not want it or because its grant was revoked, is silenced when
+ *      it has stopped, and its grant released: at once, or, while driver->busy() says that a client still has DMA memory of the
+ *      device's, when the driver calls virtio_idle().
  */
 #pragma once
 #include <stdbool.h>
@@ -72,6 +74,7 @@ struct virtio_driver {
     void (*config)(struct virtio_device *device);                     /* LOOP: configuration changed. May be NULL */
     void (*stopped)(struct virtio_device *device);                    /* LOOP: (2) */
     void (*restarted)(struct virtio_device *device);                  /* LOOP: (4). May be NULL */
+    bool (*busy)(const struct virtio_device *device);                 /* (5). May be NULL */
 };
 
 enum virtio_state {
@@ -87,12 +90,13 @@ struct virtio_device {
     const struct virtio_ops *ops;           /* [I] */
     uint32_t type;                          /* [I] enum virtio_type, or one that we do not know */
     size_t config_bytes;                    /* [I] of device configuration that can be reached */
-    char where[24];                         /* [I] "pci 00:03.0", "mmio 0xfeb00e00" */
+    struct device_grant *grant;             /* [I] */
+    const char *where;                      /* [I] the grant's: "pci 00:03.0", "mmio 0xfeb00e00" */
     const struct virtio_driver *driver;     /* [I] after virtio_open */
     void *context;                          /* [I] the driver's own */
     uint64_t features;                      /* [I] after virtio_open: agreed */
     enum virtio_state state;                /* [L] only virtio.c writes it */
-    bool taken;                             /* [I] after BOOT */
+    bool told;                              /* [L] driver->stopped() was called since it ran last */
     uint32_t stop_tries;                    /* [L] */
     struct work stop_work;                  /* [L] */
     struct timer stop_timer;                /* [L] */
@@ -111,7 +115,8 @@ struct virtio_bus {
 };
 
 /* --- for transports ------------------------------------------------------------------------------------------------- */
-void virtio_device_init(struct virtio_device *device, const struct virtio_ops *ops, uint32_t type) REQUIRES(BOOT);
+void virtio_device_init(struct virtio_device *device, struct device_grant *grant, const struct virtio_ops *ops,
+                        uint32_t type) REQUIRES(BOOT);
 /* Any interrupt of the device: bit i of `queues` is queue i. Looks at the state, so that none reaches a dead driver. */
 void virtio_interrupt(struct virtio_device *device, uint32_t queues, bool config) REQUIRES(LOOP);
 
@@ -132,10 +137,12 @@ status_t virtio_config_read(struct virtio_device *device, size_t offset, unsigne
 status_t virtio_config_bytes(struct virtio_device *device, size_t offset, void *bytes, size_t size);
 /* Wires interrupts for queues 0..queues-1; before the first virtio_queue_open. */
 status_t virtio_interrupts(struct virtio_device *device, uint16_t queues) REQUIRES(BOOT);
-/* Makes queue `index` with at most `size` descriptors (a power of two), fewer when the device has fewer; memory is the
- * boot arena's. ST_UNSUPPORTED: no such queue. */
+/* Makes queue `index` with at most `size` descriptors (a power of two), fewer when the device has fewer, out of the
+ * driver's budget. ST_UNSUPPORTED: no such queue. ST_FULL: dma_alloc(). */
 status_t virtio_queue_open(struct virtio_device *device, uint16_t index, uint16_t size, struct virtq *q) REQUIRES(BOOT);
-/* What that takes at most. 26 bytes a descriptor are the three rings' (virtio 1.2, 2.7), 16 their ends and alignment. */
+/* What that takes of the budget, and of the boot arena, at most. 26 bytes a descriptor are the three rings' (virtio 1.2, 2.7), 16
+ * their ends and alignment. */
+#define VIRTIO_QUEUE_DMA_BYTES(size) DMA_BYTES((size)*26u + 16u)
 #define VIRTIO_QUEUE_ARENA_BYTES(size) (DMA_ARENA_BYTES((size)*26u + 16u) + (size) * sizeof(struct virtq_slot))
 void virtio_go(struct virtio_device *device) REQUIRES(BOOT);
 /* Rings the doorbell if the device wants it rung. */
@@ -144,5 +151,7 @@ void virtio_notify(struct virtio_device *device, uint16_t index, struct virtq *q
 bool virtio_alive(struct virtio_device *device);
 /* (2). Harmless when it failed before. */
 void virtio_fail(struct virtio_device *device, const char *why) REQUIRES(LOOP);
-/* The same for a device that does not get as far as the loop: resets it and waits for that, bounded. */
+/* (5). Harmless when there is nothing to give back. */
+void virtio_idle(struct virtio_device *device) REQUIRES(LOOP);
+/* virtio_fail() for a device that does not get as far as the loop: resets it and waits for that, bounded. */
 void virtio_give_up(struct virtio_device *device, const char *why) REQUIRES(BOOT);

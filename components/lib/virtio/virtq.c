@@ -101,13 +101,6 @@ void virtq_empty(struct virtq *q)
     q->counts_all = counts_all;
 }
 
-void virtq_scrub(struct virtq *q)
-{
-    ASSERT(q->in_flight == 0);
-    q->broken = true;
-    memset(q->memory.cpu, 0, virtq_bytes(q->size));
-}
-
 /* The descriptor of a segment, and `next` behind it. Adds to `lent` what the device may say that it wrote. */
 static struct virtq_desc desc_of(const struct virtq *q, const struct virtq_segment *segment, bool write, bool last,
                                  uint16_t next, uint32_t *lent)

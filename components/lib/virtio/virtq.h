@@ -132,9 +132,6 @@ bool virtq_interrupts_on(struct virtq *q);
 /* After the device confirmed a reset: one lent chain's token, NULL when none is left. */
 void *virtq_reclaim(struct virtq *q);
 
-/* Zeroes the rings, for a queue that is not used again: nothing is lent any more. */
-void virtq_scrub(struct virtq *q);
-
 /* Descriptors free for another chain. */
 static inline uint16_t virtq_free(const struct virtq *q)
 {

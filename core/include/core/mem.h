@@ -19,6 +19,8 @@ struct ledger {
     size_t taken_bytes;    /* [L] of the boot arena, for good */
     struct list node;      /* [I] in the list that `mem` prints */
     size_t expected_bytes; /* [I] what component.conf's `memory` line says, generated; 0: it says nothing */
+    size_t dma_bytes;      /* [I] what its `dma` line allows it of a device that it holds */
+    uint32_t interrupts;   /* [I] and its `interrupts` line */
 };
 
 /* The ledger that boot_alloc() charges until it is called again: start.c sets it before each component's calls. */

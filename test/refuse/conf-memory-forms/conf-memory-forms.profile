@@ -8,3 +8,5 @@ component app/fake-2
 component app/fake-3
 component app/fake-4
 component app/fake-5
+component app/fake-6
+component app/fake-7

@@ -27,8 +27,7 @@ static struct place *find(uint16_t bus, uint8_t device, uint8_t function)
     return NULL;
 }
 
-status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
-                         uint32_t *value)
+status_t raw_pci_read(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t *value)
 {
     struct place *p = find(bus, device, function);
 
@@ -41,8 +40,7 @@ status_t pci_config_read(uint16_t bus, uint8_t device, uint8_t function, uint16_
     return ST_OK;
 }
 
-status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size,
-                          uint32_t value)
+status_t raw_pci_write(uint16_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value)
 {
     struct place *p = find(bus, device, function);
 
@@ -61,12 +59,12 @@ status_t pci_config_write(uint16_t bus, uint8_t device, uint8_t function, uint16
     return ST_OK;
 }
 
-unsigned pci_bus_count(void)
+unsigned raw_pci_buses(void)
 {
     return bus_count;
 }
 
-bool pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
+bool raw_pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
 {
     (void)bus;
     (void)pin;
@@ -74,8 +72,14 @@ bool pci_gsi(uint16_t bus, uint8_t device, uint8_t pin, uint32_t *gsi)
     return device != 9;
 }
 
-status_t mmio_map(struct mmio *window, uint64_t address, size_t size)
+void raw_grant_init(struct device_grant *grant, const char *where, void (*off)(struct device_grant *grant))
 {
+    *grant = (struct device_grant){.where = where, .off = off};
+}
+
+status_t raw_mmio_map(struct device_grant *grant, struct mmio *window, uint64_t address, size_t size)
+{
+    REQUIRE(grant->where != NULL);
     mapped_address = address;
     *window = (struct mmio){.base = (uintptr_t)table, .size = size};
     return ST_OK;
@@ -87,11 +91,11 @@ void mmio_write32(const struct mmio *window, size_t offset, uint32_t value)
     memcpy(table + offset, &value, 4);
 }
 
-status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint64_t *address,
-                      uint32_t *data)
+status_t raw_irq_msi(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq), uint64_t *address,
+                     uint32_t *data)
 {
+    (void)grant;
     (void)irq;
-    (void)name;
     (void)handle;
     if (vectors_left == 0) {
         return ST_FULL;
@@ -102,13 +106,13 @@ status_t irq_open_msi(struct irq *irq, const char *name, void (*handle)(struct i
     return ST_OK;
 }
 
-status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
-                        bool low)
+status_t raw_irq_wired(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq),
+                       struct raw_wire wire)
 {
+    (void)grant;
     (void)irq;
-    (void)name;
     (void)handle;
-    CHECK(gsi == 16 && level && low);
+    CHECK(wire.gsi == 16 && wire.level && wire.active_low);
     return ST_OK;
 }
 
@@ -274,8 +278,8 @@ static void test_msix(void)
     struct irq irq;
 
     CHECK(pci_msix_enable(f) == ST_UNSUPPORTED);
-    CHECK(pci_msix_open(f, 4, &irq, "x", NULL) == ST_RANGE);
-    CHECK(pci_msix_open(f, 2, &irq, "x", NULL) == ST_OK);
+    CHECK(pci_msix_open(f, 4, &irq, NULL) == ST_RANGE);
+    CHECK(pci_msix_open(f, 2, &irq, NULL) == ST_OK);
     CHECK_EQ(mapped_address, 0xfebd0800);
     CHECK_EQ(p->space[0x53], 0xc0); /* on, and all masked meanwhile */
     CHECK(table_word(2, 0) == 0xfee00000 && table_word(2, 4) == 1 && table_word(2, 8) == 0x40 &&
@@ -284,14 +288,14 @@ static void test_msix(void)
     CHECK(pci_msix_enable(f) == ST_OK);
     CHECK_EQ(p->space[0x53], 0x80);
     vectors_left = 0;
-    CHECK(pci_msix_open(f, 3, &irq, "x", NULL) == ST_FULL);
-    CHECK(pci_intx_open(f, &irq, "x", NULL) == ST_OK);
+    CHECK(pci_msix_open(f, 3, &irq, NULL) == ST_FULL);
+    CHECK(pci_intx_open(f, &irq, NULL) == ST_OK);
     CHECK_EQ(p->space[0x53], 0); /* the wired one excludes it */
 
     p = with_capabilities();
     memcpy(p->space + 0x54, "\xd1\x0f", 2); /* the table's end lies beyond the BAR */
     f = &go()->function[0];
-    CHECK(pci_msix_open(f, 0, &irq, "x", NULL) == ST_PROTO);
+    CHECK(pci_msix_open(f, 0, &irq, NULL) == ST_PROTO);
 }
 
 static void test_enable_and_wired(void)
@@ -302,13 +306,35 @@ static void test_enable_and_wired(void)
 
     pci_enable(f);
     CHECK(p->space[4] == 6 && p->space[5] == 4); /* memory, master, no INTx */
-    CHECK(pci_intx_open(f, &irq, "x", NULL) == ST_OK);
+    CHECK(pci_intx_open(f, &irq, NULL) == ST_OK);
     CHECK(p->space[4] == 6 && p->space[5] == 0);
     f->pin = 0;
-    CHECK(pci_intx_open(f, &irq, "x", NULL) == ST_UNSUPPORTED);
+    CHECK(pci_intx_open(f, &irq, NULL) == ST_UNSUPPORTED);
     f->pin = 1;
     f->device = 9; /* nobody knows where its pin leads */
-    CHECK(pci_intx_open(f, &irq, "x", NULL) == ST_UNSUPPORTED);
+    CHECK(pci_intx_open(f, &irq, NULL) == ST_UNSUPPORTED);
+}
+
+/* A function whose grant is silenced masters the bus no more, and sends neither message nor wire; its registers can be read. */
+static void test_silenced(void)
+{
+    struct place *p = with_capabilities();
+    struct pci_function *f = &go()->function[0];
+    struct irq irq;
+
+    CHECK_STR(f->grant.where, "pci 00:01.0");
+    pci_enable(f);
+    CHECK(pci_msix_open(f, 2, &irq, NULL) == ST_OK && pci_msix_enable(f) == ST_OK);
+    test_room = ROOM_LOOP;
+    f->grant.off(&f->grant);
+    CHECK(p->space[4] == 2 && p->space[5] == 4 && p->space[0x53] == 0x40);
+    p->space[0x34] = 0; /* one without MSI-X, its wire on */
+    memset(&self, 0, sizeof self);
+    f = &go()->function[0];
+    pci_enable(f);
+    CHECK(pci_intx_open(f, &irq, NULL) == ST_OK && p->space[5] == 0);
+    f->grant.off(&f->grant);
+    CHECK(p->space[4] == 2 && p->space[5] == 4 && p->space[0x53] == 0x40);
 }
 
 int main(void)
@@ -319,5 +345,6 @@ int main(void)
     RUN(test_capabilities);
     RUN(test_msix);
     RUN(test_enable_and_wired);
+    RUN(test_silenced);
     return test_end();
 }

@@ -115,7 +115,7 @@ static void use(struct virtio_device *device)
         return;
     }
     virtio_go(device);
-    struct virtq_segment segment = {dma_of(memory), 512};
+    struct virtq_segment segment = {dma_lend(device->grant, memory), 512};
     (void)virtq_submit(&q, &segment, 0, 1, memory);
     virtio_notify(device, 0, &q);
     test_room = ROOM_LOOP;

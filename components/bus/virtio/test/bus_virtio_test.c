@@ -229,7 +229,7 @@ static void test_honest_devices_run(void)
         CHECK_EQ(opened(device, &q), ST_OK);
         CHECK_EQ(machine.irq_count, pci == 1 ? 3 : 1);
         test_room = ROOM_LOOP;
-        struct virtq_segment segment = {dma_of(memory), 512};
+        struct virtq_segment segment = {dma_lend(device->grant, memory), 512};
         CHECK_EQ(virtq_submit(&q, &segment, 0, 1, memory), ST_OK);
         virtio_notify(device, 0, &q);
         CHECK_EQ(card.notified, 1);

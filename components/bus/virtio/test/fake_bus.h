@@ -72,16 +72,16 @@ void mmio_write64(const struct mmio *window, size_t offset, uint64_t value)
     mmio_write32(window, offset + 4, (uint32_t)(value >> 32));
 }
 
-status_t mmio_map(struct mmio *window, uint64_t address, size_t size)
+status_t raw_mmio_map(struct device_grant *grant, struct mmio *window, uint64_t address, size_t size)
 {
     (void)address;
-    *window = (struct mmio){.base = WINDOW_MMIO << 16, .size = size};
+    *window = (struct mmio){.base = WINDOW_MMIO << 16, .size = size, .grant = grant};
     return ST_OK;
 }
 
-bool platform_mmio_device(unsigned i, struct device_window *window)
+bool raw_mmio_device(unsigned i, struct raw_window *window)
 {
-    *window = (struct device_window){.address = 0xfeb00e00, .size = machine.mmio_size, .gsi = 9, .edge = true};
+    *window = (struct raw_window){.address = 0xfeb00e00, .size = machine.mmio_size, .gsi = 9, .edge = true};
     return machine.mmio_there && i == 0;
 }
 
@@ -117,10 +117,10 @@ static inline status_t irq_new(struct irq *irq, void (*handle)(struct irq *irq))
     return ST_OK;
 }
 
-status_t irq_open_wired(struct irq *irq, const char *name, void (*handle)(struct irq *irq), uint32_t gsi, bool level,
-                        bool active_low)
+status_t raw_irq_wired(struct device_grant *grant, struct irq *irq, void (*handle)(struct irq *irq),
+                       struct raw_wire wire)
 {
-    (void)name, (void)gsi, (void)level, (void)active_low;
+    (void)grant, (void)wire;
     return irq_new(irq, handle);
 }
 
@@ -138,15 +138,30 @@ void *boot_alloc(size_t size, size_t align)
     return memory + memory_used - size;
 }
 
-dma_t dma_of(const void *p)
+void *boot_alloc_named(const char *what, size_t size, size_t align)
 {
-    return (dma_t){.value = (uint64_t)(uintptr_t)p};
+    (void)what;
+    return boot_alloc(size, align);
 }
 
-void dma_alloc(struct dma_memory *dma, size_t size)
+uint64_t plat_dma_of(const void *p);
+uint64_t plat_dma_of(const void *p)
 {
-    *dma = (struct dma_memory){.cpu = boot_alloc(size, 4096), .size = size};
-    dma->dev = dma_of(dma->cpu);
+    return (uint64_t)(uintptr_t)p;
+}
+
+const struct ledger *ledger_selected(void);
+const struct ledger *ledger_selected(void)
+{
+    static const struct ledger ledger = {.name = "drv/fake", .dma_bytes = sizeof memory, .interrupts = 8};
+
+    return &ledger;
+}
+
+void irqs_close(struct device_grant *grant);
+void irqs_close(struct device_grant *grant)
+{
+    grant->interrupts = 0;
 }
 
 void device_note_add(struct device_note *note)
@@ -183,7 +198,7 @@ static uint8_t function_capability(const struct pci_function *function, enum pci
     return 0;
 }
 
-static status_t function_map(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
+static status_t function_map(struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
                              struct mmio *window)
 {
     (void)function;
@@ -202,10 +217,10 @@ static void function_enable(const struct pci_function *function)
     (void)function;
 }
 
-static status_t function_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
+static status_t function_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq,
                                    void (*handle)(struct irq *irq))
 {
-    (void)function, (void)entry, (void)name;
+    (void)function, (void)entry;
     if (machine.vectors == 0) {
         return ST_FULL;
     }
@@ -219,10 +234,9 @@ static status_t function_msix_enable(struct pci_function *function)
     return ST_OK;
 }
 
-static status_t function_intx_open(const struct pci_function *function, struct irq *irq, const char *name,
-                                   void (*handle)(struct irq *irq))
+static status_t function_intx_open(struct pci_function *function, struct irq *irq, void (*handle)(struct irq *irq))
 {
-    (void)function, (void)name;
+    (void)function;
     return irq_new(irq, handle);
 }
 
@@ -242,6 +256,7 @@ static inline void machine_begin(void)
     machine = (struct fake_bus){.bar_size = 0x4000, .vectors = 8};
     machine.bus = (struct pci_bus){.ops = &function_ops, .function = &machine.function};
     machine.function.owner = &machine.bus;
+    raw_grant_init(&machine.function.grant, "pci 00:00.0", NULL);
     memory_used = 0;
     memset(&self, 0, sizeof self);
     test_room = ROOM_BOOT;

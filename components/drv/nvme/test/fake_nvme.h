@@ -219,7 +219,7 @@ static uint32_t fake_pci_read(const struct pci_function *function, uint16_t offs
     return 2;
 }
 
-static status_t fake_pci_map(const struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
+static status_t fake_pci_map(struct pci_function *function, unsigned bar, uint64_t offset, uint64_t size,
                              struct mmio *window)
 {
     (void)function;
@@ -241,10 +241,10 @@ static status_t fake_irq(struct irq *irq, void (*handle)(struct irq *irq))
     return ST_OK;
 }
 
-static status_t fake_pci_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq, const char *name,
+static status_t fake_pci_msix_open(struct pci_function *function, uint16_t entry, struct irq *irq,
                                    void (*handle)(struct irq *irq))
 {
-    (void)function, (void)name;
+    (void)function;
     REQUIRE(entry == fake.irq_count);
     return fake.irq_count == fake.vectors ? ST_FULL : fake_irq(irq, handle);
 }
@@ -255,10 +255,9 @@ static status_t fake_pci_msix_enable(struct pci_function *function)
     return ST_OK;
 }
 
-static status_t fake_pci_intx_open(const struct pci_function *function, struct irq *irq, const char *name,
-                                   void (*handle)(struct irq *irq))
+static status_t fake_pci_intx_open(struct pci_function *function, struct irq *irq, void (*handle)(struct irq *irq))
 {
-    (void)function, (void)name;
+    (void)function;
     fake.pin = true;
     return fake_irq(irq, handle);
 }
@@ -285,6 +284,8 @@ static inline void fake_begin(void)
     fake_loop_begin();
     fake.bus = (struct pci_bus){.ops = &fake_pci_ops, .function = &fake.function, .count = 1};
     fake.function = (struct pci_function){.owner = &fake.bus, .class_code = 1, .subclass = 8, .msix_count = 9};
+    fake_grant_begin(&fake.function.grant);
+    strcpy(fake.function.where, "fake");
     fake.vectors = 8;
     fake.cap = 1ull << 37 | 4ull << 24 | 0x7ff; /* two seconds to start or stop */
     fake.version = 0x10400;

@@ -16,9 +16,17 @@ static unsigned rung;
 static uint32_t bell[2]; /* what was last written: tail, head */
 static int owner;
 
-dma_t dma_of(const void *p)
+static const struct device_grant *const grant = NULL;
+
+dma_t dma_lend(const struct device_grant *unused, const void *p)
 {
+    (void)unused;
     return (dma_t){.value = (uint64_t)(uintptr_t)p};
+}
+
+static struct dma_memory memory_of(void *p)
+{
+    return (struct dma_memory){.cpu = p, .dev = dma_lend(grant, p)};
 }
 
 void mmio_write32(const struct mmio *window, size_t offset, uint32_t value)
@@ -30,7 +38,8 @@ void mmio_write32(const struct mmio *window, size_t offset, uint32_t value)
 
 static void begin(void)
 {
-    const struct nvme_memory memory = {.sq = sq, .cq = cq, .slot = slots, .lists = lists, .list_bytes = 512};
+    const struct nvme_memory memory = {
+        .sq = memory_of(sq), .cq = memory_of(cq), .slot = slots, .lists = memory_of(lists), .list_bytes = 512};
 
     memset(slots, 0, sizeof slots);
     memset(cq, 0xff, sizeof cq);
@@ -170,7 +179,7 @@ static uint32_t fill(uint32_t most)
 {
     memset(lists, 0xee, sizeof lists);
     command = (struct nvme_command){0};
-    return nvme_prp_fill(&job, &slots[0], &command, most);
+    return nvme_prp_fill(grant, &job, &slots[0], &command, most);
 }
 
 static void ask(unsigned count)
@@ -182,7 +191,7 @@ static void ask(unsigned count)
 
 static uint64_t at(size_t offset)
 {
-    return dma_of(data + offset).value;
+    return dma_lend(grant, data + offset).value;
 }
 
 static void test_prp_of_one_segment(void)
@@ -198,7 +207,7 @@ static void test_prp_of_one_segment(void)
     CHECK(fill(65536) == 8192 && command.prp1 == at(4096) && command.prp2 == at(8192));
     segment[0] = (struct blk_segment){data + 4, 12288};
     ask(1);
-    CHECK(fill(65536) == 12288 && command.prp1 == at(4) && command.prp2 == dma_of(lists).value);
+    CHECK(fill(65536) == 12288 && command.prp1 == at(4) && command.prp2 == dma_lend(grant, lists).value);
     CHECK(lists[0] == at(4096) && lists[1] == at(8192) && lists[2] == at(12288) && lists[3] == 0xeeeeeeeeeeeeeeee);
 }
 

@@ -517,13 +517,14 @@ static void test_revoked(void)
     blkdev_revoke(&virtio_blk_self.blkdev);
     fake_turn();
     CHECK(answered[0] == 0 && submit(1, BLK_READ, 0, 1, 1024) == ST_CLOSED);
+    CHECK(fake_grant.state == DEVICE_REVOKING && fake_silenced == 0);
     CHECK(!test_all_zero(slot->wrap, sizeof *slot->wrap) && !test_all_zero(slot->table.desc, 16));
     fake.status = 0;
     after_s(1);
     CHECK(answered[0] == 1 && answers[0] == ST_IO && virtio_blk_self.taken == 0);
     CHECK(test_all_zero(slot->wrap, (VIRTIO_BLK_DEPTH + 1) * sizeof *slot->wrap));
     CHECK(test_all_zero(slot->table.desc, (VIRTIO_BLK_DEPTH + 1) * TABLE_SIZE * 16));
-    CHECK(test_all_zero(q->memory.cpu, virtq_bytes(q->size)));
+    CHECK(test_all_zero(q->memory.cpu, virtq_bytes(q->size)) && fake_scrubbed(&fake_grant) && fake_silenced > 0);
     blkdev_revoke(&virtio_blk_self.blkdev); /* harmless */
     CHECK(virtio_blk_self.blkdev.count.broken_rules == 0);
 }

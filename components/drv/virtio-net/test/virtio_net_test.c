@@ -471,6 +471,45 @@ static void test_stopped(void)
     CHECK(virtio_net_self.netdev.count.overdue == 2 && !link_last);
 }
 
+/* Frames that were out come back, and the link goes for good; what the client has of the card's memory stays until it lets go. */
+static void test_revoked(void)
+{
+    struct netdev *netdev = begin(NET_F_STATUS);
+
+    CHECK(send(1, 1, 100) == ST_OK);
+    card_receives(0, 1, 60);
+    card_receives(0, 1, 60);
+    fake_interrupt(QUEUE_RX);
+    fake.never_resets = true;
+    netdev_revoke(netdev);
+    CHECK(send(2, 1, 100) == ST_CLOSED);
+    fake_turn();
+    netdev_release(netdev, received[0]);
+    CHECK(tokens_back == 0 && links == 0 && fake_grant.state == DEVICE_REVOKING); /* it may still read and write */
+    fake.status = 0;
+    after_ns(NS_PER_S);
+    CHECK(tokens_back == 1 && links == 1 && !link_last && netdev->dead && virtio_net_self.health.why != NULL);
+    CHECK(fake_silenced > 0 && device_held(&fake_grant) && received[1]->data[0] == 0x42);
+    netdev_release(netdev, received[1]);
+    CHECK(fake_scrubbed(&fake_grant));
+    CHECK(test_all_zero(virtio_net_self.buffer[0].memory, (size_t)VIRTIO_NET_RX_BUFFERS * RX_BUFFER_BYTES));
+    CHECK(test_all_zero(virtio_net_self.slot[0].header, sizeof(struct virtio_net_header)));
+    CHECK(test_all_zero(virtio_net_self.rx.memory.cpu, virtio_net_self.rx.memory.size));
+    after_ns(60 * NS_PER_S);
+    CHECK(links == 1 && netdev->dead && send(2, 1, 100) == ST_CLOSED && fake.status == 0);
+    netdev_revoke(netdev); /* harmless */
+}
+
+static void test_revoked_without_a_client(void)
+{
+    fake_begin(VIRTIO_NET, 0);
+    REQUIRE(start(NET_F_MAC) == ST_OK);
+    test_room = ROOM_LOOP;
+    netdev_revoke(virtio_net_provide_port());
+    fake_turn();
+    CHECK(fake_scrubbed(&fake_grant) && fake.status == 0);
+}
+
 int main(void)
 {
     RUN(test_what_it_is);
@@ -490,5 +529,7 @@ int main(void)
     RUN(test_comes_back_to_a_client_that_waits);
     RUN(test_overdue);
     RUN(test_stopped);
+    RUN(test_revoked);
+    RUN(test_revoked_without_a_client);
     return test_end();
 }

@@ -132,6 +132,32 @@ static void test_missing(void)
     CHECK(entropy_fill(virtio_rng_provide_source(), bytes, sizeof bytes) == ST_UNSUPPORTED);
 }
 
+static void test_revoked(void)
+{
+    uint8_t bytes[16] = {0};
+    struct entropy *source = begin(64);
+
+    CHECK(entropy_fill(source, bytes, sizeof bytes) == ST_OK);
+    CHECK(!test_all_zero(self.memory.cpu, self.memory.size)); /* 48 bytes that nobody had */
+    test_room = ROOM_LOOP;
+    fake.never_resets = true;
+    entropy_revoke(source);
+    fake_turn();
+    CHECK(entropy_fill(source, bytes, sizeof bytes) == ST_CLOSED && fake_grant.state == DEVICE_REVOKING);
+    fake.status = 0;
+    test_clock_ns += NS_PER_S;
+    fake_turn();
+    CHECK(fake_scrubbed(&fake_grant) && test_all_zero(self.memory.cpu, self.memory.size));
+    CHECK(entropy_fill(source, bytes, sizeof bytes) == ST_CLOSED);
+    entropy_revoke(source); /* harmless */
+    fake_begin(VIRTIO_BLK, 0);
+    memset(&self, 0, sizeof self);
+    virtio_rng_wire_bus(&fake.bus);
+    CHECK(virtio_rng_start() == ST_OK);
+    test_room = ROOM_LOOP;
+    entropy_revoke(virtio_rng_provide_source()); /* of nothing */
+}
+
 int main(void)
 {
     RUN(test_boot_waits);
@@ -139,5 +165,6 @@ int main(void)
     RUN(test_loop);
     RUN(test_lies);
     RUN(test_missing);
+    RUN(test_revoked);
     return test_end();
 }

@@ -26,6 +26,7 @@ static size_t left;
 static struct {
     bool taken;
     struct fake fake;
+    struct device_grant grant;
     struct virtio_scsi scsi;
     struct scsi_slot slot[VIRTIO_SCSI_DEPTH + 1];
     struct inquiry in;
@@ -107,9 +108,10 @@ static void fresh_take(void)
     REQUIRE(virtio_open(virtio_scsi_self.device, &virtio_scsi_driver, SCSI_F_HOTPLUG | VIRTIO_F_INDIRECT_DESC, 0) ==
             ST_OK);
     REQUIRE(queues_open(&virtio_scsi_self) == ST_OK && adapter_read(&virtio_scsi_self, &targets) == ST_OK);
-    memory_take(&virtio_scsi_self);
-    dma_alloc(&page, PAGE_BYTES);
+    REQUIRE(slots_make(&virtio_scsi_self) == ST_OK && memory_take(&virtio_scsi_self) == ST_OK);
+    REQUIRE(dma_alloc(&fake_grant, &page, PAGE_BYTES) == ST_OK);
     fresh.in.page = page.cpu;
+    fresh.in.page_dma = page.dev;
     virtio_go(virtio_scsi_self.device);
     virtio_scsi_self.blkdev.name = "disk0";
     virtio_scsi_self.blkdev.depth = VIRTIO_SCSI_DEPTH;
@@ -117,6 +119,7 @@ static void fresh_take(void)
     health_add(&virtio_scsi_self.health, "drv/virtio-scsi");
     fresh.scsi = virtio_scsi_self;
     fresh.fake = fake;
+    fresh.grant = fake_grant;
     memcpy(fresh.slot, virtio_scsi_self.slot, sizeof fresh.slot);
     fresh.taken = true;
 }
@@ -135,6 +138,7 @@ static void begin(void)
     }
     fake_loop_begin();
     fake = fresh.fake;
+    fake_grant = fresh.grant;
     virtio_scsi_self = fresh.scsi;
     memcpy(virtio_scsi_self.slot, fresh.slot, sizeof fresh.slot);
     virtio_scsi_init(&virtio_scsi_self);

@@ -563,6 +563,7 @@ static void test_revoked(void)
     for (unsigned i = 0; i < QUEUES; i++) {
         CHECK(test_all_zero(scsi->queue[i].memory.cpu, virtq_bytes(scsi->queue[i].size)));
     }
+    CHECK(fake_scrubbed(&fake_grant) && fake_silenced > 0);
 }
 
 static void expect_death(void)

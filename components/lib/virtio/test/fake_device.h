@@ -9,6 +9,8 @@
 
 /* --- a device --------------------------------------------------------------------------------------------------------- */
 
+static struct device_grant fake_grant;
+
 static struct fake {
     struct virtio_device device;
     struct virtio_bus bus;
@@ -141,9 +143,9 @@ static inline void fake_begin(enum virtio_type type, uint64_t offered)
     fake.offered = offered | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
     fake.status = VIRTIO_STATUS_DRIVER_OK; /* firmware's */
     fake.queue_size = 256;
-    virtio_device_init(&fake.device, &fake_ops, type);
+    fake_grant_begin(&fake_grant);
+    virtio_device_init(&fake.device, &fake_grant, &fake_ops, type);
     fake.device.config_bytes = sizeof fake.config;
-    strcpy(fake.device.where, "fake");
     list_push_back(&fake.bus.devices, &fake.device.node);
 }
 

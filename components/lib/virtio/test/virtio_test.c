@@ -5,6 +5,12 @@
 #include "../virtio.c"
 #include "fake_device.h"
 
+/* While boot waits, time passes with each look at the clock. */
+uint64_t clock_ns(void)
+{
+    return test_clock_ns += test_room == ROOM_BOOT ? NS_PER_MS : 0;
+}
+
 static unsigned interrupts_seen, configs_seen, stopped_seen;
 
 static void on_interrupt(struct virtio_device *device, uint32_t queues)
@@ -290,6 +296,132 @@ static void test_asks_to_be_reset(void)
     CHECK_EQ(stopped_seen, 1);
 }
 
+enum moment { OPENED, RUNS, STOPS, WAITS, RESTARTS, MOMENTS };
+
+static void bring_to(enum moment moment, struct virtq *q)
+{
+    restarted_seen = 0;
+    if (moment == OPENED) {
+        begin(0x10);
+        CHECK(virtio_open(&fake.device, &persistent, 0x10, 0) == ST_OK);
+        test_room = ROOM_LOOP;
+        return;
+    }
+    run_persistent(q);
+    fake.never_resets = moment == STOPS;
+    if (moment >= STOPS) {
+        virtio_fail(&fake.device, "it lied");
+        fake_turn();
+    }
+    if (moment == RESTARTS) {
+        test_clock_ns += RESTART_FIRST_NS;
+        for (unsigned i = 0; i < 3; i++) {
+            fake_turn();
+        }
+        REQUIRE(fake.queue[0] != NULL && restarted_seen == 0); /* it has a ring again */
+    }
+}
+
+/* Whatever its driver would like, it does not come back: reset, told once, silenced, given back. */
+static void test_revoked_wherever_it_is(void)
+{
+    for (enum moment moment = OPENED; moment < MOMENTS; moment++) {
+        struct virtq q[2];
+        bring_to(moment, q);
+        CHECK(fake_silenced == 0 && device_held(&fake_grant));
+        device_revoke(&fake_grant);
+        CHECK(fake.device.state == VIRTIO_STOPPING && fake_grant.state == DEVICE_REVOKING);
+        fake.never_resets = false;
+        fake.status = moment == STOPS ? 0 : fake.status;
+        after_ns(STOP_RETRY_NS);
+        CHECK(stopped_seen == 1 && fake.device.state == VIRTIO_STOPPED);
+        CHECK(fake_scrubbed(&fake_grant) && fake_silenced > 0 && fake.status == 0);
+        after_ns(RESTART_LAST_NS);
+        after_ns(RESTART_LAST_NS);
+        CHECK(restarted_seen == 0 && stopped_seen == 1 && fake.status == 0 && fake.device.state == VIRTIO_STOPPED);
+        CHECK(moment == OPENED || test_all_zero(q[0].memory.cpu, q[0].memory.size));
+    }
+}
+
+/* It does not confirm its reset: it is cut off, and keeps what it was lent until it does. */
+static void test_revoked_and_silent(void)
+{
+    struct virtq q[2];
+
+    run_persistent(q);
+    fake.never_resets = true;
+    device_revoke(&fake_grant);
+    for (unsigned i = 0; i < STOP_TRIES_LOGGED - 2; i++) {
+        after_ns(STOP_RETRY_NS);
+    }
+    CHECK_EQ(fake_silenced, 0);
+    after_ns(STOP_RETRY_NS);
+    after_ns(STOP_RETRY_NS);
+    CHECK(fake_silenced > 0 && fake_grant.state == DEVICE_REVOKING && stopped_seen == 0 && fake_grant.dma_bytes != 0);
+    fake.status = 0;
+    after_ns(STOP_RETRY_NS);
+    CHECK(fake_scrubbed(&fake_grant) && stopped_seen == 1);
+}
+
+static bool busy;
+
+static bool is_busy(const struct virtio_device *device)
+{
+    CHECK(device == &fake.device);
+    return busy;
+}
+
+static void test_revoked_and_busy(void)
+{
+    static const struct virtio_driver lender = {
+        .name = "test", .interrupt = on_interrupt, .stopped = on_stopped, .restarted = on_restarted, .busy = is_busy};
+    struct virtq q;
+
+    begin(0);
+    CHECK(virtio_open(&fake.device, &lender, 0, 0) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 0, 8, &q) == ST_OK);
+    virtio_go(&fake.device);
+    test_room = ROOM_LOOP;
+    busy = true;
+    virtio_idle(&fake.device); /* it is in use */
+    device_revoke(&fake_grant);
+    after_ns(1);
+    CHECK(stopped_seen == 1 && fake_silenced > 0 && fake_grant.state == DEVICE_REVOKING);
+    virtio_idle(&fake.device);
+    CHECK(device_held(&fake_grant));
+    busy = false;
+    virtio_idle(&fake.device);
+    CHECK(fake_scrubbed(&fake_grant));
+    virtio_idle(&fake.device); /* harmless */
+}
+
+/* In BOOT, too; and a disk that failed by itself is not kept either. */
+static void test_given_up_is_given_back(void)
+{
+    struct virtq q;
+
+    begin(0);
+    CHECK(virtio_open(&fake.device, &driver, 0, 1) == ST_UNSUPPORTED);
+    CHECK(fake_scrubbed(&fake_grant));
+    run_up(&q);
+    virtio_give_up(&fake.device, "as it is");
+    CHECK(fake_scrubbed(&fake_grant) && test_all_zero(q.memory.cpu, q.memory.size));
+    begin(0);
+    fake.never_resets = true;
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_TIMEOUT);
+    CHECK(device_held(&fake_grant) && fake_silenced == 1);
+    run_up(&q);
+    test_room = ROOM_LOOP;
+    virtio_fail(&fake.device, "it lied");
+    fake_turn();
+    CHECK(fake_scrubbed(&fake_grant) && stopped_seen == 1);
+    begin(0);
+    fake_ledger.dma_bytes = 4095;
+    CHECK(virtio_open(&fake.device, &driver, 0, 0) == ST_OK);
+    CHECK(virtio_queue_open(&fake.device, 0, 8, &q) == ST_FULL && fake.queue[0] == NULL);
+    CHECK(strstr(test_log_last, "`dma` line") != NULL);
+}
+
 int main(void)
 {
     RUN(test_negotiates);
@@ -303,5 +435,9 @@ int main(void)
     RUN(test_starts_again);
     RUN(test_starts_again_when_it_is_back);
     RUN(test_restart_waits);
+    RUN(test_revoked_wherever_it_is);
+    RUN(test_revoked_and_silent);
+    RUN(test_revoked_and_busy);
+    RUN(test_given_up_is_given_back);
     return test_end();
 }
