@@ -177,9 +177,11 @@ err 'zcat FILE | capos import NODE -'
 tar -cf two.tar -C tree one sub/nothing
 for size in 1024 1500 700 100; do # behind the first file, within a header, within its bytes, within the first header
     head -c "$size" two.tar >cut.tar
-    expect 1 "$capos" import "$node" cut.tar /cut
+    expect 1 "$capos" import "$node" cut.tar "/cut$size"
     err 'corrupt:'
 done
+expect 0 "$capos" get "$node" cut1024/one back-one
+cmp tree/one back-one || fail "what came before the cut is not there"
 head -c 2000000 in.tar >cut.tar
 expect 1 "$capos" import "$node" cut.tar /cut
 err 'corrupt:'

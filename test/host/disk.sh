@@ -109,6 +109,10 @@ tar xf full.tar && [ "$(stat -c %s 'photos/one')" = 36874 ] && [ "$(stat -c %s '
 same full expect 0 "$capos" disk export full then.tar --at 1 --json
 [ "$(json 'd["files"], d["damaged"]')" = '5 []' ] || fail "wrong JSON"
 tar tf then.tar | grep -qx old || fail "the snapshot has not what was removed"
+expect 1 "$capos" disk export full names.tar --names photos
+err 'exists: there is a file photos'
+expect 0 "$capos" disk export full names.tar --names blobs
+tar tf names.tar | grep -qx 'blobs/a name' || fail "--names is not where the blobs are"
 mkdir -p there
 "$CAPOS_BUILD/test/unit/host-disk" --rotten torn >/dev/null
 same torn expect 1 "$capos" disk check torn
@@ -140,7 +144,8 @@ err 'corrupt: the log is damaged behind its page'
 "$CAPOS_BUILD/test/unit/host-disk" --names evil >/dev/null
 expect 1 "$capos" disk export evil evil.tar
 err 'corrupt: ../up: this is no name; left out'
-! tar -tPf evil.tar | grep -q '\.\.' || fail "a name that leads elsewhere is in the tar: $(tar -tPf evil.tar)"
+tar -tPf evil.tar | grep -qx '.names/50%25%2F..' || fail "a flat name is no file's: $(tar -tPf evil.tar)"
+! tar -tPf evil.tar | grep -qE '(^|/)\.\.(/|$)' || fail "a name that leads elsewhere is in the tar: $(tar -tPf evil.tar)"
 
 # Never over the disk itself, nor in the place of what is no file; and not two at once.
 cp full own.part

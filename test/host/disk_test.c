@@ -722,7 +722,8 @@ static int make_file(const char *how, const char *name)
     if (strcmp(how, "--rotten") == 0) {
         flip(two + 1, 9);
     } else if (strcmp(how, "--names") == 0) {
-        by_sql("UPDATE node SET name='../up' WHERE name='written'; UPDATE node SET name='..' WHERE name='photos'");
+        by_sql("UPDATE node SET name='../up' WHERE name='written'; UPDATE node SET name='..' WHERE name='photos';"
+               "UPDATE node SET name='50%/..' WHERE name='small'");
     }
     save(size_of_disk());
     return 0;

@@ -166,3 +166,15 @@ kill -TERM "$background"
 got=0
 wait "$background" || got=$?
 [ "$got" = 143 ] || fail "an interrupted watch ended with $got"
+# whose reader has gone: it ends with the next change
+mock
+background "$capos" watch "$node" --json
+watched
+exec 7<&-
+expect 0 "$capos" mkdir "$node" x
+got=0
+wait "$background" || got=$?
+[ "$got" = 1 ] || fail "a watch that nobody reads ended with $got"
+grep -q 'standard output: Broken pipe' "$work/err" || fail "a watch that nobody reads says $(cat "$work/err")"
+expect 1 sh -c "'$capos' ls '$node' / >/dev/full"
+err 'standard output: No space left'

@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace capos
@@ -29,6 +30,18 @@ void unreachable(const std::string &kind, const std::string &reason)
 void fail_errno(const std::string &what)
 {
     refuse("failed", what + ": " + strerror(errno));
+}
+
+bool flush_output()
+{
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
+}
+
+void require_output()
+{
+    if (!flush_output()) {
+        fail_errno("standard output");
+    }
 }
 
 /* A peer names a refusal in the first word of its reason, "denied: ...", because Cap'n Proto's exception types have

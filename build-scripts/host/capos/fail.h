@@ -36,6 +36,10 @@ struct Overload : Failure {
 /* "WHAT: why", with why from errno as it stands. */
 [[noreturn]] void fail_errno(const std::string &what);
 
+/* Standard output as far as it was printed; false, and for ever, when something of it was lost. */
+bool flush_output();
+void require_output();
+
 /* What an exception of KJ or of the peer means to the user. */
 Failure failure_of(const kj::Exception &e);
 

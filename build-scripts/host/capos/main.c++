@@ -63,9 +63,7 @@ static void run_verb(const Verb &verb, const std::vector<std::string> &line)
     args.number("--timeout", 1, 86400, 30);
     args.number("--connect-timeout", 1, 3600, 10);
     verb.run(args);
-    if (fflush(stdout) != 0) {
-        fail_errno("standard output");
-    }
+    require_output();
 }
 
 static void run(std::vector<std::string> line)

@@ -42,6 +42,9 @@ static void take_entry(const FTSENT &entry, const std::string &path, Host_tree &
         break;
     case FTS_DP:
         break;
+    case FTS_DC:
+        tally.skip(path, "is a directory that it is in itself");
+        break;
     case FTS_SL:
     case FTS_SLNONE:
         tally.skip(path, "is a symbolic link; a node has none");
@@ -50,7 +53,7 @@ static void take_entry(const FTSENT &entry, const std::string &path, Host_tree &
         tally.skip(path, "is neither file nor directory");
         break;
     default: /* FTS_DNR, FTS_ERR, FTS_NS */
-        tally.fail(path, {Exit::REFUSED, "failed", strerror(entry.fts_errno)});
+        tally.fail(path.empty() ? tree.top : path, {Exit::REFUSED, "failed", strerror(entry.fts_errno)});
         break;
     }
 }
@@ -78,10 +81,15 @@ static Host_tree scan(const std::string &top, Tally &tally)
     if (!walker) {
         fail_errno(top);
     }
+    errno = 0;
     while (FTSENT *entry = fts_read(walker.get())) {
         std::string path(entry->fts_path);
         size_t below = std::min(path.find_first_not_of('/', top.size()), path.size());
         take_entry(*entry, path.substr(below), tree, tally);
+        errno = 0;
+    }
+    if (errno != 0) { /* else that was all */
+        fail_errno(top);
     }
     return tree;
 }

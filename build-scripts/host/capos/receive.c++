@@ -60,15 +60,15 @@ capnp::Response<ByteSource::ReadResults> Reads::take()
 /* A node without a buffer for so many answers at once is asked for fewer. */
 capnp::Response<ByteSource::ReadResults> Reads::next()
 {
-    for (Backoff backoff;;) {
+    return session.patiently([&]() {
         try {
             return take();
-        } catch (const kj::Exception &e) {
+        } catch (const kj::Exception &) {
             begin_again();
             window = std::max<size_t>(std::min(window, session.share_of(WINDOW)) / 2, 1);
-            session.pause(backoff.next(e));
+            throw;
         }
-    }
+    });
 }
 
 } // namespace capos

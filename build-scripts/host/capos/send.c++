@@ -123,34 +123,22 @@ std::string Sending::run_in_step()
     return finish();
 }
 
-static Upload::Client open_patiently(Session &session, const Open_upload &open, uint64_t size)
-{
-    for (Backoff backoff;;) {
-        try {
-            return open(size);
-        } catch (const kj::Exception &e) {
-            session.pause(backoff.next(e));
-        }
-    }
-}
-
 std::string send(Session &session, const Open_upload &open, Source &source, Progress &progress)
 {
     if (!source.again) {
-        return Sending(session, open_patiently(session, open, source.size), source, progress).run_in_step();
+        auto upload = session.patiently([&]() { return open(source.size); });
+        return Sending(session, kj::mv(upload), source, progress).run_in_step();
     }
-    for (Backoff backoff;;) {
-        kj::Maybe<Sending> sending;
-        try {
-            source.rewind();
-            return sending.emplace(session, open(source.size), source, progress).run();
-        } catch (const kj::Exception &e) {
-            KJ_IF_MAYBE (begun, sending) {
-                begun->forget();
-            }
-            session.pause(backoff.next(e)); /* (2) */
-        }
-    }
+    return session.patiently([&]() { /* (2) */
+                                     source.rewind();
+                                     Sending sending(session, open(source.size), source, progress);
+                                     try {
+                                         return sending.run();
+                                     } catch (const kj::Exception &) {
+                                         sending.forget();
+                                         throw;
+                                     }
+    });
 }
 
 Place place_of(Session &session)

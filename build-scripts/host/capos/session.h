@@ -8,6 +8,7 @@
 
 #include <capnp/rpc-twoparty.h>
 #include <capnp/schema-loader.h>
+#include <exception>
 #include <functional>
 #include <kj/async-io.h>
 #include <memory>
@@ -41,9 +42,11 @@ class Session
             io.provider->getTimer().afterDelay(patience).then([this]() -> kj::Promise<T> { return late(); })));
     }
 
-    /* Waits as long as it takes, or until the connection breaks. In a lane others run meanwhile. */
+    /* Waits as long as it takes, or until the connection breaks. In a lane others run meanwhile. Never where an exception is
+     * caught: the C++ library has one stack of those that are being handled, and the lanes would take them from each other. */
     template <typename T> T await_long(kj::Promise<T> promise)
     {
+        KJ_REQUIRE(std::current_exception() == nullptr, "waits while an exception is handled");
         kj::WaitScope *mine = scope;
         KJ_DEFER(scope = mine);
         return promise.wait(*mine);
@@ -54,17 +57,25 @@ class Session
         return await(kj::Promise<capnp::Response<T>>(kj::mv(promise)));
     }
 
-    /* Sends, waits, and tries again, after a growing pause and a bounded number of times, what the node refused as
-     * overloaded. Only for requests that may be served twice. */
-    template <typename Send> auto ask(Send send) -> decltype(await(send()))
+    /* Does `work` again, after a growing pause and a bounded number of times, as long as the node refuses as overloaded. Only for
+     * what may be done twice. */
+    template <typename Work> auto patiently(Work work) -> decltype(work())
     {
         for (Backoff backoff;;) {
+            kj::Duration rest = 0 * kj::SECONDS;
             try {
-                return await(send());
+                return work();
             } catch (const kj::Exception &e) {
-                pause(backoff.next(e));
+                rest = backoff.next(e);
             }
+            pause(rest);
         }
+    }
+
+    /* patiently(): sends a request and waits for the answer. */
+    template <typename Send> auto ask(Send send) -> decltype(await(send()))
+    {
+        return patiently([&]() { return await(send()); });
     }
 
     /* What this session may reach. */

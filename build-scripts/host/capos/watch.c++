@@ -29,7 +29,8 @@ static void print_change(const std::string &path, bool lost, bool json)
 class Printing_watcher final : public Watcher::Server
 {
   public:
-    explicit Printing_watcher(bool as_json) : json(as_json)
+    /* `unheard` is fulfilled when nobody reads what is printed. */
+    Printing_watcher(bool as_json, kj::Own<kj::PromiseFulfiller<void>> u) : json(as_json), unheard(kj::mv(u))
     {
     }
 
@@ -43,14 +44,15 @@ class Printing_watcher final : public Watcher::Server
         if (params.getLost()) {
             print_change("", true, json);
         }
-        if (fflush(stdout) != 0) { /* nobody reads any more */
-            fail_errno("standard output");
+        if (!flush_output()) {
+            unheard->fulfill();
         }
         return kj::READY_NOW;
     }
 
   private:
     const bool json;
+    kj::Own<kj::PromiseFulfiller<void>> unheard;
 };
 
 void run_watch(const Args &args)
@@ -59,7 +61,8 @@ void run_watch(const Args &args)
     State state(args);
     Session session(find_target(state, args.words[0]), args);
     auto root = root_of(session, args);
-    Watcher::Client watcher = kj::heap<Printing_watcher>(args.has("--json"));
+    auto unheard = kj::newPromiseAndFulfiller<void>();
+    Watcher::Client watcher = kj::heap<Printing_watcher>(args.has("--json"), kj::mv(unheard.fulfiller));
     auto watch = session.ask([&]() {
         auto request = root.watchRequest();
         request.setPath(path.c_str());
@@ -69,7 +72,8 @@ void run_watch(const Args &args)
     if (!args.has("--json")) {
         fprintf(stderr, "capos: watching /%s; Ctrl-C ends it\n", plain(path).c_str());
     }
-    session.await_long(session.on_disconnect());
+    session.await_long(session.on_disconnect().exclusiveJoin(kj::mv(unheard.promise)));
+    require_output();
     unreachable("disconnected", session.target.name + " has closed the connection: what changed since is not known");
 }
 
