@@ -107,98 +107,110 @@ class Mock_node final : public Node::Server
     }
 
   protected:
-    kj::Promise<void> info(InfoContext context) override
-    {
-        if (world.fault("silent") != 0) {
-            return kj::NEVER_DONE;
-        }
-        auto out = context.getResults();
-        out.setProfile("mock");
-        out.setVersion("0.0.1");
-        out.setBuildId("0123456789abcdef0123");
-        out.setPlatform("host");
-        out.setUptimeNs(1500000000);
-        out.setMemoryBytes(16 << 20);
-        out.setHealthy(true);
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> list(ListContext context) override
-    {
-        if (world.busy("list")) {
-            return too_busy();
-        }
-        unsigned extra = static_cast<unsigned>(world.fault("many-caps"));
-        auto caps = context.getResults().initCaps(5 + extra);
-        fill_cap(caps[0], "store", capnp::typeId<Store>(), world.fault("rude") != 0 ? RUDE : "Store");
-        fill_cap(caps[1], "names", capnp::typeId<Namespace>(), "Namespace");
-        fill_cap(caps[2], "echo", capnp::typeId<Echo>(), "Echo");
-        fill_cap(caps[3], "root", capnp::typeId<Directory>(), "Directory");
-        fill_cap(caps[4], "volume", capnp::typeId<Volume>(), "Volume");
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> get(GetContext context) override
-    {
-        if (world.busy("node-get")) {
-            return too_busy();
-        }
-        std::string name = context.getParams().getName().cStr();
-        KJ_IF_MAYBE (cap, world.fault("deny") != 0 ? kj::Maybe<capnp::Capability::Client>() : find(name)) {
-            context.getResults().setCap(kj::mv(*cap));
-            return kj::READY_NOW;
-        }
-        return error(kj::Exception::Type::FAILED,
-                     "denied: this session has no '" + name + "'" + (world.fault("rude") != 0 ? RUDE : ""));
-    }
-    kj::Promise<void> schema(SchemaContext context) override
-    {
-        if (world.busy("schema")) {
-            return too_busy();
-        }
-        if (world.fault("crumbs") != 0) {
-            context.getResults().setData(data_of("x"));
-            context.getResults().setTotal(16 << 20);
-            return kj::READY_NOW;
-        }
-        size_t total = world.fault("bad-schema") != 0 ? world.schema.size() / 2 / 8 * 8 : world.schema.size();
-        size_t offset = std::min<size_t>(context.getParams().getOffset(), total);
-        size_t limit = std::min<size_t>(context.getParams().getLimit(), 4096);
-        context.getResults().setData(data_of(world.schema.substr(offset, std::min(limit, total - offset))));
-        context.getResults().setTotal(static_cast<uint32_t>(total));
-        return kj::READY_NOW;
-    }
-    kj::Promise<void> logs(LogsContext context) override
-    {
-        uint64_t since = context.getParams().getSince();
-        if (since == 0 || world.fault("endless-log") != 0) {
-            context.getResults().initLines(1).set(0, world.fault("rude") != 0 ? RUDE : "a line");
-        }
-        context.getResults().setNext(world.fault("endless-log") != 0 ? since + 1 : 1);
-        return kj::READY_NOW;
-    }
+    kj::Promise<void> info(InfoContext context) override;
+    kj::Promise<void> list(ListContext context) override;
+    kj::Promise<void> get(GetContext context) override;
+    kj::Promise<void> schema(SchemaContext context) override;
+    kj::Promise<void> logs(LogsContext context) override;
 
   private:
-    kj::Maybe<capnp::Capability::Client> find(const std::string &name)
-    {
-        if (name == "store") {
-            return capnp::Capability::Client(kj::heap<Mock_store>(world));
-        }
-        if (name == "names") {
-            return capnp::Capability::Client(kj::heap<Mock_names>(world));
-        }
-        if (name == "echo") {
-            return capnp::Capability::Client(kj::heap<Mock_echo>(world));
-        }
-        if (name == "root") {
-            return capnp::Capability::Client(kj::heap<Mock_directory>(world, world.files, false));
-        }
-        if (name == "volume") {
-            return capnp::Capability::Client(kj::heap<Mock_volume>(world));
-        }
-        return nullptr;
-    }
+    kj::Maybe<capnp::Capability::Client> find(const std::string &name);
 
     World &world;
 };
+
+kj::Promise<void> Mock_node::info(InfoContext context)
+{
+    if (world.fault("silent") != 0) {
+        return kj::NEVER_DONE;
+    }
+    auto out = context.getResults();
+    out.setProfile("mock");
+    out.setVersion("0.0.1");
+    out.setBuildId("0123456789abcdef0123");
+    out.setPlatform("host");
+    out.setUptimeNs(1500000000);
+    out.setMemoryBytes(16 << 20);
+    out.setHealthy(true);
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> Mock_node::list(ListContext context)
+{
+    if (world.busy("list")) {
+        return too_busy();
+    }
+    unsigned extra = static_cast<unsigned>(world.fault("many-caps"));
+    auto caps = context.getResults().initCaps(5 + extra);
+    fill_cap(caps[0], "store", capnp::typeId<Store>(), world.fault("rude") != 0 ? RUDE : "Store");
+    fill_cap(caps[1], "names", capnp::typeId<Namespace>(), "Namespace");
+    fill_cap(caps[2], "echo", capnp::typeId<Echo>(), "Echo");
+    fill_cap(caps[3], "root", capnp::typeId<Directory>(), "Directory");
+    fill_cap(caps[4], "volume", capnp::typeId<Volume>(), "Volume");
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> Mock_node::get(GetContext context)
+{
+    if (world.busy("node-get")) {
+        return too_busy();
+    }
+    std::string name = context.getParams().getName().cStr();
+    KJ_IF_MAYBE (cap, world.fault("deny") != 0 ? kj::Maybe<capnp::Capability::Client>() : find(name)) {
+        context.getResults().setCap(kj::mv(*cap));
+        return kj::READY_NOW;
+    }
+    return error(kj::Exception::Type::FAILED,
+                 "denied: this session has no '" + name + "'" + (world.fault("rude") != 0 ? RUDE : ""));
+}
+
+kj::Promise<void> Mock_node::schema(SchemaContext context)
+{
+    if (world.busy("schema")) {
+        return too_busy();
+    }
+    if (world.fault("crumbs") != 0) {
+        context.getResults().setData(data_of("x"));
+        context.getResults().setTotal(16 << 20);
+        return kj::READY_NOW;
+    }
+    size_t total = world.fault("bad-schema") != 0 ? world.schema.size() / 2 / 8 * 8 : world.schema.size();
+    size_t offset = std::min<size_t>(context.getParams().getOffset(), total);
+    size_t limit = std::min<size_t>(context.getParams().getLimit(), 4096);
+    context.getResults().setData(data_of(world.schema.substr(offset, std::min(limit, total - offset))));
+    context.getResults().setTotal(static_cast<uint32_t>(total));
+    return kj::READY_NOW;
+}
+
+kj::Promise<void> Mock_node::logs(LogsContext context)
+{
+    uint64_t since = context.getParams().getSince();
+    if (since == 0 || world.fault("endless-log") != 0) {
+        context.getResults().initLines(1).set(0, world.fault("rude") != 0 ? RUDE : "a line");
+    }
+    context.getResults().setNext(world.fault("endless-log") != 0 ? since + 1 : 1);
+    return kj::READY_NOW;
+}
+
+kj::Maybe<capnp::Capability::Client> Mock_node::find(const std::string &name)
+{
+    if (name == "store") {
+        return capnp::Capability::Client(kj::heap<Mock_store>(world));
+    }
+    if (name == "names") {
+        return capnp::Capability::Client(kj::heap<Mock_names>(world));
+    }
+    if (name == "echo") {
+        return capnp::Capability::Client(kj::heap<Mock_echo>(world));
+    }
+    if (name == "root") {
+        return capnp::Capability::Client(kj::heap<Mock_directory>(world, world.files, false));
+    }
+    if (name == "volume") {
+        return capnp::Capability::Client(kj::heap<Mock_volume>(world));
+    }
+    return nullptr;
+}
 
 void parse(World &world, int argc, char **argv)
 {
