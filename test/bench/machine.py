@@ -3,6 +3,7 @@
 
 Images and the Linux guest get the same machine: the one of platform/kvm-q35/platform.conf, by TCG, one CPU.
 """
+import json
 import mmap
 import os
 import re
@@ -17,7 +18,7 @@ HEADER = struct.Struct("<8Q")
 MARK = struct.Struct("<2Q")
 BLOCK = struct.Struct("<3Q")
 MAGIC = 0x6361704F53636E74
-LIFETIME_S = 600  # of any machine, whatever happens to us
+LIFETIME_S = 1500  # of any machine, whatever happens to us
 
 
 class Failed(Exception):
@@ -43,7 +44,9 @@ def free_port():
 class Machine:
     """With-statement: it runs inside, and is stopped at the end."""
 
-    def __init__(self, bench, memory, kernel, arguments=(), disk=None, net=False, section=None, count=True):
+    def __init__(self, bench, memory, kernel, arguments=(), disk=None, net=False, section=None, count=True,
+                 scratch=False):
+        """`scratch`: what is written to the disk is forgotten at the end."""
         self.counter = None
         self.count_file = os.path.join(bench.work, "count.%d" % bench.number())
         conf = devices(bench.source)
@@ -55,9 +58,13 @@ class Machine:
         if net:
             self.command += ["-netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:%d-:7000" % self.port,
                              "-device", conf["nic"] + ",netdev=net0"]
+        self.control = None
         if disk:
-            self.command += ["-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + disk,
-                             "-device", conf["disk"] + ",drive=disk0"]
+            self.control = os.path.join(bench.work, "control.%d" % bench.number())
+            more = ",snapshot=on" if scratch else ""
+            self.command += ["-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + disk + more,
+                             "-device", conf["disk"] + ",drive=disk0",
+                             "-qmp", "unix:%s,server=on,wait=off" % self.control]
         if count:
             self.command += ["-plugin", bench.build + "/bench/insncount.so,out=" + self.count_file +
                              ("" if section is None else ",section=%d" % section)]
@@ -128,6 +135,22 @@ class Machine:
         _, both, strings, *_ = self._counts()
         return both - strings, strings
 
+    def flushes(self):
+        """FLUSHes that the guest has asked its disk for, as QEMU counts them."""
+        if self.control is None:
+            return 0
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(self.control)
+            lines = control.makefile("rw")
+            lines.readline()
+            for command in ("qmp_capabilities", "query-blockstats"):
+                lines.write(json.dumps({"execute": command}) + "\n")
+                lines.flush()
+                answer = {}
+                while "return" not in answer:
+                    answer = json.loads(lines.readline())
+            return answer["return"][0]["stats"]["flush_operations"]
+
     def _marked(self):
         """The same for each section between marks, in order."""
         count, lost = self._counts()[3], self._counts()[5]
@@ -139,8 +162,12 @@ class Machine:
     def sections(self):
         """{name: [(instructions, string iterations) of one operation, a round each]}, when a guest that marks and names its
         sections has ended."""
+        self.wait_end()
+        return self.sections_so_far()
+
+    def sections_so_far(self):
         found = {}
-        named = [line.split("section ")[1].split() for line in self.wait_end() if "section " in line]
+        named = [line.split("section ")[1].split() for line in self.lines if "section " in line]
         marked = self._marked()
         if len(named) != len(marked):
             raise self.failed("%d sections named, %d marked" % (len(named), len(marked)))

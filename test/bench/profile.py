@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""profile.py: where an image's instructions go, by function: make bench-profile WHAT=read-4k-1|ring-call|...|echo|echo-64|put."""
+"""profile.py: where an image's instructions go, by function: make bench-profile WHAT=a section of app/bench, or one of REMOTE."""
 import bisect
 import collections
 import subprocess
 
 from machine import Failed
 
-REMOTE = {"echo": ("hello", "echo", 1, 1000), "echo-64": ("hello", "echo", 64, 6400), "put": ("store", "put", 1, 200)}
+# image, call, connections, in flight on each, operations
+REMOTE = {
+    "echo": ("hello", "echo", 1, 1, 1000), "echo-64": ("hello", "echo", 1, 64, 6400),
+    "put": ("store", "put", 1, 1, 200), "put-16": ("store", "put", 16, 1, 320),
+    "write": ("store", "write", 1, 4, 8), "read": ("store", "read", 1, 4, 8), "list": ("store", "list", 1, 1, 10000),
+}
 FUNCTIONS = 45
 
 
@@ -53,13 +58,14 @@ def difference(before, after):
 
 
 def remote(bench, what):
-    profile, call, in_flight, operations = REMOTE[what]
-    disk = bench.blank_disk("disk", 64) if profile == "store" else None
+    profile, call, connections, in_flight, operations = REMOTE[what]
+    disk = {"list": lambda: bench.populated_ours(operations, operations),
+            "echo": lambda: None}.get(call, lambda: bench.blank_disk("disk", 64))()
     with bench.image(profile, net=True, disk=disk) as machine:
         machine.wait_for("ready " + profile)
-        bench.call(machine, call, 1, in_flight, operations)
-        before = machine.blocks()
-        bench.call(machine, call, 1, in_flight, operations)
+        bench.call(machine, call, connections, in_flight, operations)
+        before = []
+        bench.call(machine, call, connections, in_flight, operations, lambda: before.extend(machine.blocks()))
         return difference(before, machine.blocks()), operations, profile
 
 

@@ -31,9 +31,10 @@ BENCH_IMAGES := $(foreach p,hello store bench-local,build/$p/$p.elf)
 bench-packages:
 	@missing=$$(sh $(SRC)/build-scripts/bootstrap $(SRC) missing bench; sh $(SRC)/build-scripts/bootstrap $(SRC) missing run); [ -z "$$missing" ] || \
 		{ echo "make bench needs these Debian packages:$$missing; ./configure --bootstrap installs them" >&2; exit 1; }
-bench: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.so $(addprefix build/bench/guest/,init calls disk echo store)
+bench: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.so build/capos build/bench/populate \
+		$(addprefix build/bench/guest/,init calls disk echo store files populate)
 	@$(BENCH_SRC)/bench $(SRC) build $(ROWS)
-bench-profile: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.so
+bench-profile: bench-packages $(BENCH_IMAGES) build/bench/client build/bench/insncount.so build/capos build/bench/populate
 	@$(BENCH_SRC)/bench $(SRC) build profile $(WHAT)
 
 # build/bench/populate: a disk with many files (docs/BENCH.md, "Mount").

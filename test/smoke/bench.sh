@@ -18,7 +18,7 @@ refused() { # TEXT ARGUMENT...
         exit 1
     fi
 }
-refused "no row 'ech'; there are: size boot calls echo disk put" "$bench" "$CAPOS_TOP" "$CAPOS_BUILD" calls,ech
+refused "no row 'ech'; there are: size boot calls echo disk put bulk list mount" "$bench" "$CAPOS_TOP" "$CAPOS_BUILD" calls,ech
 echo no package >"$work/kernel.deb"
 refused 'kernel.deb is no Debian package' env CAPOS_BENCH_KERNEL="$work/kernel.deb" "$bench" "$CAPOS_TOP" "$work" calls
 echo ok

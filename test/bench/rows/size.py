@@ -8,11 +8,11 @@ from machine import Failed
 CALLS = 100
 
 
-def serves(bench, machine, line):
+def serves(bench, machine, line, *calls):
     try:
         with machine:
             machine.wait_for(line, 60)
-            bench.call(machine, "echo", 1, 1, CALLS)
+            bench.call(machine, *calls)
             return True
     except (Failed, OSError):
         return False
@@ -33,6 +33,7 @@ def measure(bench):
     for profile in ("hello", "store"):
         yield bench.measured("bytes-" + profile, "image " + profile, "bytes", [size(bench.elf(profile))], [linux],
                              "kernel, and an initramfs with the echo server")
-    ours = least(lambda m: serves(bench, bench.image("hello", memory="%dM" % m, net=True), "ready hello"), 2, 16)
-    theirs = least(lambda m: serves(bench, bench.guest("echo", PLAIN, memory="%dM" % m, net=True), "ready on"), 32, 256)
+    calls = ("echo", 1, 1, CALLS)
+    ours = least(lambda m: serves(bench, bench.image("hello", memory="%dM" % m, net=True), "ready hello", *calls), 2, 16)
+    theirs = least(lambda m: serves(bench, bench.guest("echo", PLAIN, memory="%dM" % m, net=True), "ready on", *calls), 32, 256)
     yield bench.measured("memory", "least memory that serves %d echo calls" % CALLS, "MiB", [ours], [theirs], "the same guest")
