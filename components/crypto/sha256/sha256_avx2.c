@@ -86,17 +86,22 @@ AVX2 static inline void keep(uint32_t *wk, unsigned round, words_t w)
 
 AVX2 static void schedule(uint32_t *wk, const uint8_t *first, const uint8_t *second)
 {
-    words_t w[4];
+    words_t w0 = load(first, second);
+    words_t w4 = load(first + 16, second + 16);
+    words_t w8 = load(first + 32, second + 32);
+    words_t w12 = load(first + 48, second + 48);
 
-    for (unsigned i = 0; i < 4; i++) {
-        w[i] = load(first + i * sizeof(half_t), second + i * sizeof(half_t));
-        keep(wk, i * 4, w[i]);
-    }
-    for (unsigned round = 16; round < WORDS; round += 16) {
-        for (unsigned i = 0; i < 4; i++) {
-            w[i] = next(w[i], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
-            keep(wk, round + i * 4, w[i]);
+    for (unsigned round = 0; round < WORDS; round += 16) {
+        if (round > 0) {
+            w0 = next(w0, w4, w8, w12);
+            w4 = next(w4, w8, w12, w0);
+            w8 = next(w8, w12, w0, w4);
+            w12 = next(w12, w0, w4, w8);
         }
+        keep(wk, round, w0);
+        keep(wk, round + 4, w4);
+        keep(wk, round + 8, w8);
+        keep(wk, round + 12, w12);
     }
 }
 

@@ -49,17 +49,19 @@ SHA static inline void four_rounds(words_t *abef, words_t *cdgh, words_t w, unsi
 SHA static void block(words_t *abef, words_t *cdgh, const uint8_t *bytes)
 {
     words_t a = *abef, c = *cdgh;
-    words_t w[4];
+    words_t w0 = load(bytes), w4 = load(bytes + 16), w8 = load(bytes + 32), w12 = load(bytes + 48);
 
-    for (unsigned i = 0; i < 4; i++) {
-        w[i] = load(bytes + i * sizeof *w);
-        four_rounds(&a, &c, w[i], i * 4);
-    }
-    for (unsigned round = 16; round < 64; round += 16) {
-        for (unsigned i = 0; i < 4; i++) {
-            w[i] = next(w[i], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
-            four_rounds(&a, &c, w[i], round + i * 4);
+    for (unsigned round = 0; round < 64; round += 16) {
+        if (round > 0) {
+            w0 = next(w0, w4, w8, w12);
+            w4 = next(w4, w8, w12, w0);
+            w8 = next(w8, w12, w0, w4);
+            w12 = next(w12, w0, w4, w8);
         }
+        four_rounds(&a, &c, w0, round);
+        four_rounds(&a, &c, w4, round + 4);
+        four_rounds(&a, &c, w8, round + 8);
+        four_rounds(&a, &c, w12, round + 12);
     }
     *abef += a;
     *cdgh += c;
