@@ -39,4 +39,5 @@ grant      rpc/vat.listen          -> net/lwip.listen tcp/7000
 insecure   rpc/vat
 
 expose     root                    -> store/import.root
+expose     volume                  -> store/import.volume
 port       7000 rpc

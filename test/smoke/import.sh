@@ -28,6 +28,13 @@ check() {
     out 'size     4'
     out '2021-02-03'
     out imported
+    expect 0 "$capos" export import sub sub.tar
+    mkdir unpacked
+    tar -C unpacked -xf sub.tar
+    diff -r tree/sub unpacked >difference || fail "the tar of $1 is otherwise: $(cat difference)"
+    rm -r unpacked
+    expect 0 "$capos" call import volume.info
+    out mounted
     expect 1 "$capos" stat import sub/missing
     err 'not-found:'
     expect 1 "$capos" stat import one.txt/further

@@ -132,12 +132,14 @@ struct import_desk {
     bool more;
     struct import_entry page[IMPORT_PAGE + 1];
     unsigned char chunk[IMPORT_CHUNK_MAX];
-    const char *found; /* MOUNT: what it is, or why it cannot be read */
+    const char *found;   /* MOUNT: what it is, or why it cannot be read */
+    uint64_t disk_bytes; /* MOUNT */
 };
 
 struct import {
     struct import_desk *desk;
     bool mounting;
+    uint64_t disk_bytes;
     const char *why; /* not mounted: what was found */
 };
 extern struct import import_self;
@@ -148,7 +150,10 @@ struct object *import_queue_endpoint(void) REQUIRES(BOOT);
 void import_submit(struct import_op *op) REQUIRES(LOOP);
 status_t import_thread_init(void) REQUIRES(BOOT);
 
-/* --- capabilities: import_directory.c --- */
+/* --- capabilities: import_directory.c, import_info.c --- */
+
+#define IMPORT_SNAPSHOT 1u
+extern const struct object_ops import_info_ops;
 
 void import_directory_init(void) REQUIRES(BOOT);
 /* The whole volume. */

@@ -484,9 +484,15 @@ static void on_quota(struct object *object, struct call *call, struct directory_
 static void on_at(struct object *object, struct call *call, struct directory_at_params_reader params)
 {
     room_assert_loop();
-    (void)object;
-    call_fail(call, EXCEPTION_FAILED, "not-found: there is no snapshot %llu: this volume has none",
-              (unsigned long long)directory_at_params_get_generation(params));
+    uint64_t generation = directory_at_params_get_generation(params);
+
+    if (generation != IMPORT_SNAPSHOT) {
+        call_fail(call, EXCEPTION_FAILED, "not-found: there is no snapshot %llu: this volume does not change",
+                  (unsigned long long)generation);
+        return;
+    }
+    directory_at_results_set_directory(directory_at_results(call, 4), object);
+    call_return(call);
 }
 
 static void on_watch(struct object *object, struct call *call, struct directory_watch_params_reader params)

@@ -65,6 +65,7 @@ static void mounted(struct import_op *op)
     const char *found = import_self.desk->found;
 
     import_self.mounting = false;
+    import_self.disk_bytes = import_self.desk->disk_bytes;
     import_self.why = op->answer == IMPORT_OK ? NULL : found;
     health_set(&self.health, import_self.why);
     if (op->answer == IMPORT_OK) {

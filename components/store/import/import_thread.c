@@ -42,6 +42,7 @@ static enum import_answer mount(struct import_desk *desk) REQUIRES(THREAD)
         return IMPORT_FAILED;
     }
     import_disk_init(read_sectors, self.client.sectors, self.client.logical_bytes / SECTOR);
+    desk->disk_bytes = import_disk_bytes();
     return import_volume_mount(&desk->found);
 }
 

@@ -238,6 +238,41 @@ static void test_denied(void)
     CHECK(refused("not-found: "));
 }
 
+/* What does not change is its own snapshot. */
+static void test_volume(void)
+{
+    static struct object volume;
+
+    object_init(&volume, &import_info_ops);
+    (void)volume_snapshot_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    object_call(&volume, &ask.call);
+    uint64_t generation = volume_snapshot_results_get_generation(volume_snapshot_answer(&ask.call));
+    directory_at_params_set_generation(directory_at_begin(&ask.call, root(), asker_params(&ask), &asker_source),
+                                       generation);
+    object_call(root(), &ask.call);
+    REQUIRE(ask.returned == 1);
+    CHECK(directory_at_results_get_directory(directory_at_answer(&ask.call)) == root());
+    struct volume_drop_snapshot_params_builder drop =
+        volume_drop_snapshot_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    volume_drop_snapshot_params_set_generation(drop, generation);
+    object_call(&volume, &ask.call);
+    CHECK_EQ(ask.returned, 1);
+    drop = volume_drop_snapshot_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    volume_drop_snapshot_params_set_generation(drop, generation + 1);
+    object_call(&volume, &ask.call);
+    CHECK(refused("not-found: "));
+    (void)volume_format_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    object_call(&volume, &ask.call);
+    CHECK(refused("denied: "));
+    (void)volume_check_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    object_call(&volume, &ask.call);
+    CHECK_EQ(ask.type, EXCEPTION_UNIMPLEMENTED);
+    (void)volume_info_begin(&ask.call, &volume, asker_params(&ask), &asker_source);
+    object_call(&volume, &ask.call);
+    CHECK_EQ(volume_info_get_state(volume_info_results_get_info(volume_info_answer(&ask.call))),
+             VOLUME_INFO_STATE_MOUNTED);
+}
+
 static void test_limits(void)
 {
     struct object *file[IMPORT_FILES_MAX];
@@ -302,6 +337,7 @@ int main(void)
     RUN(test_views);
     RUN(test_files);
     RUN(test_denied);
+    RUN(test_volume);
     RUN(test_limits);
     RUN(test_not_mounted);
     RUN(test_cancelled);
