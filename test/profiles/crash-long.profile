@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# The store on its disk, and a session in the same image that twelve operations on a store of its own: for the crash explorer (test/sim).
+# The store on its disk, and a session in the same image that twenty-four operations on a store of its own: for the crash explorer (test/sim).
 profile    crash-long
-summary    "Test: a store and one session that twelve operations on a store of its own"
+summary    "Test: a store and one session that twenty-four operations on a store of its own"
 platform   kvm-q35
 memory     8M
 status     simulated
@@ -28,10 +28,10 @@ component  lib/volume
 component  lib/sqlite heap=1M
 component  lib/catalog
 component  store/disk
-component  store/engine uploads_max=2 sources_max=2 reads_max=4 writes_max=8 log_blocks=64 leaves=2 lists_max=1
+component  store/engine uploads_max=2 sources_max=2 reads_max=4 writes_max=8 log_blocks=32 leaves=2 lists_max=1
 component  rpc/vat connections=1 calls_all=16 promises=16 small_buffers=16 medium_buffers=2 large_buffers=1 exports=16 imports=16 questions=4 answers=16
 component  svc/node
-component  app/store-load sessions=1 ops=12 keys=2 blobs=3 think_ms=0
+component  app/store-load sessions=1 ops=24 keys=2 blobs=3 think_ms=0
 
 wire       bus/virtio.pci          -> bus/pci.functions
 wire       drv/virtio-blk.bus      -> bus/virtio.devices

@@ -28,7 +28,7 @@ component  lib/volume
 component  lib/sqlite heap=1M
 component  lib/catalog
 component  store/disk
-component  store/engine uploads_max=2 sources_max=2 reads_max=4 writes_max=8 log_blocks=64 leaves=2 lists_max=1
+component  store/engine uploads_max=2 sources_max=2 reads_max=4 writes_max=8 log_blocks=32 leaves=2 lists_max=1
 component  rpc/vat connections=1 calls_all=16 promises=16 small_buffers=16 medium_buffers=2 large_buffers=1 exports=16 imports=16 questions=4 answers=16
 component  svc/node
 component  app/store-load sessions=1 ops=2 keys=2 blobs=3 think_ms=0 chosen=yes

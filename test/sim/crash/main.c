@@ -3,7 +3,8 @@
  * step of it, makes every disk that such a cut may leave, lets a fork of a waiting image recover from each, and asks whether
  * what is then there can be explained by what had been acknowledged.
  *
- *  (1) All subsets of the open writes are tried when they are at most --subsets; else some are drawn. Torn writes are drawn.
+ *  (1) All subsets of the open writes are tried when they are at most --subsets; else those in which one write is missing, and
+ *      some are drawn. Torn writes are drawn.
  *  (2) A disk that was tried with the same acknowledgements is not tried again.
  *  (3) Recovery writes too: it is cut in the same way, DEPTH deep, some of its states drawn.
  *  (4) A workload that asks what to choose says afterwards what it was asked: the last choice that can be raised is, those behind
@@ -103,12 +104,27 @@ static _Noreturn void found(const struct place *place, const char *why)
     exit(1);
 }
 
+/* The disk of a recovery fails nowhere: there is no reason not to answer. A store that does not mount refuses everything. */
+static void nothing_refused(const struct place *place, const struct journal *audit)
+{
+    for (size_t i = 0; i < audit->count; i++) {
+        const struct step *line = &audit->step[i];
+        if (line->kind == STEP_LINE && line->size > 2 &&
+            memcmp(line->bytes + strcspn(line->bytes, "\n") - 2, " !", 2) == 0) {
+            char why[128];
+            snprintf(why, sizeof why, "the audit was refused: %.100s", line->bytes);
+            found(place, why);
+        }
+    }
+}
+
 static void explain(const struct place *place, const struct journal *journal, size_t cut, const struct journal *audit)
 {
     struct history *history = history_new();
     char why[256] = "";
     uint64_t time = 0;
 
+    nothing_refused(place, audit);
     lines_take(history, journal, cut, 0, &time);
     lines_take(history, audit, audit->count, 1, &time);
     if (history_check(history, why, sizeof why) != VERDICT_KEPT) {
@@ -218,22 +234,38 @@ static void try_outcome(const struct outcomes *o, uint64_t mask, unsigned torn)
     view_free(&disk);
 }
 
+static void try_all_subsets(const struct outcomes *o)
+{
+    for (uint64_t mask = 0; mask < 1ull << o->crash->open_count && !enough(); mask++) {
+        try_outcome(o, mask, o->crash->open_count);
+    }
+}
+
+/* One write that is missing while all others are there is what a missing FLUSH costs; chance would seldom draw that. */
+static void try_some_subsets(const struct outcomes *o)
+{
+    unsigned n = o->crash->open_count;
+
+    for (unsigned i = 0; i < n && !enough(); i++) {
+        try_outcome(o, ~(1ull << i), n);
+    }
+    for (unsigned i = 0; i < (self.wanted.subsets + 7) / 8 && !enough(); i++) {
+        try_outcome(o, random_next(&self.random), n);
+    }
+}
+
 static void try_outcomes(const struct outcomes *o)
 {
     unsigned n = o->crash->open_count;
 
     if (n < OPEN_MAX && 1ull << n <= self.wanted.subsets && self.states + (1ull << n) <= self.states_end) {
-        for (uint64_t mask = 0; mask < 1ull << n && !enough(); mask++) {
-            try_outcome(o, mask, n);
-        }
+        try_all_subsets(o);
     } else {
-        for (unsigned i = 0; i < (self.wanted.subsets + 7) / 8 && !enough(); i++) {
-            try_outcome(o, random_next(&self.random), n);
-        }
+        try_some_subsets(o);
     }
     for (unsigned i = 0; i < n * TORN && !enough(); i++) {
         if (o->crash->open[i % n]->size > SECTOR) {
-            try_outcome(o, random_next(&self.random), i % n);
+            try_outcome(o, i < n ? UINT64_MAX : random_next(&self.random), i % n);
         }
     }
 }
