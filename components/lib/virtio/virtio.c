@@ -77,9 +77,10 @@ static bool comes_back(const struct virtio_device *device)
 
 void virtio_idle(struct virtio_device *device)
 {
-    bool busy = device->driver->busy != NULL && device->driver->busy(device);
-
-    if (device->state == VIRTIO_STOPPED && device_held(device->grant) && !comes_back(device) && !busy) {
+    if (device->state != VIRTIO_STOPPED || !device_held(device->grant) || comes_back(device)) {
+        return;
+    }
+    if (device->driver->busy == NULL || !device->driver->busy(device)) {
         device_release(device->grant);
     }
 }
