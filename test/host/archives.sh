@@ -59,6 +59,12 @@ done
 expect 0 "$capos" export "$node" t/sub sub.tar --json
 [ "$(json 'd["files"], d["directories"], d["path"]')" = "42 1 /t/sub" ] || fail "export --json: $(cat out)"
 
+# a large file at the end: all jobs are waiting for the archive when it ends
+tar -C tree -cf large.tar one sub/large
+expect 0 "$capos" import "$node" large.tar /large
+expect 0 "$capos" get "$node" large/sub/large back-large
+cmp tree/sub/large back-large || fail "a large file at the end comes as another"
+
 # as it was
 expect 0 "$capos" snapshot "$node" kept
 expect 0 "$capos" rm "$node" -r t

@@ -88,17 +88,24 @@ static Tar_entry believed(struct archive_entry *entry, const std::string &name)
     return out;
 }
 
+/* (2) */
+void Tar_reader::require_end_mark()
+{
+    if (archive_filter_bytes(archive.get(), 0) <= archive_read_header_position(archive.get())) {
+        refuse("corrupt", file.path + " ends without its end mark: it was cut off");
+    }
+}
+
 std::optional<Tar_entry> Tar_reader::next(const std::function<void(const std::string &, const Failure &)> &skipped)
 {
     std::optional<Tar_entry> found;
-    while (!found) {
+    while (!found && !ended) {
         struct archive_entry *entry = nullptr;
         int status = archive_read_next_header(archive.get(), &entry);
-        if (status == ARCHIVE_EOF) {
-            if (archive_filter_bytes(archive.get(), 0) <= archive_read_header_position(archive.get())) { /* (2) */
-                refuse("corrupt", file.path + " ends without its end mark: it was cut off");
-            }
-            return std::nullopt;
+        ended = status == ARCHIVE_EOF;
+        if (ended) {
+            require_end_mark();
+            break;
         }
         if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
             fail();

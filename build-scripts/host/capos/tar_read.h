@@ -31,7 +31,7 @@ class Tar_reader
   public:
     explicit Tar_reader(File &&in);
 
-    /* Nothing at the end. */
+    /* Nothing at the end, however often it is asked. */
     std::optional<Tar_entry> next(const std::function<void(const std::string &, const Failure &)> &skipped);
 
     /* Of the file that next() gave: as many bytes as it has, up to `size`. */
@@ -39,9 +39,11 @@ class Tar_reader
 
   private:
     [[noreturn]] void fail();
+    void require_end_mark();
 
     File file;
     std::unique_ptr<struct archive, int (*)(struct archive *)> archive;
+    bool ended = false; /* libarchive must not be asked again */
 };
 
 } // namespace capos
