@@ -360,17 +360,21 @@ static const char *fill(struct disk_file *file, uint64_t bytes, bool wanted_form
 bool disk_file_create(const char *path, uint64_t bytes, bool wanted_format, char why[DISK_WHY])
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    struct disk_file *file = fd < 0 ? NULL : file_new(fd);
 
-    if (file == NULL) {
+    if (fd < 0) {
         (void)snprintf(why, DISK_WHY, "%s: %s", path, strerror(errno));
         return false;
     }
-    const char *problem = fill(file, bytes / BLOCK * BLOCK, wanted_format);
+    struct disk_file *file = file_new(fd);
+    const char *problem = file == NULL ? strerror(ENOMEM) : fill(file, bytes / BLOCK * BLOCK, wanted_format);
     if (problem != NULL) {
         (void)snprintf(why, DISK_WHY, "%s: %s", path, problem);
         (void)unlink(path);
     }
-    disk_file_close(file);
+    if (file != NULL) {
+        disk_file_close(file);
+    } else {
+        (void)close(fd);
+    }
     return problem == NULL;
 }
