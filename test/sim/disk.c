@@ -157,13 +157,20 @@ static bool read_begin(struct disk *disk, struct node *node, uint64_t time_ns, c
 
 /* --- writes ---------------------------------------------------------------------------------------------------------- */
 
-static void land(const struct write *write, char *medium)
+/* What of it stands within [from, to). */
+static void land_within(const struct write *write, char *medium, uint64_t from, uint64_t to)
 {
     for (uint32_t i = 0; i < write->size / SECTOR; i++) {
-        if (write->lands[i] != 0) {
-            memcpy(medium + (write->sector + i) * SECTOR, write->bytes + i * SECTOR, SECTOR);
+        uint64_t sector = write->sector + i;
+        if (write->lands[i] != 0 && sector >= from && sector < to) {
+            memcpy(medium + sector * SECTOR, write->bytes + i * SECTOR, SECTOR);
         }
     }
+}
+
+static void land(const struct write *write, char *medium)
+{
+    land_within(write, medium, 0, UINT64_MAX);
 }
 
 static bool meet(const struct write *a, const struct write *b)
@@ -171,14 +178,12 @@ static bool meet(const struct write *a, const struct write *b)
     return a->sector < b->sector + b->size / SECTOR && b->sector < a->sector + a->size / SECTOR;
 }
 
-/* What is read where it went: all that is in the cache there, in order. */
+/* What is read where it went, and nowhere else: all that is in the cache there, in order. */
 static void reread(struct disk *disk, const struct write *where)
 {
     memcpy(disk->now + where->sector * SECTOR, disk->safe + where->sector * SECTOR, where->size);
     for (const struct write *write = disk->first; write != NULL; write = write->next) {
-        if (meet(write, where)) {
-            land(write, disk->now);
-        }
+        land_within(write, disk->now, where->sector, where->sector + where->size / SECTOR);
     }
 }
 

@@ -140,6 +140,19 @@ static void test_one_after_another_keep_their_order(void)
     }
 }
 
+/* The third meets the first, which is older than the second. */
+static void test_a_write_brings_nothing_older_back(void)
+{
+    struct disk *disk = disk_of(1);
+
+    put(disk, 0, 8, 2, 'a');
+    put(disk, LATER, 8, 1, 'b');
+    put(disk, 2 * LATER, 9, 1, 'c');
+    CHECK_EQ(get(disk, 3 * LATER, 8), 'b');
+    CHECK_EQ(get(disk, 3 * LATER, 9), 'c');
+    disk_free(disk);
+}
+
 static void test_a_full_disk_takes_what_it_has_room_for(void)
 {
     struct disk *disk = disk_of(1);
@@ -170,6 +183,7 @@ int main(void)
     RUN(test_a_reset_leaves_any_part_of_what_is_under_way);
     RUN(test_two_writes_at_once_land_in_either_order);
     RUN(test_one_after_another_keep_their_order);
+    RUN(test_a_write_brings_nothing_older_back);
     RUN(test_a_full_disk_takes_what_it_has_room_for);
     return test_end();
 }
