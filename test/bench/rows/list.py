@@ -8,7 +8,7 @@ LINUX = "libcapnp; readdir, sort once a listing; statx"
 
 
 def measure(bench):
-    disk, ext4 = bench.populated(NAMES, NAMES)
+    disk, ext4 = bench.populated_ours(NAMES, NAMES), bench.populated_linux(NAMES, NAMES)
     with bench.image("store", net=True, disk=disk) as ours, bench.guest("files", EXT4, "/dev/vda", net=True, disk=ext4) as theirs:
         ours.wait_for("ready store")
         theirs.wait_for("ready on")
