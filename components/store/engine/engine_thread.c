@@ -14,25 +14,22 @@
 #include "core/region.h"
 #include "core/thread.h"
 #include "engine.h"
-#include "lib/disk/disk_client.h"
+#include "lib/disk/disk_bell.h"
 
 #define NAME "store/engine"
 #define STACK (256u * 1024u)
-#define BELL_AT DISK_CLIENT_AREA /* of the message area: the bell's call, and its answer */
-#define AREA (BELL_AT + 256u)
+#define AREA (DISK_CLIENT_AREA + DISK_BELL_AREA)
 
 static struct {
-    struct ring_shared *ring;
-    cap_t disk, region, serve; /* [I] */
-    struct region *memory;     /* [I] */
+    cap_t disk, region;    /* [I] */
+    struct region *memory; /* [I] */
     struct volume_memory volume_memory;
     struct disk_client client;
     struct volume volume;
     struct catalog catalog;
-    bool usable;              /* the disk is */
-    bool open;                /* the catalog is */
-    bool listening, received; /* a RECV is out; the bell rang */
-    uint64_t number;          /* of the last RECV, in its user_data */
+    struct disk_bell bell;
+    bool usable; /* the disk is */
+    bool open;   /* the catalog is */
 } self;
 
 /* --- the volume ------------------------------------------------------------------------------------------------------ */
@@ -112,13 +109,7 @@ static void mount(bool wanted_empty) REQUIRES(THREAD)
 
 static void mount_first(void) REQUIRES(THREAD)
 {
-    struct disk_client_config config;
-
-    config = (struct disk_client_config){.ring = self.ring,
-                                         .disk = self.disk,
-                                         .region = self.region,
-                                         .memory = self.memory,
-                                         .other = self.client.config.other};
+    struct disk_client_config config = self.client.config;
     status_t s = disk_client_open(&self.client, &config);
     self.usable = s == ST_OK;
     if (!self.usable) {
@@ -170,56 +161,25 @@ static void act(void) REQUIRES(THREAD)
     }
 }
 
-static void completed(void *context, const struct ring_cqe *cqe)
-{
-    ASSERT(cqe->status == ST_OK);
-    if (cqe->user_data == self.number && self.listening) { /* not the end of the answer before */
-        self.listening = false;
-        self.received = true;
-    }
-}
-
-static void submit(const struct ring_sqe *sqe) REQUIRES(THREAD)
-{
-    bool taken = ring_submit(self.ring, sqe); /* the disk client leaves room: nothing of its is out now */
-
-    ASSERT(taken);
-}
-
-static void listen(void) REQUIRES(THREAD)
-{
-    self.listening = true;
-    self.number++;
-    submit(&(struct ring_sqe){.op = RING_RECV,
-                              .cap = self.serve,
-                              .results_offset = BELL_AT,
-                              .results_words_max = 8,
-                              .user_data = self.number});
-}
-
-static void answer(void) REQUIRES(THREAD)
-{
-    memset((char *)self.ring->area + BELL_AT, 0, 8);
-    submit(
-        &(struct ring_sqe){.op = RING_RETURN, .params_offset = BELL_AT, .params_words = 1, .user_data = self.number});
-}
-
 static void work(struct ring_shared *ring, void *context)
 {
     room_assert_thread();
     bool more = false;
 
-    self.ring = ring;
-    self.client.config = (struct disk_client_config){.ring = ring, .other = completed}; /* enough for the first call */
+    self.bell.ring = ring;
+    self.bell.area_offset = DISK_CLIENT_AREA;
+    self.client.config = (struct disk_client_config){.ring = ring,
+                                                     .disk = self.disk,
+                                                     .region = self.region,
+                                                     .memory = self.memory,
+                                                     .other = disk_bell_completed,
+                                                     .context = &self.bell};
     for (;;) {
-        if (!self.listening && !self.received) {
-            listen();
-        }
-        disk_client_turn(&self.client, !more && !self.received);
-        if (self.received) {
-            self.received = false;
+        disk_bell_listen(&self.bell);
+        disk_client_turn(&self.client, !more && !self.bell.rang);
+        if (self.bell.rang) {
             act();
-            answer();
+            disk_bell_answer(&self.bell);
             more = self.open;
         } else if (more) {
             more = catalog_care(&self.catalog);
@@ -241,7 +201,7 @@ status_t engine_thread_init(void)
         s = domain_give(table, &self.memory->object, CAP_ALL, &self.region);
     }
     if (s == ST_OK) {
-        s = domain_give(table, &engine_self.endpoint.object, CAP_SERVE, &self.serve);
+        s = domain_give(table, &engine_self.endpoint.object, CAP_SERVE, &self.bell.serve);
     }
     if (s == ST_OK) {
         (void)thread_new(&(struct thread_config){.name = "store",

@@ -7,21 +7,18 @@
 #include "core/mem.h"
 #include "core/thread.h"
 #include "import.h"
-#include "lib/disk/disk_client.h"
+#include "lib/disk/disk_bell.h"
 
 #define NAME "store/import"
 #define STACK (64u * 1024u)
-#define BELL_AT DISK_CLIENT_AREA /* of the message area: the bell's call, and its answer */
-#define AREA (BELL_AT + 256u)
+#define AREA (DISK_CLIENT_AREA + DISK_BELL_AREA)
 #define SECTOR 512u
 
 static struct {
-    struct ring_shared *ring;
-    cap_t disk, region, serve; /* [I] */
-    struct region *memory;     /* [I] */
+    cap_t disk, region;    /* [I] */
+    struct region *memory; /* [I] */
     struct disk_client client;
-    bool listening, received; /* a RECV is out; the bell rang */
-    uint64_t number;          /* of the last RECV, in its user_data */
+    struct disk_bell bell;
 } self;
 
 /* --- the work -------------------------------------------------------------------------------------------------------- */
@@ -65,58 +62,25 @@ static enum import_answer act(struct import_desk *desk) REQUIRES(THREAD)
     UNREACHABLE();
 }
 
-/* --- the bell -------------------------------------------------------------------------------------------------------- */
-
-static void completed(void *context, const struct ring_cqe *cqe)
-{
-    (void)context;
-    ASSERT(cqe->status == ST_OK);
-    if (cqe->user_data == self.number && self.listening) { /* not the end of the answer before */
-        self.listening = false;
-        self.received = true;
-    }
-}
-
-static void submit(const struct ring_sqe *sqe) REQUIRES(THREAD)
-{
-    bool taken = ring_submit(self.ring, sqe); /* the disk client leaves room: nothing of its is out now */
-
-    ASSERT(taken);
-}
-
-static void listen(void) REQUIRES(THREAD)
-{
-    self.listening = true;
-    self.number++;
-    submit(&(struct ring_sqe){.op = RING_RECV,
-                              .cap = self.serve,
-                              .results_offset = BELL_AT,
-                              .results_words_max = 8,
-                              .user_data = self.number});
-}
-
-static void answer(void) REQUIRES(THREAD)
-{
-    memset((char *)self.ring->area + BELL_AT, 0, 8);
-    submit(
-        &(struct ring_sqe){.op = RING_RETURN, .params_offset = BELL_AT, .params_words = 1, .user_data = self.number});
-}
-
 static void work(struct ring_shared *ring, void *context)
 {
     room_assert_thread();
     (void)context;
-    self.ring = ring;
-    self.client.config = (struct disk_client_config){
-        .ring = ring, .disk = self.disk, .region = self.region, .memory = self.memory, .other = completed};
+    self.bell.ring = ring;
+    self.bell.area_offset = DISK_CLIENT_AREA;
+    self.client.config = (struct disk_client_config){.ring = ring,
+                                                     .disk = self.disk,
+                                                     .region = self.region,
+                                                     .memory = self.memory,
+                                                     .other = disk_bell_completed,
+                                                     .context = &self.bell};
     for (;;) {
-        listen();
-        while (!self.received) {
+        disk_bell_listen(&self.bell);
+        while (!self.bell.rang) {
             disk_client_turn(&self.client, true);
         }
-        self.received = false;
         import_self.desk->op->answer = act(import_self.desk);
-        answer();
+        disk_bell_answer(&self.bell);
     }
 }
 
@@ -130,7 +94,7 @@ status_t import_thread_init(void)
         s = domain_give(table, &self.memory->object, CAP_ALL, &self.region);
     }
     if (s == ST_OK) {
-        s = domain_give(table, import_queue_endpoint(), CAP_SERVE, &self.serve);
+        s = domain_give(table, import_queue_endpoint(), CAP_SERVE, &self.bell.serve);
     }
     if (s == ST_OK) {
         (void)thread_new(&(struct thread_config){.name = "import",
