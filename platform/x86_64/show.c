@@ -5,6 +5,7 @@
 #include "bootinfo.h"
 #include "clock.h"
 #include "core/diag.h"
+#include "core/fmt.h"
 #include "cpu.h"
 #include "early.h"
 #include "hw.h"
@@ -32,12 +33,16 @@ static void brand(char text[49])
 void plat_show_cpu(void)
 {
     char name[49];
+    char rate[32] = "rate not measured yet";
     uint64_t hz = x86_clock_tsc_hz();
 
+    if (hz != 0) {
+        fmt_text(rate, sizeof rate, "%llu kHz", (unsigned long long)(hz / 1000));
+    }
     brand(name);
     diag_print("%s on %s: %u CPU named by firmware, 1 running\n", name, plat_name(), plat_cpu_count());
-    diag_print("clock %s, %llu kHz; timer %s; interrupts by %s\n", plat_clock_source(), (unsigned long long)(hz / 1000),
-               x86_clock_timer_name(), apic_is_x2() ? "x2APIC" : "xAPIC");
+    diag_print("clock %s, %s; timer %s; interrupts by %s\n", plat_clock_source(), rate, x86_clock_timer_name(),
+               apic_is_x2() ? "x2APIC" : "xAPIC");
     diag_print("protections: W^X NX WP %s; FPU state %u bytes; %u address bits\n", x86_cpu_protections(),
                x86_cpu_fpu_bytes(), x86_cpu_physical_bits());
 }

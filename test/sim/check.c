@@ -121,6 +121,12 @@ static bool may_be_unreadable(const struct run *run, uint64_t time_ns)
     return faults_fired(run, FAULTS_DISHONEST) || (!run->calm && faults_fired(run, 1u << FAULT_IO_ERROR));
 }
 
+/* A mount writes, too. */
+static bool disk_may_fail(const struct run *run, uint64_t time_ns)
+{
+    return may_be_unreadable(run, time_ns) || (!run->calm && faults_fired(run, 1u << FAULT_DISK_FULL));
+}
+
 void check_boot(struct run *run, const struct node *node)
 {
     if (node->disk != NULL && run->check.store != NULL) {
@@ -143,8 +149,9 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
         run_violation(run, BY_PEER, "%s: %s", node->name, line);
     }
-    bool refused = strstr(line, "is not mounted: found ") != NULL && strstr(line, "a disk that fails") == NULL;
-    if (refused && !faults_fired(run, FAULTS_DISHONEST)) {
+    bool fails = strstr(line, "a disk that fails") != NULL && disk_may_fail(run, time_ns);
+    bool refused = strstr(line, "is not mounted: found ") != NULL;
+    if (refused && !fails && !faults_fired(run, FAULTS_DISHONEST)) {
         run_violation(run, BY_MOUNT, "%s: refuses its own disk: %s", node->name, line);
     }
     if (run->check.rest_phase != REST_NOT_YET && node_serves(node)) {

@@ -28,7 +28,7 @@ MEMORY=16
 
 # What a command prints depends on the machine's tables: each must have been read.
 for machine in q35 pc microvm; do
-    type_commands "$image" "$machine" status cpu mem irq acpi pci devices halt
+    type_commands "$image" "$machine" status mem irq acpi pci devices "cpu until [1-9][0-9]* kHz" halt
     expect_status "$CLEAN" "console on $machine"
     expect_line "^machine +$machine " "console on $machine"
     expect_line '^clock tsc .*[1-9][0-9]+ kHz' "console on $machine"

@@ -19,7 +19,7 @@ DEVICES="-smp 3 -rtc base=2032-02-29T23:08:09,clock=vm
  -drive if=none,id=d,format=raw,file=$work/disk -device virtio-blk-pci,drive=d,serial=by-me,addr=6,disable-legacy=on
  -device virtio-rng-pci,addr=7,disable-legacy=on"
 AWAIT='^ready store'
-type_commands "$image" q35 'help' 'status' 'cpu' 'mem' 'pci' 'irq' 'irq ' 'devices' 'acpi' 'timers' 'net' 'rpc' 'status ' 'logs' 'nonsense' 'halt'
+type_commands "$image" q35 'help' 'status' 'cpu until [1-9][0-9]* kHz' 'mem' 'pci' 'irq' 'irq ' 'devices' 'acpi' 'timers' 'net' 'rpc' 'status ' 'logs' 'nonsense' 'halt'
 expect_status "$CLEAN" "halt"
 
 for command in help status cpu mem pci irq devices acpi timers logs reboot halt net rpc; do

@@ -39,7 +39,7 @@ boot() {
 }
 DEBUG_EXIT="-no-reboot -device isa-debug-exit,iobase=0xf4"
 # type_commands ELF MACHINE COMMAND...: the same, with commands typed at the prompt, each when the one before is through, and
-# more arguments for QEMU in DEVICES. The first is typed when the console has said AWAIT.
+# more arguments for QEMU in DEVICES. The first is typed when the console has said AWAIT; `COMMAND until REGEX`: again until then.
 type_commands() {
     elf=$1
     machine=$2

@@ -256,7 +256,8 @@ static status_t ask_info(struct disk_client *client) REQUIRES(THREAD)
     client->logical_bytes = logical;
     client->physical_bytes = block_device_info_results_get_physical_bytes(info);
     client->writes_max = depth <= DISK_CLIENT_WRITES ? depth - 1 : DISK_CLIENT_WRITES;
-    bool fits = depth >= 2 && logical <= DISK_BLOCK_BYTES && bytes_max >= DISK_CLIENT_READ_MAX * DISK_BLOCK_BYTES &&
+    bool whole = logical >= SECTOR && logical <= DISK_BLOCK_BYTES && (logical & (logical - 1)) == 0;
+    bool fits = depth >= 2 && whole && bytes_max >= DISK_CLIENT_READ_MAX * DISK_BLOCK_BYTES &&
                 (client->config.reads_only || !block_device_info_results_get_read_only(info));
     return fits ? ST_OK : ST_UNSUPPORTED;
 }

@@ -203,6 +203,20 @@ static status_t walk_rest(struct walk *walk, uint64_t from, bool filling, struct
     return s;
 }
 
+/* Whether a later frame of the commit has the same page: SQLite writes a page once more when it had to write it early. */
+static status_t superseded(struct walk *walk, uint64_t last, bool *yes) REQUIRES(THREAD)
+{
+    uint32_t page = walk->frame.page;
+    status_t s = ST_OK;
+
+    *yes = false;
+    for (uint64_t i = walk->number + 1; i <= last && !*yes && s == ST_OK; i++) {
+        s = read_frame(walk, i);
+        *yes = s == ST_OK && walk->frame.page == page;
+    }
+    return s;
+}
+
 /* (5) */
 static status_t in_database(struct walk *walk, const struct evidence *evidence, bool *there) REQUIRES(THREAD)
 {
@@ -213,7 +227,9 @@ static status_t in_database(struct walk *walk, const struct evidence *evidence, 
         s = read_frame(walk, i);
         bool same_page = volume_page_read(walk->volume, walk->frame.page - 1ull, walk->page) == ST_OK &&
                          memcmp(walk->page, walk->frame.bytes + FRAME_HEAD_BYTES, VOLUME_PAGE_BYTES) == 0;
-        *there = s != ST_OK || same_page;
+        if (s == ST_OK && !same_page) {
+            s = superseded(walk, evidence->last_end, there);
+        }
     }
     return s;
 }

@@ -286,29 +286,36 @@ status_t volume_blank(struct disk_io *io, void *block, bool *blank)
     return s;
 }
 
-/* (4): the FLUSH before it makes B whole, if there is a volume, whose A may be torn now. */
-static status_t mark_blank(struct volume *volume) REQUIRES(THREAD)
+static status_t write_and_flush(struct volume *volume, uint64_t block, const void *bytes) REQUIRES(THREAD)
 {
-    bool blank;
-    status_t s = volume_blank(volume->io, volume->log_tail, &blank);
+    status_t s = disk_write(volume->io, block, bytes);
 
-    if (s != ST_OK || blank) { /* a mark that cannot be read now may be there: it is not written over */
-        return s;
-    }
-    s = disk_flush(volume->io);
-    if (s == ST_OK) {
-        memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
-        memcpy(volume->log_tail, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
-        s = disk_write(volume->io, SUPER_A, volume->log_tail);
-    }
     return s == ST_OK ? disk_flush(volume->io) : s;
 }
 
-/* A log of before would be replayed into the new volume. */
+/* (4): the first FLUSH makes B whole, if there is a volume, whose A may be torn then, and a mark that is there durable. One that
+ * cannot be read may be there: to write it again harms nothing. Without B nobody finds a volume whose log is gone. */
+static status_t mark_blank(struct volume *volume) REQUIRES(THREAD)
+{
+    bool blank = false;
+    status_t s;
+
+    status_ignore(volume_blank(volume->io, volume->log_tail, &blank), "then it is written");
+    s = disk_flush(volume->io);
+    memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+    memcpy(volume->log_tail, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
+    if (s == ST_OK && !blank) {
+        s = write_and_flush(volume, SUPER_A, volume->log_tail);
+    }
+    memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+    return s == ST_OK ? write_and_flush(volume, SUPER_B, volume->log_tail) : s;
+}
+
+/* A log of before would be replayed into the new volume, so it is gone before that can be found. */
 static status_t wipe_log(struct volume *volume) REQUIRES(THREAD)
 {
     memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
-    return disk_write(volume->io, volume->super.log_start, volume->log_tail);
+    return write_and_flush(volume, volume->super.log_start, volume->log_tail);
 }
 
 status_t volume_format(struct volume *volume, const uint8_t uuid[16], uint64_t log_blocks, uint64_t data_blocks)

@@ -88,14 +88,16 @@ static void mount(bool wanted_empty) REQUIRES(THREAD)
 {
     static char block[DISK_BLOCK_BYTES];
     status_t s = volume_init(&self.volume, &self.client.io, &self.volume_memory, ENGINE_LEAVES);
+    status_t looked = ST_OK;
     bool make = false;
 
     if (s == ST_OK) {
-        s = volume_blank(&self.client.io, block, &make); /* (2) */
+        looked = volume_blank(&self.client.io, block, &make); /* (2) */
         make |= wanted_empty;
-    }
-    if (s == ST_OK) {
         s = make ? format() : volume_mount(&self.volume);
+    }
+    if (s != ST_OK && looked != ST_OK) { /* what could not be read says more than what was found elsewhere */
+        s = looked;
     }
     if (s != ST_OK) {
         say(ENGINE_FOREIGN, reason(s));

@@ -275,6 +275,7 @@ static struct open_file *open_end(struct import_op *op, struct call **call) REQU
     struct open_file *file = CONTAINER_OF(op->file, struct open_file, file);
     uint32_t from = op->path_size > SAID_MAX ? op->path_size - SAID_MAX : 0;
 
+    from = from > op->skip ? from : op->skip; /* what is above the view is not told */
     for (; ((unsigned char)op->path[from] & 0xc0) == 0x80; from++) {
     } /* not half a character */
     memcpy(file->said, op->path + from, op->path_size - from + 1);

@@ -160,7 +160,8 @@ static void strike(struct vm_device *device, uint32_t what, uint64_t argument)
         break;
     default:
         fault->gone = true;
-        device->epoch++; /* and writes nothing that it still had to write */
+        device->epoch++;                  /* and writes nothing that it still had to write */
+        device->transport->reset(device); /* nor pulls a wire */
         break;
     }
     sim_hazard_struck(&fault->hazard, what);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * sqlite_log_test.c: whether what a torn log held is in the database, page by page.
+ */
+#include "../sqlite_log.c"
+#include "../../volume/test/test_disk.h"
+
+#define LOG_BLOCKS 64u
+#define LEAVES 2u
+
+static struct volume volume;
+static uint64_t memory[VOLUME_MEMORY(LEAVES, LOG_BLOCKS) / 8 + 1];
+static struct walk walk = {.volume = &volume};
+
+static const unsigned char *page_of(char what)
+{
+    static unsigned char page[VOLUME_PAGE_BYTES];
+
+    memset(page, what, sizeof page);
+    return page;
+}
+
+/* Frame `number` has this page, and only its number and bytes matter here. */
+static void frame(uint64_t number, uint32_t page, char what)
+{
+    unsigned char head[FRAME_HEAD_BYTES] = {0, 0, 0, (unsigned char)page};
+    uint64_t offset = HEADER_BYTES + (number - 1) * FRAME_BYTES;
+
+    REQUIRE(volume_log_write(&volume, offset, head, sizeof head) == ST_OK);
+    REQUIRE(volume_log_write(&volume, offset + sizeof head, page_of(what), VOLUME_PAGE_BYTES) == ST_OK);
+}
+
+static bool all_there(uint64_t begin, uint64_t end)
+{
+    bool there = false;
+
+    CHECK_EQ(in_database(&walk, &(struct evidence){.end = end + 1, .last_begin = begin, .last_end = end}, &there),
+             ST_OK);
+    return there;
+}
+
+/* A transaction that ran out of memory wrote page 1 early, and once more at its end. */
+static void test_a_page_that_was_written_twice(void)
+{
+    frame(1, 1, 'x'); /* of a commit before */
+    frame(2, 1, 'a');
+    frame(3, 2, 'b');
+    frame(4, 1, 'c');
+    REQUIRE(volume_log_sync(&volume) == ST_OK);
+    CHECK(!all_there(2, 4)); /* page 2 is not */
+    REQUIRE(volume_page_write(&volume, 1, page_of('b')) == ST_OK && volume_commit(&volume) == ST_OK);
+    CHECK(all_there(2, 4));
+    CHECK(!all_there(1, 3)); /* its last word on page 1 is another */
+}
+
+int main(void)
+{
+    struct volume_memory given = {memory, sizeof memory};
+
+    disk_new(4000);
+    REQUIRE(volume_init(&volume, &disk.io, &given, LEAVES) == ST_OK);
+    REQUIRE(volume_format(&volume, (const uint8_t *)"test log volume", LOG_BLOCKS, 0) == ST_OK);
+    REQUIRE(volume_page_write(&volume, 0, page_of('c')) == ST_OK && volume_commit(&volume) == ST_OK);
+    RUN(test_a_page_that_was_written_twice);
+    disk_free();
+    return test_end();
+}
