@@ -59,7 +59,7 @@ static bool cpu_has_avx2(void)
     uint32_t high;
 
     if (has(cpuid(1).ecx, LEAF1_ECX_OSXSAVE)) {
-        __asm__ volatile("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
+        __asm__ __volatile__("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
     }
     return has(kept, XCR0_SSE_AVX) && has(leaf7_ebx(), LEAF7_EBX_AVX2 | LEAF7_EBX_BMI1 | LEAF7_EBX_BMI2);
 }
