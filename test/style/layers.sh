@@ -14,8 +14,11 @@ mkdir -p "$work/components/drv/x" "$work/components/net/y" "$work/core/base"
 printf 'component drv/x\nneeds net/y\n' >"$work/components/drv/x/component.conf"
 try() { # FILE LINE MESSAGE
     printf '%s\n' "$2" >"$work/$1"
-    said=$(awk -f build-scripts/layers.awk "$work/components/drv/x/component.conf" "$work/$1" || true)
-    case $said in *"$3"*) ;; *) printf 'not refused: %s in %s (said: %s)\n' "$2" "$1" "$said"; exit 1 ;; esac
+    if said=$(awk -f build-scripts/layers.awk "$work/components/drv/x/component.conf" "$work/$1"); then
+        printf 'not refused: %s in %s\n' "$2" "$1"
+        exit 1
+    fi
+    case $said in *"$3"*) ;; *) printf 'refused for another reason: %s in %s (said: %s)\n' "$2" "$1" "$said"; exit 1 ;; esac
 }
 try components/drv/x/a.c '#include "net/y/y.h"' 'drv may not include net/y/y.h'
 try components/drv/x/a.c '#include "lib/z/z.h"' 'does not need lib/z'

@@ -8,17 +8,29 @@
 #pragma once
 #include "lib/disk/disk_client.h"
 
-#define DISK_BELL_AREA 256u /* what it takes of the message area */
+#define DISK_BELL_AREA 256u /* of the message area, behind the client's */
 
 /* Keys: [I] fixed before the first turn  the rest: the thread's */
 struct disk_bell {
-    struct ring_shared *ring; /* [I] */
-    cap_t serve;              /* [I] the endpoint, with CAP_SERVE */
-    uint32_t area_offset;     /* [I] DISK_BELL_AREA bytes of the message area are the bell's */
-    bool listening, rang;     /* a RECV is out; its call came */
-    uint64_t number;          /* of the last RECV, in its user_data */
+    struct ring_shared *ring;  /* [I] */
+    cap_t disk, region, serve; /* [I] the endpoint with CAP_SERVE */
+    struct region *memory;     /* [I] what `region` is */
+    bool listening, rang;      /* a RECV is out; its call came */
+    uint64_t number;           /* of the last RECV, in its user_data */
 };
 
+/* The thread of component `domain`, which holds `disk`, and what it serves. */
+struct disk_bell_thread {
+    const char *domain;
+    const char *name;        /* the thread's */
+    struct object *endpoint; /* rings the bell */
+    size_t stack_bytes;
+    void (*entry)(struct ring_shared *ring, void *context); /* begins with disk_bell_begin() */
+};
+/* Gives the thread its disk, memory to lend to it, and its endpoint, and makes it. */
+status_t disk_bell_start(struct disk_bell *bell, const struct disk_bell_thread *thread) REQUIRES(BOOT);
+/* The ring is the thread's. The result: for disk_client_open(), and for a client's config before its first turn. */
+struct disk_client_config disk_bell_begin(struct disk_bell *bell, struct ring_shared *ring) REQUIRES(THREAD);
 /* `context`: the bell. */
 void disk_bell_completed(void *context, const struct ring_cqe *cqe) REQUIRES(THREAD);
 /* Asks for the next call, if that is not done. */

@@ -18,11 +18,8 @@
 
 #define NAME "store/engine"
 #define STACK (256u * 1024u)
-#define AREA (DISK_CLIENT_AREA + DISK_BELL_AREA)
 
 static struct {
-    cap_t disk, region;    /* [I] */
-    struct region *memory; /* [I] */
     struct volume_memory volume_memory;
     struct disk_client client;
     struct volume volume;
@@ -168,14 +165,7 @@ static void work(struct ring_shared *ring, void *context)
     room_assert_thread();
     bool more = false;
 
-    self.bell.ring = ring;
-    self.bell.area_offset = DISK_CLIENT_AREA;
-    self.client.config = (struct disk_client_config){.ring = ring,
-                                                     .disk = self.disk,
-                                                     .region = self.region,
-                                                     .memory = self.memory,
-                                                     .other = disk_bell_completed,
-                                                     .context = &self.bell};
+    self.client.config = disk_bell_begin(&self.bell, ring);
     for (;;) {
         disk_bell_listen(&self.bell);
         disk_client_turn(&self.client, !more && !self.bell.rang);
@@ -193,26 +183,11 @@ static void work(struct ring_shared *ring, void *context)
 
 status_t engine_thread_init(void)
 {
-    struct cap_table *table = domain_table(NAME);
-
-    self.memory = region_new("disk buffers", DISK_CLIENT_REGION, REGION_READ | REGION_WRITE);
     self.volume_memory.size = VOLUME_MEMORY(ENGINE_LEAVES, ENGINE_LOG_BLOCKS);
     self.volume_memory.bytes = boot_alloc_named("volume", self.volume_memory.size, 64);
-    status_t s = domain_cap(NAME, "disk", &self.disk);
-    if (s == ST_OK) {
-        s = domain_give(table, &self.memory->object, CAP_ALL, &self.region);
-    }
-    if (s == ST_OK) {
-        s = domain_give(table, &engine_self.endpoint.object, CAP_SERVE, &self.bell.serve);
-    }
-    if (s == ST_OK) {
-        (void)thread_new(&(struct thread_config){.name = "store",
-                                                 .entry = work,
-                                                 .stack_bytes = STACK,
-                                                 .sq_size = 32,
-                                                 .cq_size = 64,
-                                                 .area_bytes = AREA,
-                                                 .caps = table});
-    }
-    return s;
+    return disk_bell_start(&self.bell, &(struct disk_bell_thread){.domain = NAME,
+                                                                  .name = "store",
+                                                                  .endpoint = &engine_self.endpoint.object,
+                                                                  .stack_bytes = STACK,
+                                                                  .entry = work});
 }

@@ -11,12 +11,9 @@
 
 #define NAME "store/import"
 #define STACK (64u * 1024u)
-#define AREA (DISK_CLIENT_AREA + DISK_BELL_AREA)
 #define SECTOR 512u
 
 static struct {
-    cap_t disk, region;    /* [I] */
-    struct region *memory; /* [I] */
     struct disk_client client;
     struct disk_bell bell;
 } self;
@@ -66,14 +63,7 @@ static void work(struct ring_shared *ring, void *context)
 {
     room_assert_thread();
     (void)context;
-    self.bell.ring = ring;
-    self.bell.area_offset = DISK_CLIENT_AREA;
-    self.client.config = (struct disk_client_config){.ring = ring,
-                                                     .disk = self.disk,
-                                                     .region = self.region,
-                                                     .memory = self.memory,
-                                                     .other = disk_bell_completed,
-                                                     .context = &self.bell};
+    self.client.config = disk_bell_begin(&self.bell, ring);
     for (;;) {
         disk_bell_listen(&self.bell);
         while (!self.bell.rang) {
@@ -86,24 +76,9 @@ static void work(struct ring_shared *ring, void *context)
 
 status_t import_thread_init(void)
 {
-    struct cap_table *table = domain_table(NAME);
-
-    self.memory = region_new("disk buffers", DISK_CLIENT_REGION, REGION_READ | REGION_WRITE);
-    status_t s = domain_cap(NAME, "disk", &self.disk);
-    if (s == ST_OK) {
-        s = domain_give(table, &self.memory->object, CAP_ALL, &self.region);
-    }
-    if (s == ST_OK) {
-        s = domain_give(table, import_queue_endpoint(), CAP_SERVE, &self.bell.serve);
-    }
-    if (s == ST_OK) {
-        (void)thread_new(&(struct thread_config){.name = "import",
-                                                 .entry = work,
-                                                 .stack_bytes = STACK,
-                                                 .sq_size = 32,
-                                                 .cq_size = 64,
-                                                 .area_bytes = AREA,
-                                                 .caps = table});
-    }
-    return s;
+    return disk_bell_start(&self.bell, &(struct disk_bell_thread){.domain = NAME,
+                                                                  .name = "import",
+                                                                  .endpoint = import_queue_endpoint(),
+                                                                  .stack_bytes = STACK,
+                                                                  .entry = work});
 }

@@ -59,11 +59,13 @@ static inline void disk_insert(const struct image *image)
 /* Runs a script that makes $D/image. */
 static inline struct image image_make(const char *script)
 {
-    char folder[] = "/tmp/import-XXXXXX";
+    const char *temporary = getenv("TMPDIR");
+    char folder[256];
     char command[4096];
     struct image image = {NULL, 0};
 
-    if (mkdtemp(folder) == NULL) {
+    int length = snprintf(folder, sizeof folder, "%s/import-XXXXXX", temporary != NULL ? temporary : "/tmp");
+    if (length >= (int)sizeof folder || mkdtemp(folder) == NULL) {
         abort();
     }
     (void)snprintf(command, sizeof command, "D=%s; %s", folder, script);
