@@ -30,9 +30,15 @@ static bool calls_left(const struct vat_connection *c)
     return free > 0 && c->live_count < c->vat->options.live && (c->live_count < share || free > pool->count / 2);
 }
 
+/* It has not had its share of what there is. */
+static bool within_share(const struct vat_connection *c)
+{
+    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes && vat_buffer_in_share(c, VAT_MEDIUM);
+}
+
 static bool window_open(const struct vat_connection *c)
 {
-    return calls_left(c) && c->held_bytes < c->vat->options.window_bytes && vat_buffer_due(c, VAT_MEDIUM, 0);
+    return within_share(c) && vat_buffer_due(c, VAT_MEDIUM, 0);
 }
 
 static bool moves(const struct vat_connection *c)
@@ -86,7 +92,8 @@ static void later(struct vat_connection *c)
 /*  window open                           -> now
  *  it has not read VAT_REPLIES_MAX others -> later: when it has
  *  no call, but a reply will go back     -> now
- *  not, and calls of ours wait for it    -> now, to be refused: what stands behind may be what they wait for
+ *  not, and calls of ours wait for it    -> now, what stands behind may be what they wait for: to be refused when it has had its
+ *                                           share; else it runs, and fails only if its results find no buffer
  *  not, and room will come               -> later
  *  not, and it holds everything itself   -> the connection ends: its Finishes may stand behind this message, unread */
 REQUIRES(LOOP)
@@ -177,7 +184,7 @@ static bool call_message(struct vat_connection *c, struct vat_message *m, struct
         vat_answer_refuse_call(c, m, call, EXCEPTION_UNIMPLEMENTED, "results for a third party");
         return true;
     }
-    if (!window_open(c)) {
+    if (!within_share(c)) {
         vat_answer_refuse_call(c, m, call, EXCEPTION_OVERLOADED, "too much is in flight on this connection");
         return true;
     }
@@ -191,7 +198,7 @@ static bool bootstrap_message(struct vat_connection *c, struct vat_message *m, u
     if (!answer_id_free(c, id)) {
         return false;
     }
-    if (!window_open(c)) {
+    if (!within_share(c)) {
         vat_answer_refuse(c, m, id, EXCEPTION_OVERLOADED, "too much is in flight on this connection");
     } else {
         vat_answer_bootstrap(c, m, id);

@@ -121,6 +121,8 @@ void vat_message_charge(struct vat_message *m, struct vat_connection *c) REQUIRE
 /* Of the larger ones half are taken: the others are for connections that hold none, and who keeps one without need while
  * somebody waits is ended. */
 bool vat_buffers_scarce(const struct vat *vat, enum vat_size size);
+/* Whether one of that size would be within this connection's share, if there is one. */
+bool vat_buffer_in_share(const struct vat_connection *c, enum vat_size size);
 /* Whether one of that size may go to this connection, if at least `left` others stay free. */
 bool vat_buffer_due(const struct vat_connection *c, enum vat_size size, uint32_t left);
 static inline struct vat_message *vat_message_get(struct vat_message *m)

@@ -261,9 +261,14 @@ bool vat_buffers_scarce(const struct vat *vat, enum vat_size size)
     return size != VAT_SMALL && b->free_count <= b->count / 2;
 }
 
+bool vat_buffer_in_share(const struct vat_connection *c, enum vat_size size)
+{
+    return c->held[size] == 0 || !vat_buffers_scarce(c->vat, size);
+}
+
 bool vat_buffer_due(const struct vat_connection *c, enum vat_size size, uint32_t left)
 {
-    return c->vat->buffers[size].free_count > left && (c->held[size] == 0 || !vat_buffers_scarce(c->vat, size));
+    return c->vat->buffers[size].free_count > left && vat_buffer_in_share(c, size);
 }
 
 void vat_message_put(struct vat_message *m)

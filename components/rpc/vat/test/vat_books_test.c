@@ -153,6 +153,47 @@ static void test_call_beyond_the_window_while_we_wait(void)
     raw_part();
 }
 
+/* Others have all larger buffers, and we begin to wait for a peer whose call waits for one: that call runs, so that the Return
+ * behind it is read. It fails only if its results need such a buffer, and is refused only if the peer holds one itself. */
+static void test_call_runs_without_a_buffer_for_its_results_while_we_wait(void)
+{
+    struct vat_message *hog[6];
+
+    raw_begin();
+    rpc_cap_descriptor_set_sender_hosted(raw_cap_param(raw_call(1, 0, 4)), 5); /* keep */
+    raw_send();
+    raw_returned(1);
+    raw_finish(1, false);
+    for (unsigned i = 0; i < 6; i++) {
+        hog[i] = vat_message_new(raw_vat, 5000);
+        REQUIRE(hog[i] != NULL && hog[i]->size == VAT_MEDIUM);
+    }
+    raw_call(2, 0, 14); /* empty */
+    raw_send();
+    raw_call(3, 0, 12); /* many */
+    raw_send();
+    CHECK(!raw_next());
+    struct ask *a = ask_next(raw_thing->kept);
+    raw_settle();
+    REQUIRE(raw_next() && rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_CALL);
+    raw_returned(2);
+    raw_failed(3, OVERLOADED);
+    uint64_t calls = raw_vat->calls;
+    vat_message_charge(hog[0], raw_c);
+    raw_call(4, 0, 14);
+    raw_send();
+    raw_failed(4, OVERLOADED);
+    CHECK_EQ(raw_vat->calls, calls); /* refused, not begun */
+    return_nothing(0, true);
+    CHECK(a->done && !a->failed);
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    for (unsigned i = 0; i < 6; i++) {
+        vat_message_put(hog[i]);
+    }
+    ask_free(a);
+    raw_part();
+}
+
 /* A result of the peer's turns out to be an object of ours, after a call went to it: there is an embargo. The receiverLoopback
  * that ends it is believed only once our Disembargo is out. */
 static void test_embargo_answered_before_it_was_asked_for(void)
@@ -224,6 +265,7 @@ int main(void)
     RUN(test_export_count_overflow);
     RUN(test_promise_is_released_before_its_resolve_is_sent);
     RUN(test_call_beyond_the_window_while_we_wait);
+    RUN(test_call_runs_without_a_buffer_for_its_results_while_we_wait);
     RUN(test_embargo_answered_before_it_was_asked_for);
     RUN(test_connection_is_its_openers_until_it_is_closed);
     return test_end();
