@@ -140,6 +140,19 @@ expect 1 "$capos" disk export cut cut.tar
 err 'corrupt: the log is damaged behind its page'
 [ "$(grep -c 'the log is damaged' err)" = 1 ] && [ -e cut.tar ] || fail "said twice, or what is left was not saved"
 
+# A format that was cut: an image would not look at the volume of before.
+cp full doomed
+printf 'capos blank disk v1\n' | dd of=doomed conv=notrunc 2>/dev/null
+same doomed expect 0 "$capos" disk inspect doomed
+out 'at its next boot'
+same doomed expect 1 "$capos" disk check doomed
+out 'a new volume here at its next boot'
+same doomed expect 1 "$capos" disk export doomed doomed.tar
+err 'corrupt: doomed: a format of it was cut'
+[ ! -e doomed.tar ] || fail "what the next boot formats is exported unasked"
+same doomed expect 0 "$capos" disk export doomed doomed.tar --anyway
+[ "$(tar tf doomed.tar | grep -c .)" = 8 ] || fail "--anyway has something else"
+
 # Names that lead elsewhere when a tar is unpacked.
 "$CAPOS_BUILD/test/unit/host-disk" --names evil >/dev/null
 expect 1 "$capos" disk export evil evil.tar

@@ -193,6 +193,12 @@ static void seal(uint64_t block)
 
     memcpy(disk_at(block) + BLOCK - 4, &crc, sizeof crc);
 }
+/* As a format leaves it that was cut when it had begun. */
+static void format_was_cut(void)
+{
+    memset(disk_at(0), 0, BLOCK);
+    memcpy(disk_at(0), VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1);
+}
 static void version_is_later(void)
 {
     for (uint64_t block = 0; block <= 16; block += 16) {
@@ -309,6 +315,7 @@ static const struct {
      true},
     {"the first superblock rots, with a log", first_superblock_rots, NULL, "the superblock in block 0 is damaged",
      true},
+    {"a format that was cut", format_was_cut, NULL, "makes a new volume here at its next boot", false},
     {"both superblocks rot", both_superblocks_rot, NULL, "both superblocks are damaged", false},
     {"a later version", version_is_later, NULL, "a later version", false},
     {"a write of the first superblock was lost", first_superblock_is_stale, NULL, "older than the other", false},
@@ -572,6 +579,33 @@ static void test_looks(void)
     CHECK(unchanged(size_of_disk()));
 }
 
+/* A node would not look at the volume. */
+static void test_looks_at_a_format_that_was_cut(void)
+{
+    static struct disk_facts facts;
+    char why[DISK_WHY];
+
+    take(sound);
+    format_was_cut();
+    CHECK_EQ(check_file(size_of_disk()), 1);
+    struct disk_file *file = disk_file_open(path, why);
+    REQUIRE(file != NULL);
+    disk_look(file, &facts);
+    CHECK(disk_doomed(file));
+    CHECK_STR(facts.kind, "doomed");
+    CHECK_STR(facts.copy[0].state, "blank");
+    CHECK(facts.volume && facts.catalog);
+    disk_file_close(file);
+    memset(disk_at(16), 0, BLOCK); /* and a step later: */
+    save(size_of_disk());
+    file = disk_file_open(path, why);
+    REQUIRE(file != NULL);
+    disk_look(file, &facts);
+    CHECK(!disk_doomed(file));
+    CHECK_STR(facts.kind, "blank");
+    disk_file_close(file);
+}
+
 static uint64_t find(struct disk_file *file, uint64_t directory, uint64_t generation, const char *name,
                      struct disk_entry *entry)
 {
@@ -755,6 +789,7 @@ int main(int argc, char **argv)
     RUN(test_two_torn_ends_are_clean);
     RUN(test_cuts_are_clean);
     RUN(test_looks);
+    RUN(test_looks_at_a_format_that_was_cut);
     RUN(test_contents);
     RUN(test_every_block);
     REQUIRE(unlink(path) == 0);

@@ -164,7 +164,7 @@ struct DiskFacts {
   # The answer of `disk inspect`.
   file @0 :Text;
   bytes @1 :Float64;       # of the file
-  kind @2 :Text;           # volume; damaged, newer: of ours; blank, zeros; ext, gpt, fat, ...: another's; unknown
+  kind @2 :Text;           # volume; doomed, damaged, newer: of ours; blank, zeros; ext, gpt, fat, ...: another's; unknown
   what @3 :Text;           # the same in words
   inUse @4 :Bool;          # a virtual machine has it open
   superblocks @5 :List(DiskSuperblock);

@@ -163,6 +163,15 @@ static void add_names(Export &ex, const std::string &dir)
 
 /* --- the verb ------------------------------------------------------------------------------------------------------- */
 
+static void require_lasting(const Export &ex, const std::string &file, bool anyway)
+{
+    if (disk_doomed(ex.disk.file) && !anyway) {
+        refuse("corrupt", file +
+                              ": a format of it was cut: an image makes a new volume of it at its next boot, and does "
+                              "not look at what it holds; --anyway exports that");
+    }
+}
+
 static void require_snapshot(Export &ex, const std::string &file)
 {
     auto page = std::make_unique<struct disk_page>();
@@ -246,6 +255,7 @@ void run_disk_export(const Args &args)
     Export ex = {generation, args.has("--json"), std::vector<char>(DISK_SPAN_BYTES), {}, {}, Disk(file), {}};
     require_idle(ex.disk, file);
     require_other_file(file, args.words[1]);
+    require_lasting(ex, file, args.has("--anyway"));
     open_contents(ex, file);
     require_snapshot(ex, file);
     require_free_name(ex, names);

@@ -192,6 +192,8 @@ static bool measure(struct disk_file *file)
 
 static void read_supers(struct disk_file *file)
 {
+    unsigned char block[BLOCK];
+
     file->io.blocks = ENDLESS;
     file->chosen = -1;
     for (unsigned i = 0; i < VOLUME_COPIES; i++) {
@@ -204,6 +206,7 @@ static void read_supers(struct disk_file *file)
             file->chosen = (int)i;
         }
     }
+    status_ignore(volume_blank(&file->io, block, &file->blank), "then there is no mark");
     file->io.blocks = file->bytes / BLOCK;
     if (file->chosen >= 0) { /* (1) */
         const struct volume_super *super = &file->super[file->chosen];
@@ -247,6 +250,11 @@ struct disk_file *disk_file_open(const char *path, char why[DISK_WHY])
 bool disk_in_use(const struct disk_file *file)
 {
     return file->in_use;
+}
+
+bool disk_doomed(const struct disk_file *file)
+{
+    return file->blank && file->chosen >= 0;
 }
 
 void disk_file_close(struct disk_file *file)

@@ -31,6 +31,9 @@ struct disk_file *disk_file_open(const char *path, char why[DISK_WHY]);
 void disk_file_close(struct disk_file *file);
 /* A virtual machine has it open: what is found may be of two times. */
 bool disk_in_use(const struct disk_file *file);
+/* It holds a volume, and an image makes a new one in its place at its next boot: the mark of a blank disk is in its first block, as
+ * a format leaves it that was cut. */
+bool disk_doomed(const struct disk_file *file);
 
 /* Makes a sparse disk of whole blocks, which must not be there: blank, with the mark by which an image knows that it may format
  * it; or an empty volume. False: `why`, and there is no file. */
@@ -39,14 +42,14 @@ bool disk_file_create(const char *path, uint64_t bytes, bool format, char why[DI
 /* --- what is on it --------------------------------------------------------------------------------------------------- */
 
 struct disk_copy {  /* of the superblock */
-    char state[12]; /* good, damaged, missing, newer, foreign */
+    char state[12]; /* good, blank, damaged, missing, newer, foreign */
     uint32_t version;
     uint64_t generation;
 };
 
 struct disk_facts {
     uint64_t bytes; /* of the file */
-    char kind[16];  /* volume, damaged, newer, blank, zeros, ext4, gpt, ...; unknown */
+    char kind[16];  /* volume, doomed, damaged, newer, blank, zeros, ext4, gpt, ...; unknown */
     char words[DISK_WHY];
     struct disk_copy copy[2];
     bool volume; /* a superblock is good: */

@@ -30,7 +30,7 @@ static void look_at_copies(const struct disk_file *file, struct disk_facts *fact
 {
     for (unsigned i = 0; i < VOLUME_COPIES; i++) {
         const struct volume_super *super = &file->super[i];
-        const char *state = state_of(file->super_status[i], super);
+        const char *state = i == 0 && file->blank ? "blank" : state_of(file->super_status[i], super);
         (void)snprintf(facts->copy[i].state, sizeof facts->copy[i].state, "%s", state);
         if (file->super_status[i] == ST_OK || strcmp(state, "newer") == 0) {
             facts->copy[i].version = super->version;
@@ -85,6 +85,14 @@ static void say_kind(struct disk_file *file, struct disk_facts *facts)
 
     if (!ours) {
         (void)disk_known(file, facts->kind, facts->words);
+        return;
+    }
+    if (disk_doomed(file)) {
+        (void)snprintf(facts->kind, sizeof facts->kind, "doomed");
+        (void)snprintf(
+            facts->words, sizeof facts->words,
+            "a volume that an image makes a new one of at its next boot: a format was cut, and left the mark "
+            "of a blank disk in the first block");
         return;
     }
     bool shorter = facts->volume && facts->blocks > file->bytes / DISK_BLOCK_BYTES;

@@ -30,6 +30,7 @@ struct disk_file {
     struct volume_super super[VOLUME_COPIES];
     status_t super_status[VOLUME_COPIES];
     int chosen; /* which of them counts; -1: none */
+    bool blank; /* it has the mark in its first block: an image does not look at what stands in the other superblock */
     struct volume volume;
     void *memory; /* the volume's */
     struct catalog catalog;
