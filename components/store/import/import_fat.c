@@ -3,7 +3,8 @@
  *
  *  (1) A chain of clusters may be a circle. FatFs bounds how much of it is read, and says nothing: so a directory's chain is
  *      watched while it is read, and a file's is followed to its end when it is opened. A circle is met by comparing each cluster
- *      with one that is kept, and by keeping another at each power of two.
+ *      with one that is kept, and by keeping another at each power of two. Where a directory's chain holds no entries, FatFs goes
+ *      on by itself: that it came to its bound, more than any directory may have, is seen at the end.
  *  (2) What FatFs reports as a disk error is one, or a place that does not exist: the last answer of the disk tells which.
  */
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "import.h"
 
 #define SECTOR 512u
+#define DIRECTORY_MAX (65536u * 32u) /* bytes: FatFs's MAX_DIR, where it ends a directory */
 
 static struct {
     FATFS fs;
@@ -148,8 +150,11 @@ static enum import_answer fat_next(struct import_dir *dir, struct import_entry *
     struct fat_dir *fat = (struct fat_dir *)(void *)dir->state;
     enum import_answer answer = answer_of(f_readdir(&fat->dir, &self.info));
 
-    if (answer != IMPORT_OK || self.info.fname[0] == 0) {
-        return answer != IMPORT_OK ? answer : IMPORT_MISSING;
+    if (answer != IMPORT_OK) {
+        return answer;
+    }
+    if (self.info.fname[0] == 0) {
+        return fat->dir.dptr + 32u < DIRECTORY_MAX ? IMPORT_MISSING : IMPORT_DAMAGED;
     }
     uint32_t index = fat->dir.dptr / (self.fs.csize * SECTOR);
     if (fat->dir.clust != 0 && index != fat->index && circle_met(&fat->circle, fat->dir.clust)) {

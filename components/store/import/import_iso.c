@@ -5,6 +5,8 @@
  *  (1) All sizes and places are compared with what the volume has (import_disk.c) or the record has left before they are used.
  *  (2) What is neither file nor directory (a symbolic link, a device) is not shown.
  *  (3) A directory that stands elsewhere because it is deep (RRIP 4.1.5) is shown where it belongs.
+ *  (4) A question costs a bounded amount, whatever the volume says: so many records of all the directories on its way, so many
+ *      places elsewhere that these lead to. Each begins at the root, and with it the counting.
  */
 #include <string.h>
 #include "core/assert.h"
@@ -13,6 +15,8 @@
 #define BLOCK 2048u
 #define DESCRIPTORS_MAX 64u
 #define DIRECTORY_MAX (64u << 20) /* bytes; some hundred thousand entries */
+#define RECORDS_MAX (1u << 19)    /* (4) as many as fill a directory with names of usual length */
+#define ELSEWHERE_MAX (1u << 16)  /* (4) continuations, which long names have, and directories of (3) */
 #define CONTINUATIONS_MAX 16u
 
 enum names { NAMES_PLAIN, NAMES_JOLIET, NAMES_ROCK_RIDGE };
@@ -20,7 +24,8 @@ enum names { NAMES_PLAIN, NAMES_JOLIET, NAMES_ROCK_RIDGE };
 static struct {
     struct import_part part;
     enum names names;
-    uint32_t skip; /* bytes before the first SUSP entry of a record */
+    uint32_t skip;                         /* bytes before the first SUSP entry of a record */
+    uint32_t records_left, elsewhere_left; /* (4) */
     unsigned char block[BLOCK];
     unsigned char continued[BLOCK];
 } self;
@@ -34,9 +39,10 @@ _Static_assert(sizeof(struct iso_dir) <= sizeof((struct import_dir *)0)->state, 
 /* What the entries of SUSP make of a record. */
 struct rock {
     struct import_entry *entry;
-    bool named;          /* by an NM */
-    bool hidden;         /* (2), or a directory that stands elsewhere */
-    bool indicator;      /* the SP of the root */
+    bool named;     /* by an NM */
+    bool hidden;    /* (2), or a directory that stands elsewhere */
+    bool indicator; /* an SP, which counts in the root's first record; what it says to skip: */
+    uint32_t skip;
     uint64_t child;      /* (3): its block; 0: none */
     uint64_t next, size; /* where it is continued; 0: nowhere */
 };
@@ -49,6 +55,16 @@ static uint32_t get16(const unsigned char *p)
 static uint32_t get32(const unsigned char *p)
 {
     return get16(p) | get16(p + 2) << 16;
+}
+
+/* (4) */
+static enum import_answer spend(uint32_t *left)
+{
+    if (*left == 0) {
+        return IMPORT_UNSUPPORTED;
+    }
+    --*left;
+    return IMPORT_OK;
 }
 
 /* --- records: E-119 9.1 ---------------------------------------------------------------------------------------------- */
@@ -157,7 +173,7 @@ static void take_entry(struct rock *rock, const unsigned char *entry)
         rock->entry->node.compressed = true;
     } else if (is(entry, "SP", 7) && entry[4] == 0xbe && entry[5] == 0xef) {
         rock->indicator = true;
-        self.skip = entry[6];
+        rock->skip = entry[6];
     } else if (is(entry, "CE", 28)) {
         rock->next = (uint64_t)get32(entry + 4) * BLOCK + get32(entry + 12);
         rock->size = get32(entry + 20);
@@ -187,7 +203,10 @@ static enum import_answer take_rock(struct rock *rock, const unsigned char *area
             return IMPORT_DAMAGED;
         }
         rock->size = 0;
-        answer = import_disk_read(&self.part, at, self.continued, part);
+        answer = spend(&self.elsewhere_left);
+        if (answer == IMPORT_OK) {
+            answer = import_disk_read(&self.part, at, self.continued, part);
+        }
         if (answer == IMPORT_OK) {
             take_area(rock, self.continued, part);
         }
@@ -276,12 +295,20 @@ static enum import_answer take_name(struct rock *rock, const unsigned char *reco
 
 /* --- directories ----------------------------------------------------------------------------------------------------- */
 
+static void question_begins(void)
+{
+    self.records_left = RECORDS_MAX;
+    self.elsewhere_left = ELSEWHERE_MAX;
+}
+
 static enum import_answer iso_enter(struct import_dir *dir, const char *path, const struct import_node *node)
 {
     room_assert_thread();
-    (void)path;
     struct iso_dir *iso = (struct iso_dir *)(void *)dir->state;
 
+    if (path[0] == 0) {
+        question_begins();
+    }
     *iso = (struct iso_dir){node->where, node->size, 0};
     dir->key = node->where;
     return node->size <= DIRECTORY_MAX ? IMPORT_OK : IMPORT_DAMAGED;
@@ -292,7 +319,10 @@ static enum import_answer next_record(struct iso_dir *iso, const unsigned char *
 {
     while (iso->at < iso->size) {
         uint32_t in = (uint32_t)(iso->at % BLOCK);
-        enum import_answer answer = import_disk_read(&self.part, iso->begin + iso->at - in, self.block, BLOCK);
+        enum import_answer answer = spend(&self.records_left); /* an empty block is as good as one */
+        if (answer == IMPORT_OK) {
+            answer = import_disk_read(&self.part, iso->begin + iso->at - in, self.block, BLOCK);
+        }
         if (answer != IMPORT_OK) {
             return answer;
         }
@@ -316,8 +346,11 @@ static enum import_answer next_record(struct iso_dir *iso, const unsigned char *
 static enum import_answer take_child(struct import_node *node, uint64_t block) REQUIRES(THREAD)
 {
     unsigned char record[RECORD_MIN];
-    enum import_answer answer = import_disk_read(&self.part, block * BLOCK, record, sizeof record);
+    enum import_answer answer = spend(&self.elsewhere_left);
 
+    if (answer == IMPORT_OK) {
+        answer = import_disk_read(&self.part, block * BLOCK, record, sizeof record);
+    }
     if (answer == IMPORT_OK && record[0] < RECORD_MIN) {
         answer = IMPORT_DAMAGED;
     }
@@ -418,20 +451,21 @@ static enum import_answer iso_read(struct import_file *file, uint64_t offset, vo
 
 /* --- the volume ------------------------------------------------------------------------------------------------------ */
 
-/* Rock Ridge says so in the first record of the root directory, SUSP 5.3. */
+/* Rock Ridge says so in the first record of the root directory, SUSP 5.3, which begins its first block. */
 static enum import_answer look_for_rock(const struct import_node *root) REQUIRES(THREAD)
 {
     static struct import_entry entry;
     struct rock rock = {.entry = &entry};
-    struct iso_dir iso = {root->where, root->size, 0};
+    struct iso_dir iso = {root->where, root->size < BLOCK ? root->size : BLOCK, 0};
     const unsigned char *record;
     uint64_t at;
-    enum import_answer answer = next_record(&iso, &record, &at);
 
-    self.skip = 0;
+    question_begins();
+    enum import_answer answer = next_record(&iso, &record, &at);
     if (answer == IMPORT_OK && is_dots(record)) {
         take_area(&rock, record + 34, record[0] - 34u);
     }
+    self.skip = rock.skip;
     self.names = rock.indicator ? NAMES_ROCK_RIDGE : NAMES_PLAIN;
     return answer == IMPORT_MISSING ? IMPORT_OK : answer;
 }
@@ -483,7 +517,7 @@ static enum import_answer iso_mount(const struct import_part *part, struct impor
         *root = joliet;
     }
     root->directory = true;
-    return answer;
+    return answer == IMPORT_OK && root->size > DIRECTORY_MAX ? IMPORT_DAMAGED : answer;
 }
 
 const struct import_format import_iso = {"ISO 9660", iso_mount, iso_enter, iso_next, iso_open, iso_read};

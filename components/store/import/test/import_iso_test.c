@@ -183,10 +183,100 @@ static void test_continued_for_ever(void)
 
     disk_insert(&image);
     self.part = (struct import_part){0, image.size};
+    question_begins();
     memcpy(ce, "CE\034\001", 4);
     put32(ce + 4, 4);
     put32(ce + 20, 28);
     CHECK_EQ(take_rock(&rock, ce, 28), IMPORT_DAMAGED);
+    free(image.bytes);
+}
+
+/* Every question begins with as much as it may cost: what is spent is what it did. */
+static uint32_t records_spent(void)
+{
+    return RECORDS_MAX - self.records_left;
+}
+
+/* A directory of empty blocks, and one of records that lead elsewhere: whoever asks gets an end, and it is not for ever. */
+static void test_directory_that_costs_too_much(void)
+{
+    struct image image = image_make(IMAGE_ISO("-R"));
+    uint32_t count;
+    bool more;
+
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(list("sub/deeper", "", 100, &count, &more), IMPORT_OK);
+    uint32_t usual = records_spent();
+    CHECK(usual > 250 && usual < 300);
+    CHECK_EQ(self.elsewhere_left, ELSEWHERE_MAX);
+    struct import_node root = {.directory = true, .where = 16 * 2048, .size = image.size - 16 * 2048};
+    struct import_dir dir;
+    static struct import_entry entry;
+    REQUIRE(iso_enter(&dir, "", &root) == IMPORT_OK);
+    self.records_left = 3;
+    memset(image.bytes + 16 * 2048, 0, 8 * 2048);
+    disk_insert(&image);
+    CHECK_EQ(iso_next(&dir, &entry), IMPORT_UNSUPPORTED);
+    free(image.bytes);
+}
+
+/* So many continuations, and no more, whatever records they are of; and so many directories that stand elsewhere. */
+static void test_elsewhere_is_bounded(void)
+{
+    struct image image = {calloc(1, 8 * 2048), 8 * 2048};
+    struct import_entry entry;
+    struct import_node child;
+    unsigned char *ce = image.bytes + 4 * 2048;
+
+    disk_insert(&image);
+    self.part = (struct import_part){0, image.size};
+    question_begins();
+    memcpy(ce, "CE\034\001", 4);
+    put32(ce + 4, 5); /* where there is nothing more */
+    put32(ce + 20, 28);
+    image.bytes[6 * 2048] = 34;
+    for (uint32_t i = 0; i < ELSEWHERE_MAX - 1; i++) {
+        struct rock rock = {.entry = &entry};
+        REQUIRE(take_rock(&rock, ce, 28) == IMPORT_OK);
+    }
+    CHECK_EQ(take_child(&child, 6), IMPORT_OK);
+    CHECK_EQ(take_child(&child, 6), IMPORT_UNSUPPORTED);
+    struct rock rock = {.entry = &entry};
+    CHECK_EQ(take_rock(&rock, ce, 28), IMPORT_UNSUPPORTED);
+    free(image.bytes);
+}
+
+/* What the root says of itself, in the descriptor and in its first record. */
+static void test_root_lies(void)
+{
+    struct image image = image_make(IMAGE_ISO("-R"));
+    unsigned char *descriptor = image.bytes + 16 * 2048;
+    uint32_t root = get32(descriptor + 156 + 2) * 2048;
+    uint32_t size = get32(descriptor + 156 + 10);
+    unsigned char *later;
+
+    put32(descriptor + 156 + 10, 0xfffff800u); /* a root without end: not walked to find one */
+    unsigned char *first = malloc(2048);
+    memcpy(first, image.bytes + root, 2048);
+    memset(image.bytes + root, 0, 2048);
+    CHECK_EQ(mount(&image), IMPORT_DAMAGED);
+    CHECK_EQ(records_spent(), 1);
+    memcpy(image.bytes + root, first, 2048);
+    put32(descriptor + 156 + 10, size);
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(self.skip, 0);
+    later = find_record(&image, "one.txt"); /* an SP here counts for nothing */
+    unsigned char *px = memmem(later, later[0], "PX", 2);
+    REQUIRE(px != NULL && px[2] >= 7);
+    memcpy(px, "SP", 2);
+    px[3] = 1;
+    px[4] = 0xbe;
+    px[5] = 0xef;
+    px[6] = 77;
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(stat_path("sub/numbers"), IMPORT_OK);
+    CHECK_EQ(self.skip, 0);
+    free(first);
     free(image.bytes);
 }
 
@@ -235,5 +325,8 @@ int main(void)
     RUN(test_pieces);
     RUN(test_name_lies);
     RUN(test_continued_for_ever);
+    RUN(test_directory_that_costs_too_much);
+    RUN(test_elsewhere_is_bounded);
+    RUN(test_root_lies);
     return test_end();
 }

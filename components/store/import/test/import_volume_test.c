@@ -130,6 +130,15 @@ static uint32_t cluster_of(const unsigned char *entry)
     return (uint32_t)entry[26] | (uint32_t)entry[27] << 8;
 }
 
+/* That of cluster 2. */
+static uint32_t first_data_sector(const struct image *image)
+{
+    const unsigned char *boot = image->bytes;
+    uint32_t root_entries = (uint32_t)boot[17] | (uint32_t)boot[18] << 8;
+
+    return boot[14] + 2u * boot[22] + root_entries / 16;
+}
+
 static void test_fat_circles(void)
 {
     struct image image = image_make(IMAGE_FAT("-T 5760 -h 2 -s 36"));
@@ -160,6 +169,12 @@ static void test_fat_circles(void)
     REQUIRE(mount(&image) == IMPORT_OK);
     CHECK_EQ(list("sub/deeper", "", 3, &count, &more), IMPORT_DAMAGED);
     set_next(&image, deeper, deeper); /* and one cluster alone */
+    REQUIRE(mount(&image) == IMPORT_OK);
+    CHECK_EQ(list("sub/deeper", "", 3, &count, &more), IMPORT_DAMAGED);
+    unsigned char *first_of_them = image.bytes + (first_data_sector(&image) + (deeper - 2) * image.bytes[13]) * 512;
+    for (unsigned i = 0; i < image.bytes[13] * 512u; i += 32) {
+        first_of_them[i] = 0xe5; /* and nothing in it but what was removed */
+    }
     REQUIRE(mount(&image) == IMPORT_OK);
     CHECK_EQ(list("sub/deeper", "", 3, &count, &more), IMPORT_DAMAGED);
     free(image.bytes);
