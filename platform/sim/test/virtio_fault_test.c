@@ -166,10 +166,18 @@ static void test_gone(void)
     CHECK(serve(1) && used_index() == 1);
 }
 
+/* Else a disk is struck as something else, and nobody knows that it may fail. */
+static void test_known_as(void)
+{
+    CHECK(known_as(1) == SIM_DEVICE_NET && known_as(2) == SIM_DEVICE_DISK && known_as(4) == SIM_DEVICE_RANDOM);
+    CHECK(known_as(8) == SIM_DEVICE_DISK);
+}
+
 int main(void)
 {
     vm_device_add(&tried);
     CHECK(fake.hazard == &tried.fault.hazard && fake.hazard->device == SIM_DEVICE_RANDOM);
+    RUN(test_known_as);
     RUN(test_lies);
     RUN(test_stall);
     RUN(test_reset);

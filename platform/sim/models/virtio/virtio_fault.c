@@ -178,11 +178,17 @@ static void befalls(struct sim_hazard *hazard, uint32_t what, uint64_t argument)
     }
 }
 
+/* Which of the machine's devices the world knows a type as (virtio 1.3, 5). */
+static enum sim_device known_as(uint32_t type)
+{
+    enum { NETWORK = 1, BLOCK = 2, SCSI_HOST = 8 };
+
+    return type == NETWORK ? SIM_DEVICE_NET : type == BLOCK || type == SCSI_HOST ? SIM_DEVICE_DISK : SIM_DEVICE_RANDOM;
+}
+
 void vm_fault_add(struct vm_device *device)
 {
     device->fault.hazard.befalls = befalls;
-    device->fault.hazard.device = device->type == 1   ? SIM_DEVICE_NET
-                                  : device->type == 2 ? SIM_DEVICE_DISK
-                                                      : SIM_DEVICE_RANDOM;
+    device->fault.hazard.device = known_as(device->type);
     sim_hazard_add(&device->fault.hazard);
 }
