@@ -6,7 +6,8 @@
  *      at its last step, is taken back to where it began (a savepoint costs a copy of each page). Whatever else fails half-way
  *      has spoiled the transaction, and so has a failure of SQLite's: then the batch has failed.
  *  (3) A batch that fails while the disk is well (an operation failed half-way, the log has no room for it, one page is damaged)
- *      is done again, each operation alone.
+ *      is done again, each operation alone; when the disk failed, what only asks is, and all changes have failed: no answer
+ *      of such a batch is given away, for it may rest on changes that did not come about.
  *  (4) What is lent, reserved and held is not in the tables, and no rollback takes it back: those operations act when the
  *      transaction has ended, on what is committed, whatever became of it.
  */
@@ -267,7 +268,6 @@ static bool tabled(const struct catalog_op *op)
 
 static void act_one(struct catalog *catalog, struct catalog_op *op, bool writable) REQUIRES(THREAD)
 {
-    op->acted = true;
     if (!changes(op)) {
         op->answer = ask(catalog, op);
     } else {
@@ -315,16 +315,13 @@ static enum catalog_answer transaction(struct catalog *catalog, struct catalog_o
 
 static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
-    if (!op->acted || op->answer == CATALOG_OK) { /* what was changed or seen did not come about */
-        op->answer = answer;
-    }
+    op->answer = answer;
     op->object = op->object_asked; /* it may be done again: (3) */
     op->size = op->size_asked;
 }
 
 static void prepare(struct catalog_op *op)
 {
-    op->acted = false;
     op->object_asked = op->object;
     op->size_asked = op->size;
 }
@@ -366,7 +363,7 @@ static void trust(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
-/* (3) */
+/* (3). What was refused was refused, and what was seen was seen, for what did not come about: questions are asked again, too. */
 static void redo(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, enum catalog_answer answer)
     REQUIRES(THREAD)
 {
@@ -375,7 +372,7 @@ static void redo(struct catalog *catalog, struct catalog_op *const op[], uint32_
             continue;
         }
         refuse(op[i], answer);
-        if (count > 1 && catalog->volume->failed == ST_OK) {
+        if (count > 1 && (!changes(op[i]) || catalog->volume->failed == ST_OK)) {
             catalog_run(catalog, &op[i], 1);
         }
     }

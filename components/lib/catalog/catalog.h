@@ -260,7 +260,6 @@ struct catalog_op {
     uint32_t path_size;
 
     uint64_t object_asked, size_asked; /* the catalog's own */
-    bool acted;                        /* likewise */
 };
 
 /* --- inside, but of fixed size: the owner's memory --- */
