@@ -528,7 +528,7 @@ static bool content_place(struct vat_message *m, struct rpc_payload_reader paylo
 
 REQUIRES(LOOP)
 static void call_start(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call,
-                       struct vat_found found, struct payload content)
+                       struct object *target, struct payload content)
 {
     struct vat_answer *a = answer_new(c, m, rpc_call_get_question_id(call));
 
@@ -540,10 +540,7 @@ static void call_start(struct vat_connection *c, struct vat_message *m, struct r
                             .source = &answer_source};
     list_init(&a->call.node);
     c->vat->calls++;
-    object_call(found.object, &a->call); /* it may be over when this returns */
-    if (found.owned) {
-        object_put(found.object);
-    }
+    object_call(target, &a->call); /* it may be over when this returns */
 }
 
 void vat_answer_call(struct vat_connection *c, struct vat_message *m, struct rpc_call_reader call)
@@ -560,19 +557,14 @@ void vat_answer_call(struct vat_connection *c, struct vat_message *m, struct rpc
     if (found.abort || m->message.malformed) {
         vat_abort(c, found.exception, "%s", found.abort ? found.reason : "malformed Call");
         vat_message_put(m);
-        return;
-    }
-    if (!vat_caps_read(c, m, params)) {
+    } else if (!vat_caps_read(c, m, params)) {
         vat_message_put(m);
     } else if (found.reason != NULL) {
         vat_answer_refuse(c, m, rpc_call_get_question_id(call), found.exception, found.reason);
-        return;
     } else if (found.object == NULL) {
         vat_answer_refuse(c, m, rpc_call_get_question_id(call), EXCEPTION_FAILED, "a null capability was called");
-        return;
     } else {
-        call_start(c, m, call, found, content);
-        return;
+        call_start(c, m, call, found.object, content);
     }
     if (found.owned) {
         object_put(found.object);

@@ -105,6 +105,40 @@ static void test_every_word_of_a_call_damaged(void)
     CHECK(words > 10);
 }
 
+/* What call 1 will have in its first pointer. */
+static void raw_promise(struct rpc_promised_answer_builder promised)
+{
+    rpc_promised_answer_set_question_id(promised, 1);
+    struct rpc_promised_answer_op_builders transform = rpc_promised_answer_init_transform(promised, 1);
+    rpc_promised_answer_op_set_get_pointer_field(rpc_promised_answer_op_builder_at(transform, 0), 0);
+}
+
+/* The same of a call on what a call will return, with a capability that one will return: no promise stays behind. */
+static void test_every_word_of_a_pipelined_call_damaged(void)
+{
+    static const uint64_t bad[] = {
+        0, ~0ull, 2, 6, 0xFFFFFFFF00000001ull, 0xFFFFFFFFFFFFFFFDull, 3, 0x00010001FFFFFFFCull};
+    uint32_t words = 1;
+    for (uint32_t word = 0; word < words; word++) {
+        for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            raw_begin();
+            raw_call(1, 0, 1); /* held */
+            raw_send();
+            struct rpc_call_builder call = rpc_message_init_call(raw_new());
+            rpc_call_set_question_id(call, 2);
+            rpc_call_set_interface_id(call, THING_ID);
+            rpc_call_set_method_id(call, 3);
+            raw_promise(rpc_message_target_init_promised_answer(rpc_call_init_target(call)));
+            raw_promise(rpc_cap_descriptor_init_receiver_answer(raw_cap_param(rpc_call_init_params(call))));
+            words = out_segment.used;
+            out_words[word] = bad[i];
+            raw_send();
+            raw_part();
+        }
+    }
+    CHECK(words > 15);
+}
+
 static void test_params_that_are_not_the_methods(void)
 {
     raw_begin();
@@ -889,6 +923,7 @@ int main(void)
     RUN(test_empty_message);
     RUN(test_malformed_root);
     RUN(test_every_word_of_a_call_damaged);
+    RUN(test_every_word_of_a_pipelined_call_damaged);
     RUN(test_params_that_are_not_the_methods);
     RUN(test_void_list_costs_nothing);
     RUN(test_release_of_too_many);
