@@ -20,8 +20,8 @@
 const char *catalog_answer_name(enum catalog_answer answer)
 {
     static const char *const name[] = {"ok",           "not-found", "exists", "conflict", "not-empty", "not-directory",
-                                       "is-directory", "bad-name",  "named",  "full",     "limit",     "damaged",
-                                       "failed"};
+                                       "is-directory", "bad-name",  "deep",   "named",    "full",      "limit",
+                                       "damaged",      "failed"};
 
     return (unsigned)answer < sizeof name / sizeof name[0] ? name[answer] : "?";
 }
@@ -490,7 +490,7 @@ enum catalog_answer catalog_open(struct catalog *catalog, struct volume *volume,
 {
     bool made = false;
 
-    *catalog = (struct catalog){.volume = volume, .care_wanted = true};
+    *catalog = (struct catalog){.volume = volume, .moved_max = CATALOG_MOVED_MAX, .care_wanted = true};
     catalog->data_start = volume->super.data_start;
     catalog->data_blocks = volume->super.data_blocks;
     catalog->code = sqlite_open(volume, seed, seed_bytes, &catalog->db);

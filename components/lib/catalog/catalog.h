@@ -29,6 +29,7 @@
 #define CATALOG_NAME_MAX 255u               /* bytes of one name */
 #define CATALOG_PATH_MAX 4095u              /* of a path */
 #define CATALOG_DEPTH_MAX 64u               /* directories in one another */
+#define CATALOG_MOVED_MAX 250000u           /* names in a directory, at all depths, that is moved deeper than it was */
 #define CATALOG_EXTENT_BLOCKS 960u          /* of one extent at most: the row with its CRCs fits into a page */
 #define CATALOG_INLINE_MAX DISK_BLOCK_BYTES /* content up to here may stand in the database itself */
 #define CATALOG_EXTENTS_MAX 20u /* named by one operation: a write of 17 blocks, each in a place of its own */
@@ -55,6 +56,7 @@ enum catalog_answer {
     CATALOG_NOT_DIRECTORY,
     CATALOG_IS_DIRECTORY,
     CATALOG_BAD_NAME,
+    CATALOG_DEEP,    /* directories would lie deeper in one another than CATALOG_DEPTH_MAX, or may: CATALOG_MOVED_MAX */
     CATALOG_NAMED,   /* the object has names or pins */
     CATALOG_FULL,    /* disk, database or log have no room for it */
     CATALOG_LIMIT,   /* a bound of this node */
@@ -290,7 +292,8 @@ struct catalog {
     struct volume *volume;
     sqlite3 *db;
     sqlite3_stmt *statement[CATALOG_STATEMENTS];
-    int code; /* SQLite's first error in this operation */
+    int code;           /* SQLite's first error in this operation */
+    uint32_t moved_max; /* CATALOG_MOVED_MAX; a test has fewer */
     struct catalog_state state;
     struct catalog_lend lend[CATALOG_LENDS_MAX]; /* by start */
     uint32_t lend_count;

@@ -273,18 +273,20 @@ enum catalog_answer catalog_change_batch(struct catalog *catalog, struct catalog
 
 /* --- making, removing, moving ---------------------------------------------------------------------------------------- */
 
-/* CATALOG_CONFLICT: `directory` is `other` or lies in it. CATALOG_LIMIT: it lies too deep for anything to be put into it. */
-static enum catalog_answer outside(struct catalog *catalog, uint64_t directory, uint64_t other) REQUIRES(THREAD)
+/* How many directories lie in one another from the top to `directory`, both included. CATALOG_CONFLICT: `other` is one of them.
+ * CATALOG_DEEP: too many for another one in it. */
+static enum catalog_answer levels_above(struct catalog *catalog, uint64_t directory, uint64_t other, unsigned *levels)
+    REQUIRES(THREAD)
 {
     struct node node;
     enum catalog_answer answer = CATALOG_OK;
 
-    for (unsigned depth = 0; answer == CATALOG_OK && directory != 0; depth++) {
+    for (*levels = 0; answer == CATALOG_OK && directory != 0; ++*levels) {
         if (directory == other) {
             return CATALOG_CONFLICT;
         }
-        if (depth == CATALOG_DEPTH_MAX) {
-            return CATALOG_LIMIT;
+        if (*levels == CATALOG_DEPTH_MAX) {
+            return CATALOG_DEEP;
         }
         answer = catalog_tree_by_id(catalog, directory, &node);
         directory = node.parent;
@@ -292,10 +294,77 @@ static enum catalog_answer outside(struct catalog *catalog, uint64_t directory, 
     return answer;
 }
 
+/* The first directory that stands in `parent` behind the name `after`. CATALOG_DEEP: `left` names were looked at. */
+static enum catalog_answer next_directory(struct catalog *catalog, uint64_t parent, struct catalog_text after,
+                                          uint32_t *left, uint64_t *child) REQUIRES(THREAD)
+{
+    sqlite3_stmt *row = catalog_query(catalog, Q_NODE_BEHIND, "it", (int64_t)parent, after.text, after.size);
+
+    while (catalog_row(catalog, row)) {
+        if (*left == 0) {
+            return CATALOG_DEEP;
+        }
+        --*left;
+        if (sqlite3_column_int(row, 1) == CATALOG_DIRECTORY && catalog_u64(row, 2) == DIED_NEVER) {
+            *child = catalog_u64(row, 0);
+            return CATALOG_OK;
+        }
+    }
+    enum catalog_answer answer = catalog_trouble(catalog);
+    return answer == CATALOG_OK ? CATALOG_MISSING : answer;
+}
+
+/* CATALOG_DEEP: more than `levels` directories lie in one another from `top` on, or more names are in it than are looked at, those
+ * included that only snapshots show. */
+static enum catalog_answer levels_below(struct catalog *catalog, uint64_t top, unsigned levels) REQUIRES(THREAD)
+{
+    uint64_t way[CATALOG_DEPTH_MAX + 1] = {top};
+    uint32_t left = catalog->moved_max;
+    unsigned at = 0;
+    struct node node = {0}; /* the one of way[at] that was looked into last */
+
+    for (;;) {
+        struct catalog_text after = {node.name, node.name_size};
+        enum catalog_answer answer = next_directory(catalog, way[at], after, &left, &way[at + 1]);
+        if (answer == CATALOG_MISSING && at == 0) {
+            return CATALOG_OK;
+        }
+        if (answer == CATALOG_OK) {
+            node.name_size = 0;
+            answer = ++at < levels ? CATALOG_OK : CATALOG_DEEP;
+        } else if (answer == CATALOG_MISSING) {
+            answer = catalog_tree_by_id(catalog, way[at--], &node);
+        }
+        if (answer != CATALOG_OK) {
+            return answer;
+        }
+    }
+}
+
+/* A directory may be moved: not into itself, and what is in it not deeper than things may lie. Where it is no deeper than it was,
+ * nothing is looked at. */
+static enum catalog_answer may_move(struct catalog *catalog, uint64_t directory, uint64_t from, uint64_t to)
+    REQUIRES(THREAD)
+{
+    unsigned levels;
+    unsigned levels_before;
+    enum catalog_answer answer = levels_above(catalog, to, directory, &levels);
+
+    if (answer != CATALOG_OK) {
+        return answer;
+    }
+    answer = levels_above(catalog, from, 0, &levels_before);
+    if (answer == CATALOG_DEEP || (answer == CATALOG_OK && levels <= levels_before)) {
+        return CATALOG_OK;
+    }
+    return answer == CATALOG_OK ? levels_below(catalog, directory, CATALOG_DEPTH_MAX + 1 - levels) : answer;
+}
+
 enum catalog_answer catalog_change_make(struct catalog *catalog, struct catalog_op *op, enum catalog_kind kind)
 {
     struct catalog_text name;
     uint64_t parent;
+    unsigned levels;
     struct node node;
     enum catalog_answer answer = catalog_tree_parent(catalog, op->at, op->path, &parent, &name);
 
@@ -307,7 +376,7 @@ enum catalog_answer catalog_change_make(struct catalog *catalog, struct catalog_
         return answer == CATALOG_OK ? CATALOG_EXISTS : answer;
     }
     op->parent = parent;
-    answer = kind == CATALOG_DIRECTORY ? outside(catalog, parent, 0) : CATALOG_OK;
+    answer = kind == CATALOG_DIRECTORY ? levels_above(catalog, parent, 0, &levels) : CATALOG_OK;
     if (answer == CATALOG_OK) {
         answer = node_make(catalog, parent, name, kind, 0, op->time, &node);
     }
@@ -384,7 +453,7 @@ enum catalog_answer catalog_change_rename(struct catalog *catalog, struct catalo
         answer = catalog_tree_parent(catalog, op->to, op->to_path, &parent, &name);
     }
     if (answer == CATALOG_OK && old.kind == CATALOG_DIRECTORY) {
-        answer = outside(catalog, parent, old.id);
+        answer = may_move(catalog, old.id, from, parent);
     }
     if (answer != CATALOG_OK) {
         return answer;

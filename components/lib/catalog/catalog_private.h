@@ -67,6 +67,7 @@ enum statement {
     Q_NODE_DROP,
     Q_NODE_CHANGED,
     Q_NODE_ANY,
+    Q_NODE_BEHIND,
     Q_LIST,
     Q_LIST_THEN,
     Q_SNAPSHOT,

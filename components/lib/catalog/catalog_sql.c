@@ -76,6 +76,7 @@ static const char *const sql[Q_COUNT] = {
     [Q_NODE_DROP] = "DELETE FROM node WHERE parent=?1 AND name=?2 AND died=?3",
     [Q_NODE_CHANGED] = "UPDATE node SET changed_ns=?2, changed_clock=?3 WHERE id=?1 AND died=0x7fffffffffffffff",
     [Q_NODE_ANY] = "SELECT 1 FROM node WHERE parent=?1 AND died=0x7fffffffffffffff LIMIT 1",
+    [Q_NODE_BEHIND] = "SELECT id, kind, died FROM node WHERE parent=?1 AND name>?2 ORDER BY name, died",
     [Q_LIST] =
         "SELECT " NODE " FROM node WHERE parent=?1 AND name>=?2 AND died=0x7fffffffffffffff ORDER BY name LIMIT ?3",
     [Q_LIST_THEN] =

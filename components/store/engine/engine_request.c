@@ -97,6 +97,8 @@ static const char *about_path(enum catalog_answer answer)
         return "a file stands where a directory is needed";
     case CATALOG_IS_DIRECTORY:
         return "a directory stands where a file is needed";
+    case CATALOG_DEEP:
+        return "directories would lie too deep in one another, or too much is in it to be moved deeper at once";
     default:
         return NULL;
     }
@@ -124,8 +126,8 @@ void engine_fail_path(struct call *call, enum catalog_answer answer, struct cata
             "bad-argument: a path is names of 1 to %u bytes of UTF-8 with '/' between them, none of them '.' or '..'",
             CATALOG_NAME_MAX);
     } else if (why != NULL) {
-        call_fail(call, EXCEPTION_FAILED, "%s: '%.*s%s': %s", catalog_answer_name(answer), said(path), path.text, more,
-                  why);
+        const char *word = answer == CATALOG_DEEP ? "bad-argument" : catalog_answer_name(answer);
+        call_fail(call, EXCEPTION_FAILED, "%s: '%.*s%s': %s", word, said(path), path.text, more, why);
     } else {
         char what[SAID_MAX + 8];
         size_t size = (size_t)said(path);

@@ -98,7 +98,66 @@ static void test_depth(void)
         REQUIRE(simple(CATALOG_MKDIR, root, path) == CATALOG_OK);
         strcat(path, "/d");
     }
-    CHECK_EQ(simple(CATALOG_MKDIR, root, path), CATALOG_LIMIT);
+    CHECK_EQ(simple(CATALOG_MKDIR, root, path), CATALOG_DEEP);
+    drop();
+}
+
+static enum catalog_answer move(const char *from, const char *to)
+{
+    struct catalog_op op = {.kind = CATALOG_RENAME, .at = ROOT, .path = text(from), .to = ROOT, .to_path = text(to)};
+
+    return run(&op);
+}
+
+/* What is moved takes with it how deep it is itself; on the way there are names, before and behind what is deepest. */
+static void test_depth_of_what_is_moved(void)
+{
+    char path[3 * CATALOG_DEPTH_MAX + 8] = "m";
+    struct catalog_op snapshot = {.kind = CATALOG_SNAPSHOT, .prefix = text("before")};
+
+    begin_disk();
+    for (unsigned depth = 1; depth < CATALOG_DEPTH_MAX; depth++) {
+        REQUIRE(simple(CATALOG_MKDIR, root, path) == CATALOG_OK);
+        strcat(path, depth < 3 ? "/m" : "/a");
+    }
+    path[strlen(path) - 2] = 0; /* 63 of them */
+    REQUIRE(put(1, 10, root, "m/m/a", 0) == CATALOG_OK && put(1, 10, root, "m/m/z", 0) == CATALOG_OK);
+    REQUIRE(simple(CATALOG_MKDIR, root, "m/m/b") == CATALOG_OK && simple(CATALOG_MKDIR, root, "m/m/y") == CATALOG_OK);
+    REQUIRE(simple(CATALOG_MKDIR, root, "e") == CATALOG_OK && simple(CATALOG_MKDIR, root, "e/e") == CATALOG_OK);
+    CHECK_EQ(move("m", "e/e/m"), CATALOG_DEEP);
+    CHECK_EQ(move("m", "e/m"), CATALOG_OK); /* 64 */
+    CHECK_EQ(simple(CATALOG_MKDIR, root, "e/m/b"), CATALOG_OK);
+    CHECK_EQ(move("e/m/m", "e/m/b/m"), CATALOG_DEEP);
+    CHECK_EQ(move("e/m/m", "e/m/x"), CATALOG_OK); /* no deeper than it was */
+    CHECK_EQ(move("e/m/x", "e/x"), CATALOG_OK);
+    CHECK_EQ(move("e/x", "e/m/b/x"), CATALOG_DEEP);
+    CHECK_EQ(move("e/x", "e/m/x"), CATALOG_OK);
+    REQUIRE(run(&snapshot) == CATALOG_OK);
+    CHECK_EQ(move("e/m", "m/m"), CATALOG_MISSING);
+    CHECK_EQ(move("e/m", "e/m/b/m"), CATALOG_CONFLICT);
+    CHECK_EQ(move("e/m/x", "x"), CATALOG_OK);
+    CHECK_EQ(move("e/m", "e/e/m"), CATALOG_OK); /* what was there once, and is in the snapshot, is elsewhere */
+    drop();
+}
+
+/* More than is looked at is not moved deeper; elsewhere it is. */
+static void test_much_is_moved(void)
+{
+    char name[16];
+
+    begin_disk();
+    catalog.moved_max = 20;
+    REQUIRE(simple(CATALOG_MKDIR, root, "a") == CATALOG_OK && simple(CATALOG_MKDIR, root, "a/d") == CATALOG_OK);
+    REQUIRE(simple(CATALOG_MKDIR, root, "b") == CATALOG_OK);
+    for (unsigned i = 0; i < 19; i++) {
+        (void)snprintf(name, sizeof name, i % 2 == 0 ? "a/%u" : "a/d/%u", i);
+        REQUIRE(put(1, 10, root, name, 0) == CATALOG_OK);
+    }
+    CHECK_EQ(move("a", "b/a"), CATALOG_OK); /* 20 names */
+    CHECK_EQ(move("b/a", "a"), CATALOG_OK);
+    REQUIRE(put(1, 10, root, "a/d/more", 0) == CATALOG_OK);
+    CHECK_EQ(move("a", "b/a"), CATALOG_DEEP);
+    CHECK_EQ(move("a", "c"), CATALOG_OK);
     drop();
 }
 
@@ -741,6 +800,8 @@ int main(void)
     test_bad_names();
     test_rename();
     test_depth();
+    test_depth_of_what_is_moved();
+    test_much_is_moved();
     test_list();
     test_blobs();
     test_hold();

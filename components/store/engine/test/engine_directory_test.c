@@ -402,6 +402,15 @@ static void test_names(void)
     CHECK(!make_directory(root(), "new/..", true) && refused("bad-argument:"));
     uint64_t none;
     CHECK(!stat_path(root(), "new", &none)); /* and nothing of it was made */
+    char deep[2 * (CATALOG_DEPTH_MAX + 1)] = "x";
+    for (unsigned i = 1; i <= CATALOG_DEPTH_MAX; i++) {
+        memcpy(deep + 2 * i - 1, "/x", 3);
+    }
+    CHECK(!make_directory(root(), deep, true) && refused("bad-argument: 'x/x")); /* to ask again would not help */
+    for (unsigned i = CATALOG_DEPTH_MAX; i > 0; i--) {
+        deep[2 * i - 1] = 0;
+        CHECK(remove_path(root(), deep));
+    }
     struct object *file = open_path(root(), "a/f", DIRECTORY_MODE_WRITE, DIRECTORY_CREATE_EXCLUSIVE);
     REQUIRE(file != NULL && write_file(file, 0, "hello", 5));
     CHECK(!make_directory(root(), "a/f", true) && refused("not-directory: 'a/f'"));
