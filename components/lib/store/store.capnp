@@ -12,6 +12,10 @@
 # (4) A digest is 32 bytes of SHA-256 over a blob's bytes. A chunk is at most 64 KiB of Data.
 # (5) A name is 1 to 255 bytes of UTF-8 without control characters. A path is names with '/' between them, none of them "."
 #     or "..", at most 4,095 bytes in all; the empty path is the directory itself. No path leads out of its directory.
+# (6) An upload whose put() was told the digest, and that was dropped before finish(), as when its connection ended, may be kept
+#     for some minutes. The same put() again, of that digest and size, to that name in that directory, gives it back with what
+#     came of it: the blob's first `received` bytes. The rest is sent from there on, with offsets. It is kept in memory, not over
+#     a boot; not with a size of 2,000 bytes or less, nor under a quota; and only while nobody else needs its room or its place.
 
 @0xf062c3a68c3994db;
 
@@ -29,7 +33,9 @@ struct Time {
 
 interface ByteSink {
   # Takes a stream by pushes. The caller bounds its own outstanding calls; they are served in order.
-  write @0 (chunk :Data) -> ();
+  write @0 (chunk :Data, offset :UInt64 = 0xffffffffffffffff) -> ();
+  # With an `offset`, "conflict: ..." unless the chunk begins there: so none is taken behind one that was not. Needed by who goes
+  # on with an upload (6).
   done @1 () -> ();
 }
 
@@ -40,18 +46,18 @@ interface ByteSource {
 }
 
 interface Upload extends(ByteSink) {
-  # One blob on its way in. Dropping the capability before finish() throws away what was written; holding it afterwards
-  # keeps the blob from collect().
+  # One blob on its way in. Dropping the capability before finish() throws away what was written, but for (6); holding it
+  # afterwards keeps the blob from collect().
   finish @0 (expected :Data) -> (digest :Data);
   # Fails unless exactly the announced number of bytes came, and "corrupt: ..." unless they have the digest `expected`, if
-  # one is given. Of an upload to a name, the name means the blob when this returns.
+  # one is given, or that put() was told. Of an upload to a name, the name means the blob when this returns.
 }
 
 # --- blobs --------------------------------------------------------------------------------------------------------------
 
 interface Store {
-  put @0 (size :UInt64) -> (upload :Upload);
-  # Reserves room for a blob of exactly `size` bytes. Failed, "full: ...": there is none. Overloaded: none just now, while
+  put @0 (size :UInt64, digest :Data) -> (upload :Upload, received :UInt64);
+  # `digest`, if it is known, and `received`: (6). Reserves room for a blob of exactly `size` bytes. Failed, "full: ...": there is none. Overloaded: none just now, while
   # uploads and readers are open, or too many uploads at once.
   get @1 (digest :Data) -> (blob :ByteSource, size :UInt64);
   # Its bytes do not change, and stay while `blob` is held.
@@ -82,7 +88,7 @@ interface Namespace {
   commit @4 (changes :List(NameChange)) -> (applied :Bool, conflict :UInt32);
   # All of them, in order, in one step, or none: then `conflict` is the first whose name did not mean what was expected.
   # Compare-and-set is a commit of one. At most 64.
-  put @5 (name :Text, size :UInt64) -> (upload :Upload);
+  put @5 (name :Text, size :UInt64, digest :Data) -> (upload :Upload, received :UInt64);
   # Store.put() and bind() in one step, at its finish().
   watch @6 (prefix :Text, watcher :Watcher) -> (watch :Watch);
   sub @7 (prefix :Text) -> (names :Namespace);
@@ -152,7 +158,7 @@ interface Directory {
   # A file, or an empty directory.
   rename @5 (from :Text, to :Text, exclusive :Bool) -> ();
   # One step. What stands at `to` is replaced (a file by a file, an empty directory by a directory), unless `exclusive`.
-  put @6 (path :Text, size :UInt64, exclusive :Bool) -> (upload :Upload);
+  put @6 (path :Text, size :UInt64, exclusive :Bool, digest :Data) -> (upload :Upload, received :UInt64);
   # The file holds the upload's bytes, in one step at its finish(); until then it is what it was.
   get @7 (path :Text) -> (blob :ByteSource, stat :Stat);
   # The file's bytes as they are now: they do not change while `blob` is held.

@@ -85,6 +85,7 @@ static void show(int argc, char **argv)
                engine_self.state == ENGINE_MOUNTED ? "mounted" : engine_self.why);
     diag_print("  %-24s %6u of %6u\n", "open for peers", engine_self.open,
                ENGINE_UPLOADS_MAX + ENGINE_SOURCES_MAX + ENGINE_FILES_MAX);
+    diag_print("  %-24s %6u of %6u\n", "broken uploads kept", engine_kept_count(), ENGINE_UPLOADS_KEPT);
     diag_print("  %-24s %6llu read, %llu written; %u transfers out\n", "KiB of data",
                (unsigned long long)(count->bytes_read >> 10), (unsigned long long)(count->bytes_written >> 10),
                engine_self.io.out);
@@ -117,6 +118,7 @@ status_t engine_start(void)
     blkdev_queue_init(&engine_self.io, engine_self.data);
     engine_self.why = "mounting";
     engine_queue_init();
+    engine_put_init();
     engine_store_init();
     engine_names_init();
     engine_volume_init();

@@ -151,10 +151,13 @@ void engine_io_start(struct engine_io *io) REQUIRES(LOOP);
 #define ENGINE_FILLS 4u
 #define ENGINE_INSIDE_MAX 2000u /* bytes of a blob that stands in the database */
 
+#define ENGINE_NEXT UINT64_MAX
+
 struct engine_upload;
 struct engine_write {
     uint8_t *bytes; /* device-reachable, 4-aligned; moved about */
     uint32_t size;
+    uint64_t offset; /* of its first byte in the blob; ENGINE_NEXT: behind what came */
     void (*done)(struct engine_write *write, status_t status);
     struct engine_upload *upload;
     struct engine_io io;
@@ -208,12 +211,14 @@ void engine_upload_init(struct engine_upload *upload) REQUIRES(BOOT);
 /* Reserves room, for upload->name as it stands there; after `opened` with another answer than CATALOG_OK the upload is nothing. */
 void engine_upload_open(struct engine_upload *upload, uint64_t size,
                         void (*opened)(struct engine_upload *upload, enum catalog_answer answer)) REQUIRES(LOOP);
-/* In order. ST_RANGE at done: more than was announced. */
+/* In order. At done, ST_BADARG: not the offset that is next. ST_RANGE: more than was announced. */
 void engine_upload_write(struct engine_upload *upload, struct engine_write *write) REQUIRES(LOOP);
 /* ST_RANGE: bytes are missing. ST_STALE: not the digest that was expected. ST_PROTO: the catalog refused; upload.answer says
  * why. Else the digest stands in upload.digest. */
 void engine_upload_finish(struct engine_upload *upload, void (*finished)(struct engine_upload *upload, status_t status))
     REQUIRES(LOOP);
+/* Whether who knows the bytes behind those that were received could end it. */
+bool engine_upload_may_go_on(const struct engine_upload *upload);
 /* Whatever its state. The memory is the caller's again at closed(). */
 void engine_upload_close(struct engine_upload *upload, void (*closed)(struct engine_upload *upload)) REQUIRES(LOOP);
 
@@ -378,7 +383,7 @@ bool engine_quota_take(struct engine_quota *quota, uint64_t bytes);
 void engine_quota_give(struct engine_quota *quota, uint64_t bytes);
 void engine_view_init(void) REQUIRES(BOOT);
 
-/* --- capabilities: engine_store.c, engine_names.c, engine_directory.c, engine_file.c, engine_volume.c --- */
+/* --- capabilities: engine_put.c, engine_store.c, engine_names.c, engine_directory.c, engine_file.c, engine_volume.c --- */
 
 extern const struct object_ops engine_store_ops, engine_names_ops, engine_directory_ops, engine_volume_ops;
 void engine_store_init(void) REQUIRES(BOOT);
@@ -393,9 +398,21 @@ struct engine_name {
     uint32_t flags;           /* CATALOG_EXCLUSIVE */
     struct engine_quota *quota;
 };
-/* An Upload for the call; of a blob without a name with NULL. `say` puts it into the results. */
-void engine_put(struct call *call, uint64_t size, const struct engine_name *name,
-                void (*say)(struct call *call, struct object *upload)) REQUIRES(LOOP);
+struct engine_put {
+    uint64_t size;
+    struct capnp_data digest;       /* that it will have; empty: nobody said */
+    const struct engine_name *name; /* NULL: a blob without a name */
+    void (*say)(struct call *call, struct object *upload, uint64_t received); /* puts these into the results */
+};
+/* An Upload for the call: a new one, or one that somebody began and did not end. */
+void engine_put(struct call *call, const struct engine_put *put) REQUIRES(LOOP);
+/* Uploads that nobody has, kept for who may go on with them; they count in engine_self.open. */
+uint32_t engine_kept_count(void) REQUIRES(LOOP);
+/* What they have is given back, in the background. */
+void engine_kept_give_up(void) REQUIRES(LOOP);
+/* The disk has no room for somebody: gives up what is kept. Whether it helps to ask again. */
+bool engine_room_may_come(void) REQUIRES(LOOP);
+void engine_put_init(void) REQUIRES(BOOT);
 /* A ByteSource of what `which` holds. `say` puts it into the results. */
 void engine_get(struct call *call, const struct catalog_op *which,
                 void (*say)(struct call *call, struct object *blob, const struct engine_source *source)) REQUIRES(LOOP);

@@ -301,10 +301,13 @@ static void on_rename(struct object *object, struct call *call, struct directory
 
 /* --- content --------------------------------------------------------------------------------------------------------- */
 
-static void say_put(struct call *call, struct object *upload)
+static void say_put(struct call *call, struct object *upload, uint64_t received)
 {
     room_assert_loop();
-    directory_put_results_set_upload(directory_put_results(call, 4), upload);
+    struct directory_put_results_builder results = directory_put_results(call, 4);
+
+    directory_put_results_set_upload(results, upload);
+    directory_put_results_set_received(results, received);
 }
 
 /* Through a view for what is new, a put never replaces. */
@@ -317,9 +320,13 @@ static void on_put(struct object *object, struct call *call, struct directory_pu
                                .path = engine_text(directory_put_params_get_path(params)),
                                .flags = exclusive ? CATALOG_EXCLUSIVE : 0,
                                .quota = view->quota};
+    struct engine_put put = {.size = directory_put_params_get_size(params),
+                             .digest = directory_put_params_get_digest(params),
+                             .name = &name,
+                             .say = say_put};
 
     if (engine_available(call) && engine_view_may(call, view, ENGINE_MAKE)) {
-        engine_put(call, directory_put_params_get_size(params), &name, say_put);
+        engine_put(call, &put);
     }
 }
 

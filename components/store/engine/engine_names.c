@@ -253,10 +253,13 @@ static void on_commit(struct object *object, struct call *call, struct namespace
 
 /* --- put ------------------------------------------------------------------------------------------------------------- */
 
-static void say_put(struct call *call, struct object *upload)
+static void say_put(struct call *call, struct object *upload, uint64_t received)
 {
     room_assert_loop();
-    namespace_put_results_set_upload(namespace_put_results(call, 4), upload);
+    struct namespace_put_results_builder results = namespace_put_results(call, 4);
+
+    namespace_put_results_set_upload(results, upload);
+    namespace_put_results_set_received(results, received);
 }
 
 static void on_put(struct object *object, struct call *call, struct namespace_put_params_reader params)
@@ -266,6 +269,10 @@ static void on_put(struct object *object, struct call *call, struct namespace_pu
     struct capnp_text name = namespace_put_params_get_name(params);
     char buffer[CATALOG_NAME_MAX + 1];
     struct engine_name as = {.at = view->at, .quota = view->quota};
+    struct engine_put put = {.size = namespace_put_params_get_size(params),
+                             .digest = namespace_put_params_get_digest(params),
+                             .name = &as,
+                             .say = say_put};
 
     if (!engine_available(call) || !engine_view_may(call, view, ENGINE_ALL)) {
         return;
@@ -275,7 +282,7 @@ static void on_put(struct object *object, struct call *call, struct namespace_pu
         engine_fail(call, CATALOG_BAD_NAME, "");
         return;
     }
-    engine_put(call, namespace_put_params_get_size(params), &as, say_put);
+    engine_put(call, &put);
 }
 
 /* --- views ----------------------------------------------------------------------------------------------------------- */

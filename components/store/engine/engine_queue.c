@@ -51,7 +51,7 @@ static void hand_over(void) REQUIRES(LOOP)
     if (engine_self.bell.out) {
         return;
     }
-    if (engine_self.format_wanted && engine_self.out == 0) {
+    if (engine_self.format_wanted && engine_self.out == 0 && engine_self.open == 0) {
         engine_self.format_wanted = false;
         ring(ENGINE_FORMAT);
         return;

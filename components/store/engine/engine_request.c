@@ -54,7 +54,7 @@ void engine_fail(struct call *call, enum catalog_answer answer, const char *what
 {
     switch (answer) {
     case CATALOG_FULL: /* what others have open may hold the room: then it helps to ask again */
-        call_fail(call, engine_self.open - engine_self.files > 1 ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
+        call_fail(call, engine_room_may_come() ? EXCEPTION_OVERLOADED : EXCEPTION_FAILED,
                   "full: %s: the disk has no room for it", what);
         return;
     case CATALOG_LIMIT:

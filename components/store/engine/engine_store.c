@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * engine_store.c: the capabilities Store, Upload and ByteSource.
+ * engine_store.c: the capabilities Store and ByteSource.
  *
  *  (1) Objects with buffers stand in fixed arrays with a free list, not in a pool: a pool clears its items, and these keep
  *      their buffers for life.
@@ -12,25 +12,12 @@
 #include "engine.h"
 #include "lib/store/store.capnp.h"
 
-struct upload_object {
-    struct object object;
-    struct engine_upload upload;
-    struct call *call; /* put() until it is open, then finish() */
-    void (*say)(struct call *call, struct object *upload);
-    struct engine_quota *quota; /* which has its size, until something else has it */
-    char *path;                 /* [I] CATALOG_PATH_MAX + 1 */
-    struct list node;           /* free */
-};
 struct source_object {
     struct object object;
     struct engine_source source;
     struct call *call; /* get() */
     void (*say)(struct call *call, struct object *blob, const struct engine_source *source);
     struct list node;
-};
-struct write_call {
-    struct engine_write write;
-    struct call *call;
 };
 struct read_call {
     struct engine_read read;
@@ -39,8 +26,7 @@ struct read_call {
 };
 
 static struct {
-    struct list uploads, sources, reads; /* free ones */
-    struct pool writes;
+    struct list sources, reads; /* free ones */
 } self;
 
 /* The one whose holder may only read. False: it is that, and the call failed. */
@@ -51,221 +37,6 @@ static bool may_change(const struct object *store, struct call *call) REQUIRES(L
     }
     call_fail(call, EXCEPTION_FAILED, "denied: this view is for reading");
     return false;
-}
-
-/* --- Upload ---------------------------------------------------------------------------------------------------------- */
-
-static void written(struct engine_write *write, status_t status)
-{
-    room_assert_loop();
-    struct write_call *w = CONTAINER_OF(write, struct write_call, write);
-    struct call *call = w->call;
-    enum catalog_answer answer = write->upload != NULL ? write->upload->answer : CATALOG_OK;
-
-    pool_put(&self.writes, w);
-    if (status == ST_OK) {
-        call_return(call);
-    } else if (status == ST_RANGE) {
-        call_fail(call, EXCEPTION_FAILED, "more bytes than put() announced, or after finish()");
-    } else {
-        engine_fail_status(call, status, answer, "write");
-    }
-}
-
-static void on_write(struct object *object, struct call *call, struct byte_sink_write_params_reader params)
-{
-    room_assert_loop();
-    struct upload_object *u = CONTAINER_OF(object, struct upload_object, object);
-    struct capnp_data chunk = byte_sink_write_params_get_chunk(params);
-
-    if (chunk.size > ENGINE_CHUNK_MAX) {
-        call_fail(call, EXCEPTION_FAILED, "a chunk of %u bytes: at most %u", chunk.size, ENGINE_CHUNK_MAX);
-        return;
-    }
-    struct write_call *w = pool_get(&self.writes);
-    if (w == NULL) {
-        call_fail(call, EXCEPTION_OVERLOADED, "%d writes are under way: wait for some", ENGINE_WRITES_MAX);
-        return;
-    }
-    w->call = call;
-    /* Readers see a message as constant, but its memory is the server's until the return (object.h). */
-    w->write = (struct engine_write){.bytes = (uint8_t *)(uintptr_t)chunk.bytes, .size = chunk.size, .done = written};
-    engine_upload_write(&u->upload, &w->write);
-}
-
-static void on_done(struct object *object, struct call *call, struct byte_sink_done_params_reader params)
-{
-    room_assert_loop();
-    (void)object;
-    (void)params;
-    call_return(call); /* finish() says more */
-}
-
-/* Named: the quota keeps what is more than what the name had before. */
-static void settle_quota(struct upload_object *u) REQUIRES(LOOP)
-{
-    if (u->upload.name.path.size > 0) {
-        engine_quota_give(u->quota, u->upload.ask.op.previous_size);
-        engine_quota_put(u->quota);
-        u->quota = NULL;
-    }
-}
-
-static void finish_failed(struct call *call, const struct engine_upload *upload, status_t status) REQUIRES(LOOP)
-{
-    if (status == ST_RANGE) {
-        call_fail(call, EXCEPTION_FAILED, "only %llu of the %llu bytes that put() announced came",
-                  (unsigned long long)upload->received, (unsigned long long)upload->size);
-    } else if (status == ST_STALE) {
-        call_fail(call, EXCEPTION_FAILED, "corrupt: the bytes that came have another digest than was expected");
-    } else if (status == ST_PROTO && upload->name.path.size > 0) {
-        engine_fail_path(call, upload->answer, upload->name.path);
-    } else {
-        engine_fail_status(call, status, upload->answer, "finish");
-    }
-}
-
-static void finished(struct engine_upload *upload, status_t status)
-{
-    room_assert_loop();
-    struct upload_object *u = CONTAINER_OF(upload, struct upload_object, upload);
-    struct call *call = u->call;
-
-    u->call = NULL;
-    if (status == ST_OK) {
-        settle_quota(u);
-        struct upload_finish_results_builder results = upload_finish_results(call, 8);
-        upload_finish_results_set_digest(results, capnp_data(upload->digest, CATALOG_DIGEST));
-        call_return(call);
-    } else {
-        finish_failed(call, upload, status);
-    }
-}
-
-static void on_finish(struct object *object, struct call *call, struct upload_finish_params_reader params)
-{
-    room_assert_loop();
-    struct upload_object *u = CONTAINER_OF(object, struct upload_object, object);
-    struct capnp_data expected = upload_finish_params_get_expected(params);
-
-    if (u->call != NULL || u->upload.padded) {
-        call_fail(call, EXCEPTION_FAILED, "finish() was called already");
-        return;
-    }
-    if (expected.size > 0 && !engine_digest_valid(call, expected.bytes, expected.size)) {
-        return;
-    }
-    u->upload.expects = expected.size > 0;
-    if (u->upload.expects) {
-        memcpy(u->upload.expected, expected.bytes, CATALOG_DIGEST);
-    }
-    u->call = call;
-    engine_upload_finish(&u->upload, finished);
-}
-
-static const struct upload_server_ops upload_ops = {.finish = on_finish,
-                                                    .super_byte_sink = {.write = on_write, .done = on_done}};
-
-static void upload_call(struct object *object, struct call *call)
-{
-    room_assert_loop();
-    upload_dispatch(&upload_ops, object, call);
-}
-
-static void upload_closed(struct engine_upload *upload)
-{
-    room_assert_loop();
-    struct upload_object *u = CONTAINER_OF(upload, struct upload_object, upload);
-
-    engine_quota_give(u->quota, upload->size);
-    engine_quota_put(u->quota);
-    u->quota = NULL;
-    list_push_back(&self.uploads, &u->node);
-    engine_self.open--;
-}
-
-static void upload_dead(struct object *object)
-{
-    room_assert_loop();
-    engine_upload_close(&CONTAINER_OF(object, struct upload_object, object)->upload, upload_closed);
-}
-
-static const struct object_ops upload_object_ops = {.call = upload_call, .dead = upload_dead};
-
-static void upload_opened(struct engine_upload *upload, enum catalog_answer answer)
-{
-    room_assert_loop();
-    struct upload_object *u = CONTAINER_OF(upload, struct upload_object, upload);
-    struct call *call = u->call;
-
-    u->call = NULL;
-    if (answer != CATALOG_OK) {
-        upload_closed(upload);
-        engine_fail(call, answer, "put");
-        return;
-    }
-    object_init(&u->object, &upload_object_ops);
-    u->say(call, &u->object);
-    engine_return(call, &u->object);
-}
-
-/* What the upload remembers of its name. */
-static void name_upload(struct upload_object *u, const struct engine_name *name)
-{
-    u->quota = NULL;
-    u->upload.name = (struct catalog_op){0};
-    if (name != NULL) {
-        memcpy(u->path, name->path.text, name->path.size);
-        u->quota = engine_quota_get(name->quota);
-        u->upload.name.at = name->at;
-        u->upload.name.path = (struct catalog_text){u->path, name->path.size};
-        u->upload.name.flags = name->flags;
-    }
-}
-
-/* False: the call failed. */
-static bool may_put(struct call *call, uint64_t size, const struct engine_name *name) REQUIRES(LOOP)
-{
-    if (engine_self.state == ENGINE_READ_ONLY) {
-        engine_fail(call, CATALOG_FAILED, "put");
-    } else if (list_empty(&self.uploads)) {
-        engine_too_many(call, "put");
-    } else if (name != NULL && (name->path.size == 0 || name->path.size > CATALOG_PATH_MAX)) {
-        engine_fail_path(call, CATALOG_BAD_NAME, name->path);
-    } else if (name != NULL && !engine_quota_take(name->quota, size)) {
-        engine_fail_quota(call);
-    } else {
-        return true;
-    }
-    return false;
-}
-
-void engine_put(struct call *call, uint64_t size, const struct engine_name *name,
-                void (*say)(struct call *call, struct object *upload))
-{
-    if (!may_put(call, size, name)) {
-        return;
-    }
-    struct upload_object *u = CONTAINER_OF(list_pop_front(&self.uploads), struct upload_object, node);
-    u->call = call;
-    u->say = say;
-    name_upload(u, name);
-    engine_self.open++;
-    engine_upload_open(&u->upload, size, upload_opened);
-}
-
-static void say_put(struct call *call, struct object *upload)
-{
-    room_assert_loop();
-    store_put_results_set_upload(store_put_results(call, 4), upload);
-}
-
-static void on_put(struct object *object, struct call *call, struct store_put_params_reader params)
-{
-    room_assert_loop();
-    if (engine_available(call) && may_change(object, call)) {
-        engine_put(call, store_put_params_get_size(params), NULL, say_put);
-    }
 }
 
 /* --- ByteSource ------------------------------------------------------------------------------------------------------ */
@@ -426,6 +197,25 @@ static void on_get(struct object *object, struct call *call, struct store_get_pa
 }
 
 /* --- Store ----------------------------------------------------------------------------------------------------------- */
+
+static void say_put(struct call *call, struct object *upload, uint64_t received)
+{
+    room_assert_loop();
+    struct store_put_results_builder results = store_put_results(call, 4);
+
+    store_put_results_set_upload(results, upload);
+    store_put_results_set_received(results, received);
+}
+
+static void on_put(struct object *object, struct call *call, struct store_put_params_reader params)
+{
+    room_assert_loop();
+    if (engine_available(call) && may_change(object, call)) {
+        struct engine_put put = {
+            .size = store_put_params_get_size(params), .digest = store_put_params_get_digest(params), .say = say_put};
+        engine_put(call, &put);
+    }
+}
 
 /* A question or change about one digest. */
 static void digest_request(struct call *call, enum catalog_op_kind kind, struct capnp_data digest,
@@ -619,18 +409,11 @@ const struct object_ops engine_store_ops = {.call = store_call};
 
 void engine_store_init(void)
 {
-    struct upload_object *uploads = boot_alloc(ENGINE_UPLOADS_MAX * sizeof *uploads, 16);
     struct source_object *sources = boot_alloc(ENGINE_SOURCES_MAX * sizeof *sources, 16);
     struct read_call *reads = boot_alloc(ENGINE_READS_MAX * sizeof *reads, 16);
 
-    list_init(&self.uploads);
     list_init(&self.sources);
     list_init(&self.reads);
-    for (int i = 0; i < ENGINE_UPLOADS_MAX; i++) {
-        engine_upload_init(&uploads[i].upload);
-        uploads[i].path = boot_alloc(CATALOG_PATH_MAX + 1, 16);
-        list_push_back(&self.uploads, &uploads[i].node);
-    }
     for (int i = 0; i < ENGINE_SOURCES_MAX; i++) {
         engine_source_init(&sources[i].source);
         list_push_back(&self.sources, &sources[i].node);
@@ -639,5 +422,4 @@ void engine_store_init(void)
         engine_read_init(&reads[i].read);
         list_push_back(&self.reads, &reads[i].node);
     }
-    pool_init(&self.writes, "store writes", sizeof(struct write_call), ENGINE_WRITES_MAX);
 }

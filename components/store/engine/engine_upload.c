@@ -422,6 +422,10 @@ void engine_upload_write(struct engine_upload *u, struct engine_write *w)
         w->done(w, ST_RANGE);
         return;
     }
+    if (w->offset != ENGINE_NEXT && w->offset != expected) {
+        w->done(w, ST_BADARG);
+        return;
+    }
     w->upload = u;
     w->left = w->size;
     w->begun = w->out = false;
@@ -429,6 +433,11 @@ void engine_upload_write(struct engine_upload *u, struct engine_write *w)
     w->listed = true;
     list_push_back(&u->waiting, &w->node);
     advance(u);
+}
+
+bool engine_upload_may_go_on(const struct engine_upload *u)
+{
+    return u->failed == ST_OK && !u->padded && u->received > 0 && list_empty(&u->waiting) && !stays_inside(u);
 }
 
 /* --- finish ---------------------------------------------------------------------------------------------------------- */

@@ -114,12 +114,13 @@ static void on_format(struct object *object, struct call *call, struct volume_fo
                   "views or watches are held, which would mean other things: drop them first");
         return;
     }
-    if (engine_self.open > 0 || engine_self.out > engine_scrub_out() || engine_self.format_call != NULL ||
-        engine_self.state == ENGINE_MOUNTING) {
+    if (engine_self.open > engine_kept_count() || engine_self.out > engine_scrub_out() ||
+        engine_self.format_call != NULL || engine_self.state == ENGINE_MOUNTING) {
         call_fail(call, EXCEPTION_OVERLOADED, "blobs are open or changes under way: end them first");
         return;
     }
     engine_scrub_stop();
+    engine_kept_give_up();
     engine_format(call);
 }
 

@@ -93,19 +93,24 @@ void diag_print(const char *format, ...)
     (void)format;
 }
 
-static struct timer *armed; /* the scrub's */
-static bool time_stands;    /* it does not fire */
+static struct timer *armed;  /* the scrub's */
+static bool time_stands;     /* it does not fire */
+static struct timer *expiry; /* of what is kept: the first that is made */
+static struct timer *late;   /* the same, while it is armed: only a test fires it */
 
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
 {
     *timer = (struct timer){.fire = fire};
+    expiry = expiry == NULL ? timer : expiry;
 }
 
 void timer_set(struct timer *timer, uint64_t deadline_ns)
 {
-    REQUIRE(armed == NULL || armed == timer);
+    struct timer **place = timer == expiry ? &late : &armed;
+
+    REQUIRE(*place == NULL || *place == timer);
     timer->deadline_ns = deadline_ns;
-    armed = timer;
+    *place = timer;
 }
 
 void timer_cancel(struct timer *timer)
@@ -115,7 +120,7 @@ void timer_cancel(struct timer *timer)
 
 bool timer_armed(const struct timer *timer)
 {
-    return armed == timer;
+    return armed == timer || late == timer;
 }
 
 static void fire(void)
@@ -309,28 +314,41 @@ static void fresh(void)
     CHECK_EQ(engine_self.state, ENGINE_MOUNTED);
 }
 
-static struct object *put(uint64_t size)
+/* `digest`: NULL: not said. */
+static struct object *put_declared(uint64_t size, const uint8_t *digest)
 {
     struct object *store = &engine_self.store;
+    struct store_put_params_builder params = store_put_begin(&ask.call, store, asker_params(&ask), &asker_source);
 
-    store_put_params_set_size(store_put_begin(&ask.call, store, asker_params(&ask), &asker_source), size);
+    store_put_params_set_size(params, size);
+    if (digest != NULL) {
+        store_put_params_set_digest(params, capnp_data(digest, CATALOG_DIGEST));
+    }
     object_call(store, &ask.call);
     settle();
     return ask.returned == 1 ? object_get(store_put_results_get_upload(store_put_answer(&ask.call))) : NULL;
 }
 
+static struct object *put(uint64_t size)
+{
+    return put_declared(size, NULL);
+}
+
 /* Up to four chunks at once, of up to `most` bytes. */
-static bool write_all(struct object *upload, uint32_t size, uint32_t most)
+static bool write_from(struct object *upload, uint32_t at, uint32_t size, uint32_t most)
 {
     bool ok = true;
 
-    for (uint32_t at = 0; at < size;) {
+    while (at < size) {
         for (unsigned i = 0; i < 4; i++) {
             uint32_t n = 1 + (uint32_t)(test_random() % most);
             n = n < size - at ? n : size - at;
-            byte_sink_write_params_set_chunk(
-                byte_sink_write_begin(&chunks[i].call, upload, asker_params(&chunks[i]), &asker_source),
-                capnp_data(bytes + at, n));
+            struct byte_sink_write_params_builder params =
+                byte_sink_write_begin(&chunks[i].call, upload, asker_params(&chunks[i]), &asker_source);
+            byte_sink_write_params_set_chunk(params, capnp_data(bytes + at, n));
+            if (i % 2 == 0) {
+                byte_sink_write_params_set_offset(params, at);
+            }
             at += n;
             if (n > 0) {
                 object_call(upload, &chunks[i].call);
@@ -343,6 +361,11 @@ static bool write_all(struct object *upload, uint32_t size, uint32_t most)
         }
     }
     return ok;
+}
+
+static bool write_all(struct object *upload, uint32_t size, uint32_t most)
+{
+    return write_from(upload, 0, size, most);
 }
 
 static bool finish(struct object *upload, uint8_t digest[CATALOG_DIGEST])
