@@ -10,6 +10,9 @@
  *     flip-write=AT      the byte at offset AT of an upload is changed when it comes
  *     short-reads        a read returns at most 1,000 bytes
  *     die-after=BYTES    the process ends once so many bytes were written or read
+ *     break-every=BYTES  the connection breaks whenever so many bytes were written or read
+ *     no-keep            nothing is kept of an upload that breaks
+ *     boast=N            of an upload N bytes more are said to be there
  *     silent             connections are accepted and never answered
  *     slow=MS            each write and read takes so long
  *     stall-writes       a write is never answered
@@ -230,6 +233,17 @@ void parse(World &world, int argc, char **argv)
     }
 }
 
+kj::Promise<void> serve(kj::ConnectionReceiver &listener, capnp::TwoPartyServer &server, World &world)
+{
+    return listener.accept().then([&](kj::Own<kj::AsyncIoStream> &&connection) {
+        KJ_IF_MAYBE (fd, connection->getFd()) {
+            world.connection = *fd;
+        }
+        server.accept(kj::mv(connection));
+        return serve(listener, server, world);
+    });
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -243,6 +257,6 @@ int main(int argc, char **argv)
     capnp::TwoPartyServer server(kj::heap<Mock_node>(world));
     printf("port %u\n", listener->getPort());
     fflush(stdout);
-    server.listen(*listener).wait(io.waitScope);
+    serve(*listener, server, world).wait(io.waitScope);
     return 0;
 }

@@ -214,8 +214,12 @@ inline kj::Promise<void> Mock_directory::put(PutContext context)
     if (files.count(path) != 0 && files[path].directory) {
         return failed("is-directory: there is a directory");
     }
-    context.getResults().setUpload(kj::heap<Mock_upload>(
-        world, context.getParams().getSize(), [this, path](const std::string &digest) { set(path, digest); }));
+    std::string digest = bytes_of(context.getParams().getDigest());
+    std::string key = digest.empty() || world.fault("no-keep") != 0 ? "" : path + "/" + digest;
+    auto upload = kj::heap<Mock_upload>(
+        world, context.getParams().getSize(), [this, path](const std::string &d) { set(path, d); }, key);
+    context.getResults().setReceived(upload->received() + static_cast<uint64_t>(world.fault("boast")));
+    context.getResults().setUpload(kj::mv(upload));
     return kj::READY_NOW;
 }
 

@@ -11,15 +11,25 @@
 class Mock_upload final : public Upload::Server
 {
   public:
-    /* `named` gives the bytes a name when they are whole. */
-    Mock_upload(World &w, uint64_t announced, kj::Function<void(const std::string &)> n)
-        : world(w), size(announced), named(kj::mv(n))
+    /* `named` gives the bytes a name when they are whole. With a key it begins with what was kept under that. */
+    Mock_upload(World &w, uint64_t announced, kj::Function<void(const std::string &)> n, const std::string &key = "")
+        : world(w), size(announced), named(kj::mv(n)), kept_as(key)
     {
         world.uploads++;
+        if (!kept_as.empty()) {
+            bytes.swap(world.kept[kept_as]);
+        }
     }
     ~Mock_upload() noexcept(false)
     {
         world.uploads--;
+        if (!kept_as.empty()) {
+            world.kept[kept_as] = bytes;
+        }
+    }
+    uint64_t received() const
+    {
+        return bytes.size();
     }
 
   protected:
@@ -30,6 +40,10 @@ class Mock_upload final : public Upload::Server
         }
         if (world.fault("stall-writes") != 0) {
             return kj::NEVER_DONE;
+        }
+        uint64_t offset = context.getParams().getOffset();
+        if (offset != UINT64_MAX && offset != bytes.size()) {
+            return error(kj::Exception::Type::FAILED, "conflict: another byte is next");
         }
         bytes += bytes_of(context.getParams().getChunk());
         size_t flip = static_cast<size_t>(world.fault("flip-write"));
@@ -55,6 +69,7 @@ class Mock_upload final : public Upload::Server
         if (bytes.size() != size) {
             return error(kj::Exception::Type::FAILED, "another size than announced");
         }
+        kept_as.clear();
         std::string digest = sha256(bytes);
         std::string expected = bytes_of(context.getParams().getExpected());
         if (world.fault("no-expected") == 0 && !expected.empty() && expected != digest) {
@@ -73,6 +88,7 @@ class Mock_upload final : public Upload::Server
     World &world;
     uint64_t size;
     kj::Function<void(const std::string &)> named;
+    std::string kept_as; /* empty: its bytes go with it */
     std::string bytes;
 };
 

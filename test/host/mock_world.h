@@ -11,6 +11,7 @@
 #include <map>
 #include <openssl/sha.h>
 #include <string>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct World {
     std::string schema;
     kj::Timer *timer = nullptr;
     long moved = 0;
+    long breaks_at = 0;                      /* bytes moved, for break-every */
+    int connection = -1;                     /* the last one, as the kernel knows it */
+    std::map<std::string, std::string> kept; /* what came of uploads that broke */
     long writing = 0;
 
     long fault(const char *name) const
@@ -50,6 +54,10 @@ struct World {
         moved += static_cast<long>(bytes);
         if (fault("die-after") != 0 && moved >= fault("die-after")) {
             _exit(0);
+        }
+        if (fault("break-every") != 0 && moved >= breaks_at + fault("break-every")) {
+            breaks_at = moved;
+            shutdown(connection, SHUT_RDWR);
         }
         if (fault("tell") != 0 && moved >= fault("tell")) {
             faults["tell"] = 0;

@@ -95,6 +95,43 @@ expect 3 "$capos" put "$node" /a file
 err 'disconnected:'
 ! grep -qF '::' "$work/err" || fail "libkj's source is shown"
 
+# the connection breaks: the put goes on over a new one, as long as that brings it further; also one that is typed again
+mock --fault break-every=800000
+expect 0 "$capos" put "$node" /a file --json
+[ "$(json 'int(d["resumedAt"])')" = 0 ] || fail "what this put itself brought is said to have been there before"
+[ "$(grep -c 'capos: put /a: the connection broke (.*); going on over a new one' err)" = 3 ] || fail "not three breaks of 3,000,001 bytes"
+mock --fault break-every=1300000 --fault window=16
+expect 0 "$capos" put "$node" /b/a file
+expect 0 "$capos" put "$node" /b/c file # by its digest
+out 'which the node had'
+mock --fault break-every=800000 --fault no-keep
+expect 3 "$capos" put "$node" /a file
+[ "$(grep -c 'going on over a new one' err)" = 2 ] || fail "a put that does not get on was tried another number of times than 3"
+err 'disconnected:'
+mock --fault tell=900000 --fault slow=20
+background "$capos" put "$node" /a file
+read -r _ <&8
+kill -KILL "$background"
+wait "$background" || :
+expect 1 "$capos" get "$node" /a
+expect 0 "$capos" put "$node" /a file --json
+had=$(json 'int(d["resumedAt"])')
+[ "$had" -ge 900000 ] && [ "$had" -lt 3000001 ] || fail "went on from $had"
+expect 0 "$capos" get "$node" /a/ back
+same file back
+
+# what the node kept is not right: it is sent once more, all of it; a node that boasts is not believed
+mock --fault tell=900000 --fault slow=20 --fault flip-write=500000
+background "$capos" put "$node" /a file
+read -r _ <&8
+kill -KILL "$background"
+wait "$background" || :
+expect 1 "$capos" put "$node" /a file # flipped again
+err 'corrupt: the upload has another digest than expected'
+mock --fault boast=3000002
+expect 1 "$capos" put "$node" /a file
+err 'the node says that it has 3000002 bytes of 3000001'
+
 # and in the middle of a get; the next one goes on from there, the one after a change of the blob does not
 rm -f back
 mock --fault die-after=4500000

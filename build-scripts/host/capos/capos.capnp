@@ -107,7 +107,7 @@ struct Transfer {
   file @1 :Text;
   size @2 :Float64;
   digest @3 :Text;         # hex SHA-256
-  resumedAt @4 :Float64;   # get: bytes that an earlier try had already brought
+  resumedAt @4 :Float64;   # bytes that an earlier try had already brought
   seconds @5 :Float64;
   known @6 :Bool;          # put: the node had these bytes, and only the name was sent
 }

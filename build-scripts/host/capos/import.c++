@@ -42,9 +42,9 @@ class Content_source final : public Source
         at += some;
         return some;
     }
-    void rewind() override
+    void seek(uint64_t offset) override
     {
-        at = 0;
+        at = offset;
     }
 
   private:
@@ -63,7 +63,7 @@ class Entry_source final : public Source
         begun = true;
         return tar.read(bytes, size);
     }
-    void rewind() override
+    void seek(uint64_t) override
     {
     }
     bool begun = false;

@@ -51,6 +51,12 @@ void Progress::clear()
     }
 }
 
+void Progress::note(const std::string &said)
+{
+    clear();
+    fprintf(stderr, "capos: %s: %s\n", plain(what).c_str(), plain(said).c_str());
+}
+
 double Progress::seconds() const
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

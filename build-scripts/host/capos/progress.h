@@ -24,6 +24,9 @@ class Progress
     /* So many bytes were there before: they count for how far it is, not for how fast. */
     void resumed(uint64_t there);
 
+    /* A line beside the bar, which is drawn again. */
+    void note(const std::string &said);
+
     /* Takes the bar away: what is said next says more. One that is still there at the end, after a failure, stays. */
     void clear();
     double seconds() const;

@@ -16,20 +16,23 @@ namespace capos
 
 static constexpr uint64_t ASK_FIRST = 4 * CHUNK; /* below, to send it costs less than to ask */
 static constexpr uint64_t BREATH = 16 * 1024 * 1024;
+static constexpr uint64_t DEAR = 16 * 1024 * 1024; /* bytes that are worth waiting for */
+static constexpr unsigned WAITS_MAX = 6;
+static constexpr auto WAIT = 2 * kj::SECONDS; /* in all more than the node's SILENT_NS */
 
-void File_source::rewind()
+void File_source::seek(uint64_t offset)
 {
-    if (lseek(file.fd, 0, SEEK_SET) != 0) {
+    if (lseek(file.fd, static_cast<off_t>(offset), SEEK_SET) < 0) {
         fail_errno(name);
     }
 }
 
-/* One upload. */
+/* One upload, from where the node says. */
 class Sending
 {
   public:
-    Sending(Session &s, Upload::Client u, Source &from, Progress &p)
-        : session(s), upload(kj::mv(u)), source(from), progress(p)
+    Sending(Session &s, Begun b, Source &from, Progress &p)
+        : session(s), upload(kj::mv(b.upload)), source(from), progress(p), answered(b.received)
     {
     }
     std::string run();
@@ -45,7 +48,7 @@ class Sending
         size_t size;
     };
 
-    capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> next_write(size_t size);
+    capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> next_write(uint64_t offset, size_t size);
     void take_answer();
     std::string finish();
 
@@ -55,17 +58,20 @@ class Sending
     Progress &progress;
     Digest digest;
     std::deque<Write> outstanding;
-    uint64_t answered = 0;
+    uint64_t answered;
 };
 
-capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> Sending::next_write(size_t size)
+capnp::Request<ByteSink::WriteParams, ByteSink::WriteResults> Sending::next_write(uint64_t offset, size_t size)
 {
     auto request = upload.writeRequest();
+    request.setOffset(offset);
     auto chunk = request.initChunk(static_cast<unsigned>(size));
     if (source.read(chunk.begin(), size) != size) {
         refuse("failed", source.name + " became shorter while it was read");
     }
-    digest.add(chunk.begin(), size);
+    if (source.digest.empty()) {
+        digest.add(chunk.begin(), size);
+    }
     return request;
 }
 
@@ -75,12 +81,13 @@ void Sending::take_answer()
     outstanding.pop_front();
     session.await(kj::mv(write.answer));
     answered += write.size;
+    source.taken = std::max(source.taken, answered);
     progress.add(static_cast<int64_t>(write.size));
 }
 
 std::string Sending::finish()
 {
-    std::string ours = digest.finish();
+    std::string ours = source.digest.empty() ? digest.finish() : source.digest;
     auto request = upload.finishRequest();
     request.setExpected(data_of(ours));
     std::string theirs = bytes_of(session.await(request.send()).getDigest());
@@ -93,9 +100,9 @@ std::string Sending::finish()
 
 std::string Sending::run()
 {
-    for (uint64_t sent = 0; sent < source.size;) {
+    for (uint64_t sent = answered; sent < source.size;) {
         size_t size = static_cast<size_t>(std::min<uint64_t>(CHUNK, source.size - sent));
-        outstanding.push_back({next_write(size).send().ignoreResult(), size});
+        outstanding.push_back({next_write(sent, size).send().ignoreResult(), size});
         sent += size;
         while (outstanding.size() >= session.share_of(WINDOW)) {
             take_answer();
@@ -123,22 +130,51 @@ std::string Sending::run_in_step()
     return finish();
 }
 
+/* A node may not know yet that the connection before this one ended: then it has less for us than it has acknowledged. */
+static Begun begin(Session &session, const Open_upload &open, const Source &source)
+{
+    for (unsigned waits = 0;; waits++) {
+        Begun begun = open();
+        if (begun.received > source.size) {
+            refuse("failed", "the node says that it has " + std::to_string(begun.received) + " bytes of " +
+                                 std::to_string(source.size));
+        }
+        if (begun.received >= source.taken || source.taken < DEAR || waits == WAITS_MAX) {
+            return begun;
+        }
+        begun.upload = nullptr;
+        session.pause(WAIT);
+    }
+}
+
+/* Sends what is missing. */
+static std::string send_rest(Session &session, const Open_upload &open, Source &source, Progress &progress)
+{
+    Begun begun = begin(session, open, source);
+    source.given = std::max(source.given, begun.received);
+    source.seek(begun.received);
+    if (!source.found) {
+        source.found = begun.received;
+        progress.resumed(begun.received);
+    } else {
+        progress.add(static_cast<int64_t>(begun.received));
+    }
+    Sending sending(session, kj::mv(begun), source, progress);
+    try {
+        return sending.run();
+    } catch (const kj::Exception &) {
+        sending.forget();
+        throw;
+    }
+}
+
 std::string send(Session &session, const Open_upload &open, Source &source, Progress &progress)
 {
     if (!source.again) {
-        auto upload = session.patiently([&]() { return open(source.size); });
-        return Sending(session, kj::mv(upload), source, progress).run_in_step();
+        auto begun = session.patiently(open);
+        return Sending(session, kj::mv(begun), source, progress).run_in_step();
     }
-    return session.patiently([&]() { /* (2) */
-                                     source.rewind();
-                                     Sending sending(session, open(source.size), source, progress);
-                                     try {
-                                         return sending.run();
-                                     } catch (const kj::Exception &) {
-                                         sending.forget();
-                                         throw;
-                                     }
-    });
+    return session.patiently([&]() { return send_rest(session, open, source, progress); });
 }
 
 Place place_of(Session &session)
@@ -155,7 +191,7 @@ std::string digest_of(Session &session, Source &source)
     Digest digest;
     std::string buffer(CHUNK, '\0');
     uint64_t done = 0;
-    source.rewind();
+    source.seek(0);
     while (size_t got = source.read(buffer.data(), buffer.size())) {
         digest.add(buffer.data(), got);
         done += got;
@@ -201,27 +237,26 @@ static void bind_path(Place &place, const std::string &path, const std::string &
     });
 }
 
-/* The digest, if the node had the bytes and `path` means them now. A blob that goes in between is sent. */
-static std::string bind_known(Place &place, const std::string &path, Source &source)
+/* Whether the node had the bytes and `path` means them now. A blob that goes in between is sent. */
+static bool bind_known(Place &place, const std::string &path, Source &source)
 {
-    if (!place.store || source.size < ASK_FIRST || !source.again) {
-        return "";
+    if (!place.store || source.digest.empty()) {
+        return false;
     }
-    std::string digest = digest_of(place.session, source);
     try {
-        if (has_blob(place.session, *place.store, digest)) {
-            in_directory(place, path, [&]() { bind_path(place, path, digest); });
-            return digest;
+        if (has_blob(place.session, *place.store, source.digest)) {
+            in_directory(place, path, [&]() { bind_path(place, path, source.digest); });
+            return true;
         }
     } catch (const kj::Exception &e) {
         if (failure_of(e).kind != "not-found") {
             throw;
         }
     }
-    return "";
+    return false;
 }
 
-static Upload::Client open_at(Place &place, const std::string &path, uint64_t size)
+static Begun open_at(Place &place, const std::string &path, const Source &source)
 {
     return in_directory(place, path, [&]() {
         if (std::string parent = parent_path(path); !parent.empty()) {
@@ -229,20 +264,39 @@ static Upload::Client open_at(Place &place, const std::string &path, uint64_t si
         }
         auto request = place.root.putRequest();
         request.setPath(path.c_str());
-        request.setSize(size);
-        return place.session.await(request.send()).getUpload();
+        request.setSize(source.size);
+        request.setDigest(data_of(source.digest));
+        auto answer = place.session.await(request.send());
+        return Begun{answer.getUpload(), answer.getReceived()};
     });
+}
+
+static Sent put_once(Place &place, const std::string &path, Source &source, Progress &progress)
+{
+    if (source.again && source.size >= ASK_FIRST && source.digest.empty()) {
+        source.digest = digest_of(place.session, source);
+    }
+    if (bind_known(place, path, source)) {
+        progress.resumed(source.size);
+        return {source.digest, true};
+    }
+    return {send(
+                place.session, [&]() { return open_at(place, path, source); }, source, progress),
+            false};
 }
 
 Sent put_at(Place &place, const std::string &path, Source &source, Progress &progress)
 {
-    std::string digest = bind_known(place, path, source);
-    if (!digest.empty()) {
-        progress.resumed(source.size);
-        return {digest, true};
+    try {
+        return put_once(place, path, source, progress);
+    } catch (const kj::Exception &e) {
+        if (failure_of(e).kind != "corrupt" || source.digest.empty()) {
+            throw;
+        }
     }
-    auto open = [&](uint64_t size) { return open_at(place, path, size); };
-    return {send(place.session, open, source, progress), false};
+    source.digest.clear(); /* it changed, or what the node had kept was not right: (2) */
+    source.taken = 0;
+    return put_once(place, path, source, progress);
 }
 
 } // namespace capos

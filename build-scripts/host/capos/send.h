@@ -3,8 +3,9 @@
  *
  *  (1) The node is told the digest that we computed, and names the bytes only if they have it. So a name never leads to what
  *      was damaged on the way, and a put that is interrupted leaves the name as it was.
- *  (2) A write that was refused as overloaded may be followed by others that were not: the whole upload is begun anew.
- *      What cannot be read again is sent one chunk at a time, so that each can be sent again.
+ *  (2) What is not small and can be read again is announced with its digest: an upload that broke, or of which a write was
+ *      refused as overloaded, is gone on with where the node says. If the bytes are not right in the end, all are sent, once.
+ *  (3) What cannot be read again is sent one chunk at a time, so that each can be sent again.
  */
 #pragma once
 
@@ -31,11 +32,17 @@ class Source
 
     /* As many bytes as there are, up to `size`. */
     virtual size_t read(void *bytes, size_t size) = 0;
-    virtual void rewind() = 0;
+    virtual void seek(uint64_t offset) = 0;
 
     const std::string name;
     const uint64_t size;
-    const bool again; /* rewind() works */
+    const bool again; /* seek() works */
+
+    /* What putting it has come to, over all connections. */
+    std::string digest;            /* empty: it was not computed */
+    std::optional<uint64_t> found; /* bytes that the node had when the first upload was begun */
+    uint64_t given = 0;            /* the most that it had when one was begun */
+    uint64_t taken = 0;            /* the most that it acknowledged */
 };
 
 class File_source final : public Source
@@ -48,7 +55,7 @@ class File_source final : public Source
     {
         return file.read(bytes, size);
     }
-    void rewind() override;
+    void seek(uint64_t offset) override;
 
   private:
     File file;
@@ -57,8 +64,12 @@ class File_source final : public Source
 /* Of all that it has. */
 std::string digest_of(Session &session, Source &source);
 
-/* How an upload of so many bytes is begun. */
-using Open_upload = std::function<Upload::Client(uint64_t size)>;
+struct Begun {
+    Upload::Client upload;
+    uint64_t received; /* bytes of the beginning that the node has */
+};
+/* How an upload of the source is begun, or gone on with. */
+using Open_upload = std::function<Begun()>;
 
 /* The digest of what was sent. */
 std::string send(Session &session, const Open_upload &open, Source &source, Progress &progress);

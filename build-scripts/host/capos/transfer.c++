@@ -34,9 +34,12 @@ void report(const Args &args, const char *verb, Transfer::Builder transfer)
     FILE *out = std::string(transfer.getFile().cStr()) == "-" ? stderr : stdout;
     double came = transfer.getSize() - transfer.getResumedAt();
     double rate = transfer.getSeconds() > 0 ? came / transfer.getSeconds() : 0;
+    std::string from = transfer.getResumedAt() > 0
+                           ? ", from byte " + std::to_string(static_cast<uint64_t>(transfer.getResumedAt())) + " on"
+                           : "";
     fprintf(out, "%s %s: %.0f bytes, sha256 %s, %s\n", verb, plain(transfer.getPath().cStr()).c_str(),
             transfer.getSize(), transfer.getDigest().cStr(),
-            transfer.getKnown() ? "which the node had" : (size_text(rate) + "/s").c_str());
+            transfer.getKnown() ? "which the node had" : (size_text(rate) + "/s" + from).c_str());
 }
 
 void report_tree(const Args &args, const char *verb, TreeTransfer::Builder tree)

@@ -71,7 +71,9 @@ static const char PUT_TEXT[] =
     "Streams FILE, or standard input for `-`, to PATH, which means it once the node has it on disk with the digest "
     "that\n"
     "we computed. Until then PATH is what it was. Directories before it are made. What the node has already, under\n"
-    "whatever name, is not sent: so a large put that broke costs little when it had reached the node before.\n"
+    "whatever name, is not sent. When the connection breaks, put goes on over a new one where the node says; one that\n"
+    "ended goes on when it is typed again within ten minutes, unless others needed the room. -r does not connect "
+    "again.\n"
     "With -r FILE is a directory, and PATH becomes one with all that is in it, several files at once; what PATH has\n"
     "besides stays. Symbolic links and devices are named and skipped.";
 static const char GET_TEXT[] =
