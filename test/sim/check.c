@@ -16,8 +16,8 @@
 const char *const checker_names[CHECKERS] = {
     [BY_NOBODY] = "nobody",   [BY_STORE] = "check_store", [BY_CAPS] = "check_caps", [BY_RPC] = "check_rpc",
     [BY_REST] = "check_rest", [BY_MEMORY] = "memory",     [BY_SAID] = "said",       [BY_END] = "end",
-    [BY_PANIC] = "panic",     [BY_PEER] = "peer",         [BY_MOUNT] = "mount",     [BY_TURN] = "turn",
-    [BY_MACHINE] = "machine"};
+    [BY_PANIC] = "panic",     [BY_PEER] = "peer",         [BY_MOUNT] = "mount",     [BY_DAMAGE] = "damage",
+    [BY_DEVICE] = "device",   [BY_TURN] = "turn",         [BY_MACHINE] = "machine"};
 
 static void not_understood(struct run *run, const struct node *node, const char *said)
 {
@@ -134,6 +134,24 @@ void check_boot(struct run *run, const struct node *node)
     }
 }
 
+/* What a node says of its devices. */
+static void device_line(struct run *run, struct node *node, const char *line)
+{
+    bool disk = strstr(line, "drv/virtio-blk at ") != NULL || strstr(line, "drv/virtio-scsi at ") != NULL ||
+                strstr(line, "drv/nvme at ") != NULL;
+
+    if (disk && strstr(line, "not used any more") != NULL) {
+        run_node_ill(run, node);
+    }
+    if (strstr(line, "; reset, ") != NULL && !faults_fired(run, FAULTS_DEVICE | 1u << FAULT_STALL)) {
+        run_violation(run, BY_DEVICE, "%s: %s", node->name, line);
+    }
+    /* What failed was not acknowledged, and nobody reads it: only a dishonest disk is an excuse. */
+    if (strstr(line, "does not hold what was written") != NULL && !faults_fired(run, FAULTS_DISHONEST)) {
+        run_violation(run, BY_DAMAGE, "%s: %s", node->name, line);
+    }
+}
+
 void check_line(struct run *run, struct node *node, uint64_t time_ns, const char *line)
 {
     const char *said = strstr(line, "@ ");
@@ -141,11 +159,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (strncmp(line, "*** panic: ", 11) == 0) {
         run_violation(run, BY_PANIC, "%s: %s", node->name, line);
     }
-    bool disk = strstr(line, "drv/virtio-blk at ") != NULL || strstr(line, "drv/virtio-scsi at ") != NULL ||
-                strstr(line, "drv/nvme at ") != NULL;
-    if (disk && strstr(line, "not used any more") != NULL) {
-        run_node_ill(run, node);
-    }
+    device_line(run, node, line);
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
         run_violation(run, BY_PEER, "%s: %s", node->name, line);
     }

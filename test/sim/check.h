@@ -20,6 +20,8 @@ enum checker {
     BY_PANIC,   /* an image's own assertions */
     BY_PEER,    /* a connection that ended for what was said on it */
     BY_MOUNT,   /* a store that refuses its own disk */
+    BY_DAMAGE,  /* a store that finds other bytes than it wrote, on a disk that is honest */
+    BY_DEVICE,  /* a driver that resets a device which did nothing */
     BY_TURN,    /* a turn of a loop that was too long */
     BY_MACHINE, /* a machine that did what none can do, or is gone */
     CHECKERS

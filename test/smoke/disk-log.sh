@@ -14,7 +14,7 @@ printf 'capos blank disk v1\n' | dd of=disk conv=notrunc 2>/dev/null
 # The workload's blobs, as app/store-load makes them, for the audit to know them again.
 python3 - <<'END'
 MASK = (1 << 64) - 1
-for blob, size in enumerate([100, 4096, 0]):
+for blob, size in enumerate([100, 5000, 0]):
     data = b""
     for at in range(0, size, 8):
         z = ((blob + 1) * 0x9E3779B97F4A7C15 + at) & MASK

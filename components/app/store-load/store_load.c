@@ -87,6 +87,19 @@ static void patience_over(struct session *s)
     }
 }
 
+static void pause_over(struct session *s)
+{
+    room_assert_loop();
+    later(s, patience_over, DEADLINE_NS);
+    s->paused(s);
+}
+
+void load_session_pause(struct session *s, void (*then)(struct session *s))
+{
+    s->paused = then;
+    later(s, pause_over, load_session_random(s) % (4 * STORE_LOAD_THINK_MS * NS_PER_MS + 1));
+}
+
 /* They give back what they hold, as sessions do that have what they wanted. */
 static void all_end(void) REQUIRES(LOOP)
 {

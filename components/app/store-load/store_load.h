@@ -53,13 +53,18 @@ struct session {
     struct object *object; /* the upload or source of the operation */
     struct ask ask, ahead; /* the second: what goes out before the first has come back */
     unsigned under_way;    /* of the two */
+    unsigned window;       /* how many of an upload's calls may be */
+    struct ask *finish;    /* the one that has its finish; NULL: it was not sent */
     bool one_failed;
     enum exception one_why;
+    bool one_odd;
     enum exception why; /* the last call failed so */
     bool failed;
     bool missing;       /* and there is no such thing */
+    bool odd;           /* and for a reason that neither the disk nor others at work can give an upload */
     struct timer timer; /* the next operation, or the end of this one's patience */
     void (*next)(struct session *s);
+    void (*paused)(struct session *s); /* what goes on when a pause is over */
     unsigned op, ops;
     int key, blob;
     int old_key; /* a rename takes this name away at last; NO_KEY: it is none */
@@ -124,5 +129,7 @@ void load_session_fail(const struct session *s, const char *what);
 /* The store says that it cannot read what it has. */
 void load_session_cannot_read(const struct session *s);
 void load_op_ended(struct session *s) REQUIRES(LOOP);
+/* Amid an operation, with no call out: goes on a while later. */
+void load_session_pause(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP);
 /* The connection is of no use any more; a new one is made. */
 void load_session_lost(struct session *s) REQUIRES(LOOP);

@@ -13,7 +13,7 @@ static struct {
 
 uint32_t load_blob_size(int blob)
 {
-    static const uint32_t sizes[] = {100, 4096, 0, 5000, 1, 40000, 512, 12288};
+    static const uint32_t sizes[] = {100, 5000, 0, 4096, 1, 40000, 512, 12288};
 
     unsigned count = sizeof sizes / sizeof sizes[0];
     uint32_t size = sizes[(unsigned)blob % count];

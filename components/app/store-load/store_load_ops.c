@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, removes a name,
- * renames one, gives an upload up half-way, writes to an upload that it does not have yet, asks and does not want to know.
+ * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, at once or after a
+ * while, removes a name, renames one, gives an upload up half-way, writes to an upload that it does not have yet, asks and does not
+ * want to know.
  */
 #include <string.h>
 #include "lib/store/store.capnp.h"
@@ -84,38 +85,82 @@ static void bind(struct session *s) REQUIRES(LOOP)
     load_ask_send(&s->ask, s->names, bound);
 }
 
+static void write_some(struct session *s, struct ask *a) REQUIRES(LOOP);
+static void put_step(struct session *s) REQUIRES(LOOP);
+
+static struct ask *ask_idle(struct session *s)
+{
+    return s->ask.then == NULL ? &s->ask : &s->ahead;
+}
+
+/* What may go out, goes: the next bytes, and the finish right behind the last of them. */
+static void put_go_on(struct session *s) REQUIRES(LOOP)
+{
+    while (s->under_way < s->window && s->finish == NULL && !s->one_failed) {
+        struct ask *a = ask_idle(s);
+        s->under_way++;
+        if (s->at < load_blob_size(s->blob)) {
+            write_some(s, a);
+            continue;
+        }
+        s->finish = a;
+        (void)upload_finish_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
+        load_ask_send(a, s->object, put_step);
+    }
+}
+
+/* One of an upload's calls has come back. True: the last, and s->failed is what the first to fail said. */
+static bool all_back(struct session *s)
+{
+    if (s->failed && !s->one_failed) {
+        s->one_failed = true;
+        s->one_why = s->why;
+        s->one_odd = s->odd;
+    }
+    s->under_way--;
+    s->failed = s->one_failed;
+    s->why = s->one_why;
+    return s->under_way == 0;
+}
+
 static void finished(struct session *s) REQUIRES(LOOP)
 {
+    if (s->failed && s->one_odd) {
+        load_session_fail(s, "an upload is refused, and neither room nor the disk is why");
+    }
     if (load_op_gave_up(s, false)) {
         return;
     }
-    if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->ask.call))) != s->blob) {
+    if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->finish->call))) != s->blob) {
         load_session_fail(s, "finish gives another digest than the blob's");
     }
     drop(s);
     bind(s);
 }
 
-static void write_next(struct session *s) REQUIRES(LOOP)
+static void put_step(struct session *s)
 {
-    uint32_t size = load_blob_size(s->blob);
+    bool last = all_back(s);
 
-    if (load_op_gave_up(s, false)) {
-        return;
+    if (last && (s->failed || s->finish != NULL)) {
+        finished(s);
+    } else {
+        put_go_on(s);
     }
-    if (s->at == size) {
-        (void)upload_finish_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
-        load_ask_send(&s->ask, s->object, finished);
-        return;
-    }
-    uint32_t n = size - (uint32_t)s->at < CHUNK ? size - (uint32_t)s->at : CHUNK;
+}
+
+static void write_some(struct session *s, struct ask *a)
+{
+    uint32_t left = load_blob_size(s->blob) - (uint32_t)s->at;
+    uint32_t n = left < CHUNK ? left : CHUNK;
     struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
+        byte_sink_write_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
     struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, n);
+
     ASSERT(bytes.size == n);
     load_blob_fill(s->blob, s->at, bytes.bytes, n);
     s->at += n;
-    load_ask_send(&s->ask, s->object, write_next);
+    load_ask_send(a, s->object, put_step);
 }
 
 /* Half of it is enough: the rest never comes. */
@@ -147,7 +192,8 @@ static bool upload_given(struct session *s) REQUIRES(LOOP)
 static void put_begun(struct session *s) REQUIRES(LOOP)
 {
     if (upload_given(s)) {
-        write_next(s);
+        s->under_way = 0;
+        put_go_on(s);
     }
 }
 
@@ -166,17 +212,8 @@ static void put_begun_in_vain(struct session *s) REQUIRES(LOOP)
 /* The put, and a write to the upload that it will give, went out together. */
 static void ahead_ended(struct session *s) REQUIRES(LOOP)
 {
-    if (s->failed && !s->one_failed) {
-        s->one_failed = true;
-        s->one_why = s->why;
-    }
-    if (--s->under_way > 0) {
-        return;
-    }
-    s->failed = s->one_failed;
-    s->why = s->one_why;
-    if (upload_given(s)) {
-        write_next(s);
+    if (all_back(s) && upload_given(s)) {
+        put_go_on(s);
     }
 }
 
@@ -227,7 +264,7 @@ static void read_ended(struct session *s) REQUIRES(LOOP)
     load_op_ended(s);
 }
 
-/* What a lookup found may be gone when it is read, if others are at work; not in the audit. */
+/* What a lookup found may be gone when it is asked for, if others are at work; not in the audit. */
 static bool read_failed(struct session *s) REQUIRES(LOOP)
 {
     if (!s->failed) {
@@ -247,8 +284,9 @@ static bool read_failed(struct session *s) REQUIRES(LOOP)
 
 static void read_next(struct session *s);
 
-static void read_more(struct session *s) REQUIRES(LOOP)
+static void read_more(struct session *s)
 {
+    room_assert_loop();
     struct byte_source_read_params_builder p =
         byte_source_read_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
 
@@ -261,6 +299,9 @@ static void read_next(struct session *s) REQUIRES(LOOP)
 {
     struct capnp_data chunk;
 
+    if (s->failed && s->missing) {
+        load_session_fail(s, "a blob is gone while somebody has it");
+    }
     if (read_failed(s)) {
         return;
     }
@@ -287,7 +328,11 @@ static void source_given(struct session *s) REQUIRES(LOOP)
     s->object = object_get(source);
     s->at = 0;
     sha256_init(&s->hash);
-    read_more(s);
+    if (s->audit) {
+        read_more(s);
+    } else {
+        load_session_pause(s, read_more); /* meanwhile others remove it, and put something else */
+    }
 }
 
 /* In the audit: a blob that is not there is none; one that is must be whole, whether a name means it or not. */
@@ -423,6 +468,8 @@ void load_op_begin(struct session *s)
     }
     s->key = (int)load_choice(s, STORE_LOAD_KEYS);
     s->under_way = 1;
+    s->window = s->connection == NULL ? 2 : 1 + (unsigned)(load_session_random(s) % 2);
+    s->finish = NULL;
     s->one_failed = false;
     s->old_key = NO_KEY;
     switch (op_choose(s)) {
