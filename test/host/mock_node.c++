@@ -11,7 +11,9 @@
  *     short-reads        a read returns at most 1,000 bytes
  *     die-after=BYTES    the process ends once so many bytes were written or read
  *     break-every=BYTES  the connection breaks whenever so many bytes were written or read
+ *     once               that happens once
  *     no-keep            nothing is kept of an upload that breaks
+ *     flip-kept          what is kept is damaged
  *     boast=N            of an upload N bytes more are said to be there
  *     silent             connections are accepted and never answered
  *     slow=MS            each write and read takes so long

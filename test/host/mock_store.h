@@ -24,6 +24,9 @@ class Mock_upload final : public Upload::Server
     {
         world.uploads--;
         if (!kept_as.empty()) {
+            if (world.fault("flip-kept") != 0 && !bytes.empty()) {
+                bytes[0] = static_cast<char>(bytes[0] ^ 1);
+            }
             world.kept[kept_as] = bytes;
         }
     }

@@ -6,6 +6,7 @@
 #include "lib/store/store.capnp.h"
 
 #include <capnp/blob.h>
+#include <climits>
 #include <cstdio>
 #include <kj/async-io.h>
 #include <map>
@@ -56,7 +57,7 @@ struct World {
             _exit(0);
         }
         if (fault("break-every") != 0 && moved >= breaks_at + fault("break-every")) {
-            breaks_at = moved;
+            breaks_at = fault("once") != 0 ? LONG_MAX / 2 : moved;
             shutdown(connection, SHUT_RDWR);
         }
         if (fault("tell") != 0 && moved >= fault("tell")) {

@@ -295,6 +295,7 @@ Sent put_at(Place &place, const std::string &path, Source &source, Progress &pro
         }
     }
     source.digest.clear(); /* it changed, or what the node had kept was not right: (2) */
+    source.found.reset();
     source.taken = 0;
     return put_once(place, path, source, progress);
 }

@@ -229,7 +229,7 @@ struct VolumeInfo {
   reason @2 :Text;         # of a state that is not `mounted`
   totalBytes @3 :UInt64;   # for data
   freeBytes @4 :UInt64;
-  reservedBytes @5 :UInt64; # of the free ones: for uploads that are open
+  reservedBytes @5 :UInt64; # of the free ones: for uploads that are open, or broken and kept
   blobs @6 :UInt64;
   names @7 :UInt64;        # of both trees, those that only snapshots show included
   snapshots @8 :UInt32;
