@@ -109,12 +109,10 @@ static void write_on(struct network_socket *s) REQUIRES(LOOP)
         if (wait == NULL) {
             break;
         }
-        struct net_tcp_socket_write_params_reader params = net_tcp_socket_write_params_read(wait->call->params);
-        struct capnp_data data = net_tcp_socket_write_params_get_data(params);
-        uint32_t n = ring_put(&s->out, data.bytes + wait->done, data.size - wait->done);
+        uint32_t n = ring_put(&s->out, wait->data.bytes + wait->done, wait->data.size - wait->done);
         wait->done += n;
         s->waiting += n;
-        if (wait->done < data.size) {
+        if (wait->done < wait->data.size) {
             break;
         }
         (void)net_tcp_socket_write_results(network_wait_first(&s->writes)->call, 1);
@@ -327,16 +325,21 @@ static void method_read(struct object *object, struct call *call, struct net_tcp
 static void method_write(struct object *object, struct call *call, struct net_tcp_socket_write_params_reader params)
 {
     struct network_socket *s = self_of(object);
+    struct capnp_data data = net_tcp_socket_write_params_get_data(params);
 
     room_assert_loop();
     if (s->shut) {
         call_fail(call, EXCEPTION_FAILED, "the connection was shut down for writing");
-    } else if (net_tcp_socket_write_params_get_data(params).size > NETWORK_DATA_MAX) {
+    } else if (data.size > NETWORK_DATA_MAX) {
         call_fail(call, EXCEPTION_FAILED, "more than %u bytes in one write", NETWORK_DATA_MAX);
     } else if (!gone(s, call)) {
         (void)object_get(object);
-        (void)network_wait_add(&s->writes, call, net_tcp_socket_write_params_get_timeout_ms(params));
-        write_on(s);
+        struct network_wait *wait =
+            network_wait_add(&s->writes, call, net_tcp_socket_write_params_get_timeout_ms(params));
+        if (wait != NULL) {
+            wait->data = data;
+            write_on(s);
+        }
         object_put(object);
     }
 }

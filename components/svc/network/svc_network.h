@@ -44,8 +44,9 @@ struct network_wait {
     struct list node; /* in its object's list, in the order of calls */
     struct list all;  /* in the list of all that wait */
     struct call *call;
-    uint64_t deadline_ns; /* UINT64_MAX: none */
-    uint32_t done;        /* bytes of a write that are taken */
+    uint64_t deadline_ns;   /* UINT64_MAX: none */
+    uint32_t done;          /* bytes of a write that are taken */
+    struct capnp_data data; /* of a write, in its params: read once, for every reading costs of their budget */
 };
 void network_waits_init(void) REQUIRES(BOOT);
 /* The call waits at the end of `list`, at most `timeout_ms` (0: for ever). NULL: too many wait, and the call was failed. */

@@ -266,6 +266,7 @@ static void ask_write(struct asker *a, struct object *socket, const void *bytes,
         net_tcp_socket_write_begin(&a->call, socket, asker_params(a), &asker_source);
     net_tcp_socket_write_params_set_data(p, capnp_data(bytes, size));
     net_tcp_socket_write_params_set_timeout_ms(p, timeout_ms);
+    a->params.read_limit_words = CAPNP_READ_LIMIT(a->params_segment.used); /* what it has when it came by rpc/vat */
     object_call(socket, &a->call);
 }
 
@@ -590,6 +591,30 @@ static void test_writes_wait_for_room_in_order(void)
     nothing_is_held();
 }
 
+/* Each look at the params costs of their budget: a peer that takes little at a time must not make it run out. */
+static void test_a_write_taken_in_small_steps(void)
+{
+    static uint8_t much[NETWORK_DATA_MAX];
+    struct object *socket = open_socket();
+    struct wire *w = &wires[0];
+
+    for (unsigned i = 0; i < sizeof much; i++) {
+        much[i] = (uint8_t)(i % 251);
+    }
+    ask_write(&ask, socket, much, sizeof much, 0);
+    for (unsigned i = 0; ask.call.out && i < sizeof much; i++) {
+        wire_take(w, 100);
+    }
+    CHECK_EQ(ask.returned, 1);
+    while (w->count > 0) {
+        wire_take(w, LENT_MAX);
+    }
+    CHECK_EQ(w->taken_bytes, sizeof much);
+    CHECK(memcmp(w->taken, much, sizeof much) == 0);
+    drop_socket(socket);
+    nothing_is_held();
+}
+
 static void test_write_that_is_too_large(void)
 {
     struct object *socket = open_socket();
@@ -895,6 +920,7 @@ int main(void)
     RUN(test_the_window_closes_when_nobody_reads);
     RUN(test_writes);
     RUN(test_writes_wait_for_room_in_order);
+    RUN(test_a_write_taken_in_small_steps);
     RUN(test_write_that_is_too_large);
     RUN(test_shutdown_and_close);
     RUN(test_a_connection_that_breaks);
