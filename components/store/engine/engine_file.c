@@ -127,7 +127,7 @@ static void then_opened(struct engine_source *source, enum catalog_answer answer
 void engine_file_changed(uint64_t id)
 {
     for (int i = 0; i < ENGINE_FILES_MAX; i++) {
-        if (self.all[i].id == id) {
+        if (self.all[i].now && self.all[i].id == id) { /* what a snapshot shows does not change */
             self.all[i].source.version++;
         }
     }

@@ -567,6 +567,42 @@ static void test_snapshots(void)
     nothing_is_left(0);
 }
 
+/* Each part of a read of what was is held up until the file has been written to. */
+static void test_snapshot_undisturbed(void)
+{
+    static uint8_t old[20 * BLOCK];
+
+    fresh();
+    memset(old, 1, sizeof old);
+    struct object *file = open_path(root(), "f", DIRECTORY_MODE_WRITE, DIRECTORY_CREATE_IF_MISSING);
+    REQUIRE(file != NULL && write_file(file, 0, old, 15 * BLOCK) && write_file(file, 15 * BLOCK, old, 5 * BLOCK));
+    uint64_t generation = take_snapshot();
+    struct object *then = at(root(), generation);
+    struct object *was = open_path(then, "f", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER);
+    REQUIRE(was != NULL);
+    struct byte_source_read_params_builder p =
+        byte_source_read_begin(&chunks[0].call, was, asker_params(&chunks[0]), &asker_source);
+    byte_source_read_params_set_offset(p, 1); /* so each block is a part */
+    byte_source_read_params_set_limit(p, 65536);
+    object_call(was, &chunks[0].call);
+    while (chunks[0].call.out) {
+        while (data.count == 0) {
+            REQUIRE(happen());
+        }
+        struct blk_request *part = data.pending[--data.count];
+        CHECK(write_file(file, 0, "x", 1));
+        data.pending[data.count++] = part;
+        data_step();
+    }
+    CHECK_EQ(chunks[0].returned, 1);
+    close_all(was);
+    close_all(then);
+    close_all(file);
+    CHECK(remove_path(root(), "f"));
+    drop_snapshot(generation);
+    nothing_is_left(0);
+}
+
 int main(void)
 {
     RUN(test_changes);
@@ -578,6 +614,7 @@ int main(void)
     RUN(test_views);
     RUN(test_quota);
     RUN(test_snapshots);
+    RUN(test_snapshot_undisturbed);
     disk_free();
     free(bytes);
     return test_end();
