@@ -101,7 +101,7 @@ static uint32_t first_bad(const struct engine_read *r)
 static void say_damaged(const struct engine_read *r, uint32_t bad)
 {
     engine_self.count.damaged++;
-    log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->source->object,
+    log_err("object %llu: block %llu of the disk does not hold what was written", (unsigned long long)r->object,
             (unsigned long long)(r->block + bad));
 }
 
@@ -140,7 +140,7 @@ static void read_done(struct engine_io *io, status_t status)
     } else if (answer == CATALOG_CONFLICT) {
         s->seen = UINT64_MAX;
     } else {
-        engine_suspect(s->object);
+        engine_suspect(r->object); /* the file may have another one by now */
     }
     if (answer == CATALOG_CONFLICT || (answer == CATALOG_OK && r->got < r->size)) {
         list_push_front(&s->waiting, &r->node); /* its next part, or again */

@@ -374,6 +374,56 @@ static void test_writers(void)
     nothing_is_left(0);
 }
 
+static bool bind_path(const char *path, const uint8_t digest[CATALOG_DIGEST])
+{
+    struct directory_bind_params_builder p = directory_bind_begin(&ask.call, root(), asker_params(&ask), &asker_source);
+
+    directory_bind_params_set_path(p, capnp_text(path));
+    directory_bind_params_set_digest(p, capnp_data(digest, CATALOG_DIGEST));
+    object_call(root(), &ask.call);
+    return done();
+}
+
+static bool is_present(const uint8_t digest[CATALOG_DIGEST])
+{
+    struct object *store = &engine_self.store;
+
+    store_stat_params_set_digest(store_stat_begin(&ask.call, store, asker_params(&ask), &asker_source),
+                                 capnp_data(digest, CATALOG_DIGEST));
+    object_call(store, &ask.call);
+    return done() && store_stat_results_get_present(store_stat_answer(&ask.call));
+}
+
+/* A read that fails late accuses the blob that it read, and not the one that the file has now. */
+static void test_suspect(void)
+{
+    uint8_t old[CATALOG_DIGEST], new[CATALOG_DIGEST];
+
+    fresh();
+    REQUIRE(put_whole(1, 5 * BLOCK, 65536, old) && put_whole(2, 5 * BLOCK, 65536, new));
+    REQUIRE(bind_path("f", old) && bind_path("kept", old));
+    struct object *file = open_path(root(), "f", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER);
+    REQUIRE(file != NULL);
+    byte_source_read_params_set_limit(
+        byte_source_read_begin(&chunks[0].call, file, asker_params(&chunks[0]), &asker_source), 65536);
+    object_call(file, &chunks[0].call);
+    while (data.count == 0) {
+        REQUIRE(happen());
+    }
+    struct blk_request *first = data.pending[--data.count];
+    CHECK(bind_path("f", new));
+    CHECK(holds(file, bytes, 5 * BLOCK)); /* `bytes` are of the new one */
+    data.pending[data.count++] = first;
+    data.bad_block = first->sector / ENGINE_SECTORS;
+    settle();
+    data.bad_block = 0;
+    CHECK_EQ(chunks[0].failed, 1);
+    CHECK(!is_present(old));
+    CHECK(is_present(new));
+    close_all(file);
+    nothing_is_left(10);
+}
+
 /* --- names and views ------------------------------------------------------------------------------------------------- */
 
 static void test_names(void)
@@ -609,6 +659,7 @@ int main(void)
     RUN(test_changes_fail);
     RUN(test_pieces_and_full);
     RUN(test_rot);
+    RUN(test_suspect);
     RUN(test_writers);
     RUN(test_names);
     RUN(test_views);
