@@ -123,7 +123,8 @@ interface Watcher {
 }
 
 interface Watch {
-  # Dropping it ends it; so does a watcher that fails.
+  # Dropping it ends it; so does a watcher that fails, but for `overloaded`: then it is told a second later that names were
+  # lost.
 }
 
 # --- directories --------------------------------------------------------------------------------------------------------

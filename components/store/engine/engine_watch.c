@@ -8,6 +8,8 @@
  *  (3) A watch that was dropped while its watcher is being called is free when that call returns.
  *  (4) Telling may end any watch, also others than the one that is told (a watcher may be all that holds one): so names are noted
  *      first, and told by work of its own, which begins at the front of the list after each.
+ *  (5) A call to a watcher for which there is no room just now says nothing of it: its watch rests for a second, and then tells
+ *      that names were lost.
  */
 #include <string.h>
 #include "config.h"
@@ -21,6 +23,7 @@
 #define WORDS                                                                                                          \
     (PENDING / 8u + NAMES_MAX * 2u + 16u) /* of a message: the pointer, and up to a word of padding, of each name */
 #define WHERES 16u
+#define REST_NS NS_PER_S
 
 struct watch {
     struct object object;
@@ -30,7 +33,8 @@ struct watch {
     char prefix[CATALOG_NAME_MAX + 1];
     uint32_t strip; /* bytes of a name that are the view's */
     bool lost;
-    bool dead; /* (3) */
+    bool dead;  /* (3) */
+    bool rests; /* (5) */
     uint32_t used, names;
     char pending[PENDING];
     struct call call; /* out: the watcher has the names of before */
@@ -56,6 +60,7 @@ static struct {
     struct list free;
     struct list wheres; /* free ones */
     struct work tell;   /* (4) */
+    struct timer rest;  /* (5) armed while some rest: all end with it */
 } self;
 
 static void has_news(void) REQUIRES(LOOP)
@@ -134,23 +139,51 @@ static void told(struct call *call)
     }
 }
 
-static void failed(struct call *call, enum exception type, const char *reason)
+static void rest(struct watch *w) REQUIRES(LOOP)
+{
+    w->lost = true;
+    w->rests = true;
+    if (!timer_armed(&self.rest)) {
+        timer_set(&self.rest, clock_ns() + REST_NS);
+    }
+}
+
+static void rested(struct timer *timer)
 {
     room_assert_loop();
-    struct watch *w = CONTAINER_OF(call, struct watch, call);
+    (void)timer;
+    for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
+        CONTAINER_OF(n, struct watch, node)->rests = false;
+    }
+    has_news();
+}
 
-    (void)type;
-    (void)reason; /* who watches knows it better */
+/* It is told nothing more. */
+static void give_up(struct watch *w) REQUIRES(LOOP)
+{
     struct object *watcher = w->watcher;
     bool dead = w->dead;
 
     list_remove(&w->node);
-    list_init(&w->node); /* it is told nothing more */
+    list_init(&w->node);
     w->watcher = NULL;
     if (dead) {
         watch_free(w);
     }
     object_put(watcher); /* last: with it a watch may go, this one too */
+}
+
+static void failed(struct call *call, enum exception type, const char *reason)
+{
+    room_assert_loop();
+    struct watch *w = CONTAINER_OF(call, struct watch, call);
+
+    (void)reason; /* who watches knows it better */
+    if (type == EXCEPTION_OVERLOADED && !w->dead) {
+        rest(w);
+    } else {
+        give_up(w);
+    }
 }
 
 static void fill(struct watch *w, struct watcher_changed_params_builder params)
@@ -181,7 +214,7 @@ static struct watch *next_to_tell(void)
 {
     for (struct list *n = self.watches.next; n != &self.watches; n = n->next) {
         struct watch *w = CONTAINER_OF(n, struct watch, node);
-        if (!w->call.out && (w->names > 0 || w->lost)) {
+        if (!w->call.out && !w->rests && (w->names > 0 || w->lost)) {
             return w;
         }
     }
@@ -410,6 +443,7 @@ void engine_watch_init(void)
     list_init(&self.free);
     list_init(&self.wheres);
     work_init(&self.tell, tell);
+    timer_init(&self.rest, rested);
     for (int i = 0; i < ENGINE_WATCHES_MAX; i++) {
         watches[i].params_words = boot_alloc(WORDS * 8u, 16);
         list_push_back(&self.free, &watches[i].node);

@@ -10,6 +10,7 @@ static struct {
     char told[6000]; /* names, a blank behind each; "LOST " */
     unsigned calls;
     bool keep, fail;
+    unsigned overloaded;  /* so many calls fail for want of room */
     struct object *drops; /* when it is told */
     struct call *kept;
 } watcher;
@@ -20,6 +21,11 @@ static void on_changed(struct object *object, struct call *call, struct watcher_
 
     (void)object;
     watcher.calls++;
+    if (watcher.overloaded > 0) {
+        watcher.overloaded--;
+        call_fail(call, EXCEPTION_OVERLOADED, "no room for the message of a call");
+        return;
+    }
     if (watcher.drops != NULL) {
         struct object *dropped = watcher.drops;
         watcher.drops = NULL;
@@ -347,6 +353,45 @@ static void test_ends(void)
     nothing_is_left(0);
 }
 
+/* A call for which there was no room has told nothing, and is made up for a second later. */
+static void test_no_room(void)
+{
+    begin_test();
+    struct object *watch[2] = {watch_path(""), watch_path("")};
+    REQUIRE(watch[0] != NULL && watch[1] != NULL);
+    asker_forget(&ask);
+    watcher.overloaded = 1;
+    time_stands = true;
+    CHECK(make_directory("a", false));
+    CHECK_STR(told(), "a "); /* the other one's */
+    CHECK(make_directory("b", false));
+    CHECK_STR(told(), "b ");
+    CHECK_EQ(watcher.calls, 3); /* not asked again at once */
+    uint64_t before = test_clock_ns;
+    watcher.overloaded = 2;
+    time_stands = false;
+    CHECK_STR(told(), "LOST ");
+    CHECK_EQ(watcher.calls, 6);
+    CHECK_EQ(test_clock_ns - before, 3 * NS_PER_S);
+    CHECK(make_directory("c", false));
+    CHECK_STR(told(), "c c ");
+    watcher.overloaded = 2;
+    time_stands = true;
+    CHECK(make_directory("d", false));
+    drop(watch[0]); /* while it rests */
+    time_stands = false;
+    CHECK_STR(told(), "LOST ");
+    watcher.keep = true;
+    CHECK(make_directory("e", false));
+    drop(watch[1]); /* while its call is out */
+    call_fail(watcher.kept, EXCEPTION_OVERLOADED, "too late");
+    settle();
+    CHECK(!engine_watches_held() && armed == NULL);
+    asker_forget(&ask);
+    CHECK_EQ(watcher.object.references, 1); /* ours: nothing of it is left */
+    nothing_is_left(0);
+}
+
 int main(void)
 {
     RUN(test_tree);
@@ -356,6 +401,7 @@ int main(void)
     RUN(test_drop_inside);
     RUN(test_format);
     RUN(test_ends);
+    RUN(test_no_room);
     disk_free();
     free(bytes);
     return test_end();
