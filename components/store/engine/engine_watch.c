@@ -283,9 +283,12 @@ static void found(struct engine_op *op)
     room_assert_loop();
     struct where *where = CONTAINER_OF(op, struct where, op);
 
-    if (op->op.answer == CATALOG_OK) {
+    if (op->op.answer == CATALOG_MISSING) {
+        where->above.count = 0; /* its directory went too: of that there is another note to those above */
+    }
+    if (op->op.answer == CATALOG_OK || op->op.answer == CATALOG_MISSING) {
         note_above(where);
-    } else if (op->op.answer != CATALOG_MISSING) { /* missing: its directory went too, of which there is another note */
+    } else {
         lose_all();
     }
     list_push_back(&self.wheres, &where->node);

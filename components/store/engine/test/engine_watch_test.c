@@ -392,6 +392,29 @@ static void test_no_room(void)
     nothing_is_left(0);
 }
 
+/* The directory of what went is gone too, before it was asked where that is. */
+static void test_directory_went(void)
+{
+    static const char *const paths[] = {"a/b", "a"};
+
+    begin_test();
+    REQUIRE(make_directory("a/b", true));
+    struct object *below = watch_path("a");
+    struct object *all = watch_path("");
+    REQUIRE(below != NULL && all != NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct directory_remove_params_builder p =
+            directory_remove_begin(&chunks[i].call, root(), asker_params(&chunks[i]), &asker_source);
+        directory_remove_params_set_path(p, capnp_text(paths[i]));
+        object_call(root(), &chunks[i].call);
+    }
+    CHECK_STR(told(), "b a ");
+    CHECK(chunks[0].returned == 1 && chunks[1].returned == 1);
+    drop(below);
+    drop(all);
+    nothing_is_left(0);
+}
+
 int main(void)
 {
     RUN(test_tree);
@@ -402,6 +425,7 @@ int main(void)
     RUN(test_format);
     RUN(test_ends);
     RUN(test_no_room);
+    RUN(test_directory_went);
     disk_free();
     free(bytes);
     return test_end();
