@@ -121,6 +121,16 @@ static struct vat_message *params_reuse(struct vat_answer *a)
     return m;
 }
 
+/* They may hold the last reference to anything. */
+REQUIRES(LOOP)
+static void params_put(struct vat_answer *a)
+{
+    struct vat_message *m = a->params;
+
+    a->params = NULL;
+    vat_message_put(m);
+}
+
 REQUIRES(LOOP)
 static void refuse_into(struct vat_connection *c, struct vat_message *m, uint32_t id, enum exception type,
                         const char *reason)
@@ -266,8 +276,7 @@ static void return_results(struct vat_answer *a)
         answer_entomb(a, VAT_TOMB_PLAIN);
     } else {
         a->told = true;
-        vat_message_put(a->params);
-        a->params = NULL;
+        params_put(a);
     }
 }
 
@@ -303,6 +312,7 @@ static void return_elsewhere(struct vat_answer *a)
     if (a->taker != NULL) {
         give_to_taker(a);
     }
+    params_put(a);
     vat_queue(a->c, &a->elsewhere); /* it may be over when this returns */
 }
 
@@ -654,12 +664,17 @@ void vat_answer_take(struct vat_answer *a, struct vat_question *q)
     }
 }
 
+static bool is_scarce(const struct vat_message *m)
+{
+    return m != NULL && vat_buffers_scarce(m->vat, (enum vat_size)m->size);
+}
+
+/* The params' buffer of an answer that has returned holds the reason of a failure. */
 bool vat_answers_keep(const struct vat_connection *c, uint64_t since_ns)
 {
     for (struct list *node = c->live.next; node != &c->live; node = node->next) {
         const struct vat_answer *a = CONTAINER_OF(node, struct vat_answer, node);
-        if (a->returned && a->results != NULL && a->returned_ns <= since_ns &&
-            vat_buffers_scarce(c->vat, (enum vat_size)a->results->size)) {
+        if (a->returned && a->returned_ns <= since_ns && (is_scarce(a->results) || is_scarce(a->params))) {
             return true;
         }
     }

@@ -843,19 +843,11 @@ static void test_larger_buffers_are_shared(void)
     raw_part();
 }
 
-/* A Return may be kept for as long as one likes, until somebody waits for its buffer. */
-static void test_results_that_are_kept_while_others_wait(void)
+/* A second peer finds no buffer until the first, which keeps one, is ended for it. */
+static void check_ended_for_what_it_keeps(void)
 {
     struct vat_message *hog[5];
 
-    raw_begin();
-    raw_call_many(1);
-    raw_send();
-    for (unsigned i = 0; i < 60; i++) {
-        time_passes(NS_PER_S);
-        raw_settle();
-    }
-    CHECK(raw_c->state == VAT_OPEN);
     second_begin();
     for (unsigned i = 0; i < 5; i++) {
         hog[i] = vat_message_new(raw_vat, 5000);
@@ -873,6 +865,56 @@ static void test_results_that_are_kept_while_others_wait(void)
         vat_message_put(hog[i]);
     }
     second_end();
+}
+
+/* A Return may be kept for as long as one likes, until somebody waits for its buffer. */
+static void test_results_that_are_kept_while_others_wait(void)
+{
+    raw_begin();
+    raw_call_many(1);
+    raw_send();
+    for (unsigned i = 0; i < 60; i++) {
+        time_passes(NS_PER_S);
+        raw_settle();
+    }
+    CHECK(raw_c->state == VAT_OPEN);
+    check_ended_for_what_it_keeps();
+    raw_part();
+}
+
+/* A call with params for a medium buffer, whose results stay here until a Return of the peer's takes them. */
+static void raw_call_yourself(uint32_t id, uint16_t method)
+{
+    static const char text[2000] = "so long, and thanks for all the bytes";
+    struct rpc_call_builder call = rpc_message_init_call(raw_new());
+
+    rpc_call_set_question_id(call, id);
+    rpc_call_set_interface_id(call, THING_ID);
+    rpc_call_set_method_id(call, method);
+    rpc_message_target_set_imported_cap(rpc_call_init_target(call), 0);
+    rpc_call_send_results_to_set_yourself(rpc_call_edit_send_results_to(call));
+    struct capnp_slot content = rpc_payload_slot_content(rpc_call_init_params(call));
+    capnp_set_text(capnp_slot(capnp_init_struct(content, 0, 1), 0), (struct capnp_text){text, sizeof text - 1});
+    raw_send();
+}
+
+static void test_params_are_not_kept_with_results_for_ourselves(void)
+{
+    struct vat_usage u;
+
+    raw_begin();
+    raw_call_yourself(1, 6);
+    vat_usage(raw_vat, &u);
+    CHECK_EQ(u.live, 1);
+    CHECK_EQ(u.medium, 0);
+    raw_part();
+}
+
+static void test_a_failure_for_ourselves_that_is_kept_while_others_wait(void)
+{
+    raw_begin();
+    raw_call_yourself(1, 10);
+    check_ended_for_what_it_keeps();
     raw_part();
 }
 
@@ -968,5 +1010,7 @@ int main(void)
     RUN(test_two_halves_do_not_hold_each_other_up);
     RUN(test_larger_buffers_are_shared);
     RUN(test_results_that_are_kept_while_others_wait);
+    RUN(test_params_are_not_kept_with_results_for_ourselves);
+    RUN(test_a_failure_for_ourselves_that_is_kept_while_others_wait);
     return test_end();
 }
