@@ -206,6 +206,7 @@ static bool lend(struct vat_connection *c, const void *bytes, size_t size, struc
     }
     if (c->piece_count == 0) {
         c->piece_ns = clock_ns();
+        vat_stall_watch(c->vat);
     }
     c->piece[(c->piece_first + c->piece_count) % VAT_PIECES] =
         (struct vat_piece){.bytes = (uint32_t)size, .message = m, .control = m == NULL};

@@ -625,6 +625,29 @@ static void test_window_that_is_never_credited(void)
     raw_part();
 }
 
+/* What is lent when nobody has been watched for long is watched as well. */
+static void test_what_is_lent_after_a_silence_is_watched(void)
+{
+    raw_begin();
+    raw_call(1, 0, 1);
+    raw_send();
+    for (unsigned i = 0; i < 2; i++) {
+        time_passes(6 * NS_PER_S);
+        raw_settle();
+    }
+    CHECK(!timer_armed(&raw_vat->stall));
+    raw.deaf = true;
+    thing_let_go(raw_thing);
+    for (unsigned i = 0; i < 4; i++) {
+        raw_settle();
+        time_passes(6 * NS_PER_S);
+    }
+    raw_settle();
+    CHECK(raw_c->state != VAT_OPEN);
+    CHECK(raw.closed);
+    raw_part();
+}
+
 static void test_half_a_message_and_silence(void)
 {
     raw_begin();
@@ -1000,6 +1023,7 @@ int main(void)
     RUN(test_window_of_running_calls);
     RUN(test_a_call_that_waits_for_long);
     RUN(test_window_that_is_never_credited);
+    RUN(test_what_is_lent_after_a_silence_is_watched);
     RUN(test_half_a_message_and_silence);
     RUN(test_silence_between_messages_is_fine);
     RUN(test_results_for_ourselves_are_taken);
