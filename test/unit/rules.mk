@@ -8,7 +8,8 @@ plain.LINK := -pie -pthread -lm
 $(eval $(call host_core,plain))
 
 PLAIN_COMPONENTS := lib/capnp rpc/vat
-PLAIN_TESTS := lib/capnp/test/capnp_test.c rpc/vat/test/vat_peer_test.c rpc/vat/test/vat_books_test.c rpc/vat/test/vat_order_test.c
+PLAIN_TESTS := lib/capnp/test/capnp_test.c rpc/vat/test/vat_peer_test.c rpc/vat/test/vat_share_test.c \
+	rpc/vat/test/vat_books_test.c rpc/vat/test/vat_order_test.c
 plain_name = build/test/unit/$(patsubst %_test,%,$(notdir $(basename $1)))-as-in-the-image
 plain_of = $(subst /,-,$(patsubst %/test/,%,$(dir $1)))
 
