@@ -316,14 +316,18 @@ static enum catalog_answer transaction(struct catalog *catalog, struct catalog_o
 static void refuse(struct catalog_op *op, enum catalog_answer answer)
 {
     op->answer = answer;
-    op->object = op->object_asked; /* it may be done again: (3) */
+    op->id = op->id_asked; /* it may be done again: (3) */
+    op->object = op->object_asked;
     op->size = op->size_asked;
+    op->generation = op->generation_asked;
 }
 
 static void prepare(struct catalog_op *op)
 {
+    op->id_asked = op->id;
     op->object_asked = op->object;
     op->size_asked = op->size;
+    op->generation_asked = op->generation;
 }
 
 /* What was reserved and is named now is nobody's promise any more. */
@@ -390,13 +394,16 @@ void catalog_run(struct catalog *catalog, struct catalog_op *const op[], uint32_
     if (answer != CATALOG_OK) {
         redo(catalog, op, count, answer);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!tabled(op[i])) {
-            act_one(catalog, op[i], false); /* (4) */
-        } else if (answer == CATALOG_OK) {
+    for (uint32_t i = 0; i < count && answer == CATALOG_OK; i++) {
+        if (tabled(op[i])) {
             keep(catalog, op[i]);
             trust(catalog, op[i]);
             redeem(catalog, op[i]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tabled(op[i])) {
+            act_one(catalog, op[i], false); /* (4) */
         }
     }
     catalog_rest(catalog);

@@ -261,7 +261,7 @@ struct catalog_op {
     uint64_t parent, from_parent; /* changes of names: the directory of the name; of RENAME's first one */
     uint32_t path_size;
 
-    uint64_t object_asked, size_asked; /* the catalog's own */
+    uint64_t id_asked, object_asked, size_asked, generation_asked; /* the catalog's own */
 };
 
 /* --- inside, but of fixed size: the owner's memory --- */

@@ -656,6 +656,31 @@ static void test_log_room(void)
     drop();
 }
 
+/* What is reserved is counted when the names of its commit are: a blob's blocks are not promised any more, whoever asks first. */
+static void test_reserve_and_put(void)
+{
+    static const uint32_t crc[60];
+    struct catalog_op first = {.kind = CATALOG_RESERVE, .size = 60};
+    struct catalog_op lend_op = {.kind = CATALOG_LEND, .flags = CATALOG_RESERVED, .blocks = 60};
+
+    begin_disk();
+    REQUIRE(run(&first) == CATALOG_OK && run(&lend_op) == CATALOG_OK && lend_op.run.blocks == 60);
+    struct catalog_extent extent = {lend_op.run, crc};
+    struct catalog_op reserve = {.kind = CATALOG_RESERVE, .size = DATA_BLOCKS - 60};
+    struct catalog_op put_op = {.kind = CATALOG_PUT,
+                                .flags = CATALOG_RESERVED,
+                                .digest = digest_of(1),
+                                .size = 60 * BLOCK,
+                                .extent = &extent,
+                                .extent_count = 1};
+    struct catalog_op *const ops[] = {&reserve, &put_op};
+    catalog_run(&catalog, ops, 2);
+    CHECK_EQ(put_op.answer, CATALOG_OK);
+    CHECK_EQ(reserve.answer, CATALOG_OK);
+    CHECK_EQ(catalog.reserved_blocks, DATA_BLOCKS - 60);
+    drop();
+}
+
 /* The disk fails at some write: what was acknowledged is there after the next mount, and no batch in part. */
 static void test_disk_fails(void)
 {
@@ -713,15 +738,24 @@ static void test_seen_in_vain(void)
     struct catalog_op mkdir = {.kind = CATALOG_MKDIR, .at = ROOT, .path = text("d")};
     struct catalog_op twice = mkdir;
     struct catalog_op find = {.kind = CATALOG_STAT, .at = ROOT, .path = text("d")};
-    struct catalog_op *const ops[] = {&remove, &look, &mkdir, &twice, &find};
+    static struct catalog_span span;
+    static char path_room[CATALOG_PATH_MAX];
+    struct catalog_op extent = {.kind = CATALOG_EXTENT, .span = &span};
+    struct catalog_op path = {.kind = CATALOG_PATH, .path_room = path_room};
+    struct catalog_op *const ops[] = {&remove, &look, &mkdir, &twice, &find, &extent, &path};
+    struct catalog_node file = {0};
 
     begin_disk();
-    REQUIRE(put(1, 5000, names, "n", 0) == CATALOG_OK);
+    REQUIRE(put(1, 5000, names, "n", 0) == CATALOG_OK && put(2, 5000, root, "f", 0) == CATALOG_OK);
+    REQUIRE(stat_of(root, "f", &file) == CATALOG_OK);
+    path.object = file.object;
     disk.fail_writes = 0;
-    catalog_run(&catalog, ops, 5);
+    catalog_run(&catalog, ops, 7);
     CHECK(remove.answer == CATALOG_FAILED && mkdir.answer == CATALOG_FAILED && twice.answer == CATALOG_FAILED);
     CHECK_EQ(look.answer, CATALOG_OK);
     CHECK_EQ(find.answer, CATALOG_MISSING);
+    CHECK_EQ(extent.id, number("SELECT min(id) FROM extent")); /* asked again from where it was asked */
+    CHECK(path.answer == CATALOG_OK && path.count == 1 && path.id == file.id);
     CHECK(holds(names, "n", 1, 5000));
     drop();
 }
@@ -817,6 +851,7 @@ int main(void)
     test_together();
     test_order();
     test_log_room();
+    test_reserve_and_put();
     test_disk_fails();
     test_batch_fails();
     test_seen_in_vain();
