@@ -17,6 +17,10 @@
 #define LOG_TAG "catalog"
 #include "core/log.h"
 
+/* A piece that ends changes a page of pieces, one of extents, two of CRCs and two of free runs at most, and half of the log may
+ * be in use. */
+#define PIECE_LOG_BLOCKS 16u
+
 const char *catalog_answer_name(enum catalog_answer answer)
 {
     static const char *const name[] = {"ok",           "not-found", "exists", "conflict", "not-empty", "not-directory",
@@ -249,6 +253,7 @@ static enum catalog_answer settle(struct catalog *catalog, enum catalog_answer a
 
 static enum catalog_answer begin(struct catalog *catalog) REQUIRES(THREAD)
 {
+    catalog->pieces_left = catalog->volume->super.log_blocks / PIECE_LOG_BLOCKS;
     catalog->code = SQLITE_OK;
     catalog->names_data = false;
     catalog->broken = false;

@@ -312,6 +312,7 @@ struct catalog {
     bool care_wanted;                 /* there may be something for catalog_care() */
     bool reclaim_wrap;                /* it looks once more from the beginning */
     uint64_t reclaim_after;           /* where that was */
+    uint64_t pieces_left;             /* that the open transaction may take from objects that end */
     bool broken;                      /* the open transaction cannot be gone on with */
     bool names_data;                  /* the open transaction names blocks that were not FLUSHed */
 };

@@ -202,17 +202,18 @@ enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
 
-enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, bool *left)
 {
     struct piece piece;
     enum catalog_answer answer = CATALOG_OK;
 
     *left = false;
     while (answer == CATALOG_OK && piece_behind(catalog, object, 0, &piece)) {
-        if (most-- == 0) {
+        if (catalog->pieces_left == 0) {
             *left = true;
             break;
         }
+        catalog->pieces_left--;
         answer = piece_cut(catalog, object, piece, 0, piece.blocks);
     }
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;

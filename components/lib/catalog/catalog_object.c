@@ -6,13 +6,12 @@
  *      did not name yet, or an unfinished one: those end by CATALOG_FORGET, CATALOG_COLLECT, or, unfinished, with the image's
  *      life.
  *  (2) What ends is small and nobody holds it: it goes at once. Otherwise it is doomed: found by nobody, its room given back by
- *      catalog_care(), a part at a time, also after a boot.
+ *      catalog_care(), a part at a time, also after a boot. Small is what does not take more pieces than the transaction may
+ *      still take (catalog.pieces_left): all that ends in it changes pages of the tables, which must fit into the log.
  */
 #include <string.h>
 #include "catalog_private.h"
 #include "core/assert.h"
-
-#define PIECES_AT_ONCE 64u
 
 static enum catalog_answer object_row(struct catalog *catalog, sqlite3_stmt *row, struct object *object)
     REQUIRES(THREAD)
@@ -173,7 +172,7 @@ enum catalog_answer catalog_object_end(struct catalog *catalog, uint64_t id)
     if (catalog_object_held(catalog, id)) {
         return object_doom(catalog, id);
     }
-    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, &left);
     if (answer != CATALOG_OK) {
         return answer;
     }
@@ -339,8 +338,8 @@ enum catalog_answer catalog_object_collect(struct catalog *catalog, struct catal
     op->size = 0;
     op->more = false;
     for (uint32_t looked = 0; answer == CATALOG_OK && next_loose(catalog, &after, &state, &size); looked++) {
-        if (looked == CATALOG_COLLECT_MAX) {
-            op->more = true;
+        if (looked == CATALOG_COLLECT_MAX || (looked > 0 && catalog->pieces_left == 0)) {
+            op->more = true; /* the next transaction takes pieces again */
             break;
         }
         op->object = after;
@@ -380,7 +379,7 @@ enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more)
     }
     uint64_t id = catalog->reclaim_after;
     *more = catalog->reclaim_wrap = true;
-    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, PIECES_AT_ONCE, &left);
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, &left);
     if (answer == CATALOG_OK && left) {
         catalog->reclaim_after = id - 1; /* again */
     }

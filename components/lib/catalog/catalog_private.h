@@ -117,9 +117,8 @@ enum catalog_answer catalog_piece_add(struct catalog *catalog, uint64_t object, 
 /* Takes out what the object has in [at, at + blocks). */
 enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
     REQUIRES(THREAD);
-/* At most `most` pieces of an object that ends; *left: there are more. */
-enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint32_t most, bool *left)
-    REQUIRES(THREAD);
+/* As many pieces of an object that ends as the transaction may still take; *left: there are more. */
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, bool *left) REQUIRES(THREAD);
 enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
 /* All pieces of one become the other's, which has none. */
 enum catalog_answer catalog_piece_move_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);

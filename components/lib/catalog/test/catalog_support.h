@@ -40,14 +40,19 @@ static enum catalog_answer mount(void)
     return volume_mount(&volume) == ST_OK ? catalog_open(&catalog, &volume, "seed", 4) : CATALOG_FAILED;
 }
 
-static void begin_disk(void)
+static void begin_disk_of(uint64_t log_blocks, uint64_t data_blocks)
 {
     struct volume_memory given = {memory, sizeof memory};
 
-    disk_new(DISK_SIZE);
+    disk_new(DISK_SIZE - LOG_BLOCKS - DATA_BLOCKS + log_blocks + data_blocks);
     REQUIRE(volume_init(&volume, &disk.io, &given, LEAVES) == ST_OK);
-    REQUIRE(volume_format(&volume, uuid, LOG_BLOCKS, DATA_BLOCKS) == ST_OK);
+    REQUIRE(volume_format(&volume, uuid, log_blocks, data_blocks) == ST_OK);
     REQUIRE(mount() == CATALOG_OK);
+}
+
+static void begin_disk(void)
+{
+    begin_disk_of(LOG_BLOCKS, DATA_BLOCKS);
 }
 
 /* Ends without a word, as a cut does, but the disk keeps all. */
