@@ -13,7 +13,6 @@
 #include "core/log.h"
 
 #define ALLOCATION_MIN 64 /* of MEMSYS5 */
-#define FRAME_BYTES (VOLUME_PAGE_BYTES + 24u)
 
 static void *heap; /* [I] after BOOT */
 static size_t heap_bytes;

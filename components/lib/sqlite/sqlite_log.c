@@ -21,10 +21,7 @@
 #include "lib/sqlite/sqlite.h"
 #include "sqlite_private.h"
 
-#define HEADER_BYTES 32u
-#define SUMMED_BYTES 24u /* of the header, before its sum */
-#define FRAME_HEAD_BYTES 24u
-#define FRAME_BYTES (FRAME_HEAD_BYTES + VOLUME_PAGE_BYTES)
+#define SUMMED_BYTES 24u  /* of the header, before its sum */
 #define MAGIC 0x377f0682u /* sums over little-endian words, which is what this machine writes */
 #define FORMAT 3007000u
 

@@ -11,6 +11,8 @@
  *  (5) Before SQLite looks for a log it reads the head of the first page, to learn the page size, which is known (2). After a cut
  *      in a checkpoint that page may be newer than the map says, and is in the log. So a part of the first page reads as the
  *      file's end, which SQLite takes for "the usual size".
+ *  (6) The frame that fills up a commit's block (3) is written half before the FLUSH and half after it. Where the log has no room
+ *      for it, the commit would be durable and yet fail: so it is refused before its mark is written.
  */
 #include <string.h>
 #include "core/loop.h"
@@ -26,6 +28,7 @@ static struct {
     struct volume *volume;
     unsigned char seed[SQLITE_SEED_BYTES];
     unsigned char page[PAGE]; /* for reads of a part of one */
+    uint64_t commit_end;      /* where the frame ends whose head was written last, if it is a commit's; 0: it is not */
 } self;
 
 int sqlite3_os_init(void);
@@ -34,6 +37,7 @@ int sqlite3_os_end(void);
 void sqlite_vfs_use(struct volume *volume, const void *seed, size_t seed_bytes)
 {
     self.volume = volume;
+    self.commit_end = 0;
     memset(self.seed, 0, sizeof self.seed);
     memcpy(self.seed, seed, seed_bytes < sizeof self.seed ? seed_bytes : sizeof self.seed);
 }
@@ -124,9 +128,26 @@ static int log_read(sqlite3_file *file, void *data, int size, sqlite3_int64 offs
     return s == ST_RANGE ? short_read(data, size) : result_of(s, SQLITE_IOERR_READ);
 }
 
+/* (6) The head of a frame is about to be written. */
+static bool log_has_room(const unsigned char head[FRAME_HEAD_BYTES], uint64_t offset)
+{
+    static const unsigned char none[4];
+    uint64_t end = offset + FRAME_BYTES;
+    bool commit = memcmp(head + 4, none, sizeof none) != 0;
+    bool fills = commit && offset == self.commit_end && offset % DISK_BLOCK_BYTES != 0;
+    bool filled = !commit || fills || end % DISK_BLOCK_BYTES == 0;
+
+    self.commit_end = commit ? end : 0;
+    return end + (filled ? 0 : FRAME_BYTES) <= volume_log_bytes(self.volume);
+}
+
 static int log_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 offset)
 {
     room_assert_thread();
+    bool head = size == (int)FRAME_HEAD_BYTES && offset % FRAME_BYTES == HEADER_BYTES;
+    if (head && !log_has_room(data, (uint64_t)offset)) {
+        return SQLITE_FULL;
+    }
     return result_of(volume_log_write(self.volume, (uint64_t)offset, data, (uint32_t)size), SQLITE_IOERR_WRITE);
 }
 

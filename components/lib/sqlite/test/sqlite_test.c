@@ -209,6 +209,30 @@ static void test_log_full(void)
     drop_db();
 }
 
+/* Transactions about as long as the log, each ended by a cut at once: what was refused is not there, what was not is. */
+static void test_log_just_full(void)
+{
+    unsigned refused = 0;
+
+    for (unsigned rows = LOG_BLOCKS - 10; rows < LOG_BLOCKS + 2; rows++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO big WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM c WHERE i<%u) SELECT "
+                 "randomblob(4000) FROM c",
+                 rows);
+        begin(DISK_SIZE);
+        REQUIRE(trial_run(db, "CREATE TABLE big(v); PRAGMA wal_checkpoint(TRUNCATE)") == SQLITE_OK);
+        int r = trial_run(db, sql);
+        CHECK(r == SQLITE_OK || r == SQLITE_FULL);
+        refused += r == SQLITE_OK ? 0 : 1;
+        drop_db();
+        REQUIRE(open_db() == SQLITE_OK);
+        CHECK_EQ(trial_number(db, "SELECT count(*) FROM big"), r == SQLITE_OK ? rows : 0);
+        drop_db();
+    }
+    CHECK_EQ(refused, 5); /* of 12: two pages more than rows change, and the last of 63 frames is the filling */
+}
+
 /* The disk is full: refused when it is committed, never at a checkpoint; what is deleted makes room. */
 static void test_disk_full(void)
 {
@@ -367,6 +391,7 @@ int main(void)
     RUN(test_log_rot);
     RUN(test_log_rot_at_rest);
     RUN(test_log_full);
+    RUN(test_log_just_full);
     RUN(test_disk_full);
     RUN(test_failures);
     RUN(test_read_failures);
