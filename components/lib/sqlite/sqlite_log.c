@@ -214,6 +214,15 @@ static status_t superseded(struct walk *walk, uint64_t last, bool *yes) REQUIRES
     return s;
 }
 
+/* Whether the database has the frame's page as the frame has it. That the disk does not read it now says neither. */
+static status_t page_is_here(struct walk *walk, bool *here) REQUIRES(THREAD)
+{
+    status_t s = volume_page_read(walk->volume, walk->frame.page - 1ull, walk->page);
+
+    *here = s == ST_OK && memcmp(walk->page, walk->frame.bytes + FRAME_HEAD_BYTES, VOLUME_PAGE_BYTES) == 0;
+    return s == ST_PROTO || s == ST_RANGE ? ST_OK : s;
+}
+
 /* (5) */
 static status_t in_database(struct walk *walk, const struct evidence *evidence, bool *there) REQUIRES(THREAD)
 {
@@ -221,10 +230,12 @@ static status_t in_database(struct walk *walk, const struct evidence *evidence, 
 
     *there = true;
     for (uint64_t i = evidence->last_begin; i <= evidence->last_end && *there && s == ST_OK; i++) {
+        bool here = false;
         s = read_frame(walk, i);
-        bool same_page = volume_page_read(walk->volume, walk->frame.page - 1ull, walk->page) == ST_OK &&
-                         memcmp(walk->page, walk->frame.bytes + FRAME_HEAD_BYTES, VOLUME_PAGE_BYTES) == 0;
-        if (s == ST_OK && !same_page) {
+        if (s == ST_OK) {
+            s = page_is_here(walk, &here);
+        }
+        if (s == ST_OK && !here) {
             s = superseded(walk, evidence->last_end, there);
         }
     }

@@ -52,6 +52,24 @@ static void test_a_page_that_was_written_twice(void)
     CHECK(!all_there(1, 3)); /* its last word on page 1 is another */
 }
 
+/* A page that the disk does not read now is not known to be missing. */
+static void test_a_page_that_cannot_be_read(void)
+{
+    struct evidence evidence = {.end = 5, .last_begin = 2, .last_end = 4};
+    bool there = false;
+    status_t s = ST_IO;
+    unsigned most = 0;
+
+    for (; s != ST_OK && most < 20; most++) {
+        disk.fail_reads = most;
+        volume.log_window_count = 0;
+        s = in_database(&walk, &evidence, &there);
+        CHECK(s == ST_OK ? there : s == ST_IO);
+    }
+    CHECK(most > 2 && most < 20); /* the log and the database were read */
+    disk.fail_reads = UINT32_MAX;
+}
+
 int main(void)
 {
     struct volume_memory given = {memory, sizeof memory};
@@ -61,6 +79,7 @@ int main(void)
     REQUIRE(volume_format(&volume, (const uint8_t *)"test log volume", LOG_BLOCKS, 0) == ST_OK);
     REQUIRE(volume_page_write(&volume, 0, page_of('c')) == ST_OK && volume_commit(&volume) == ST_OK);
     RUN(test_a_page_that_was_written_twice);
+    RUN(test_a_page_that_cannot_be_read);
     disk_free();
     return test_end();
 }
