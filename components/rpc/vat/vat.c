@@ -54,8 +54,10 @@ struct vat *vat_new(const struct vat_options *options)
     list_init(&vat->closing);
     list_init(&vat->hungry);
     list_init(&vat->ready);
+    list_init(&vat->idle);
     work_init(&vat->reap, reap);
     work_init(&vat->feed, feed);
+    work_init(&vat->cancel, vat_answers_cancel);
     timer_init(&vat->stall, stall);
     vat_buffers_init(vat);
     pool_init(&vat->answer_pool, "vat answers", sizeof(struct vat_answer), options->live_all);

@@ -68,6 +68,7 @@ static struct vat_answer *answer_new(struct vat_connection *c, struct vat_messag
     a->elsewhere.kind = VAT_OUT_ELSEWHERE;
     list_init(&a->elsewhere.node);
     list_init(&a->promises);
+    list_init(&a->idle);
     list_push_back(&c->live, &a->node);
     c->live_count++;
     c->running++;
@@ -230,6 +231,7 @@ static bool params_malformed(const struct vat_answer *a)
 static void mark_returned(struct vat_answer *a)
 {
     ASSERT(!a->returned);
+    list_remove(&a->idle);
     a->returned = true;
     a->returned_ns = clock_ns();
     if (a->c != NULL) {
@@ -604,12 +606,31 @@ void vat_answer_bootstrap(struct vat_connection *c, struct vat_message *m, uint3
     vat_queue_message(c, vat_message_get(a->results));
 }
 
-REQUIRES(LOOP)
-static void finish_running(struct vat_answer *a)
+/* Its server works for nobody. */
+static bool unwanted(const struct vat_answer *a)
 {
-    a->finished = true;
-    if (list_empty(&a->promises) && a->taker == NULL) {
-        call_cancel(&a->call); /* nothing builds on it either */
+    return a->finished && !a->returned && list_empty(&a->promises) && a->taker == NULL;
+}
+
+void vat_answer_idle(struct vat_answer *a)
+{
+    if (unwanted(a) && list_empty(&a->idle)) {
+        list_push_back(&a->vat->idle, &a->idle);
+        loop_post(&a->vat->cancel);
+    }
+}
+
+/* A cancelled call lets go of what it was built on, which is idle next: a loop, for the peer made the chain as long as it liked. */
+void vat_answers_cancel(struct work *work)
+{
+    room_assert_loop();
+    struct vat *vat = CONTAINER_OF(work, struct vat, cancel);
+
+    for (uint32_t i = 0; i < VAT_REAP_A_TURN && !list_empty(&vat->idle); i++) {
+        call_cancel(&CONTAINER_OF(list_pop_front(&vat->idle), struct vat_answer, idle)->call);
+    }
+    if (!list_empty(&vat->idle)) {
+        loop_post(work);
     }
 }
 
@@ -627,11 +648,14 @@ void vat_answer_finish(struct vat_connection *c, struct rpc_finish_reader finish
         vat_map_remove(&c->answers, entry);
         return;
     }
-    if (!a->returned) {
-        finish_running(a);
+    a->finished = true;
+    if (unwanted(a)) {
+        call_cancel(&a->call);
         return;
     }
-    a->finished = true;
+    if (!a->returned) {
+        return; /* something builds on it */
+    }
     if (rpc_finish_get_release_result_caps(finish) && a->results != NULL && !a->yourself) {
         vat_caps_unsend(c, a->results);
     }
@@ -700,6 +724,7 @@ void vat_answer_orphan(struct vat_answer *a)
     }
     list_init(&promises);
     for (struct list *node = list_pop_front(&a->promises); node != NULL; node = list_pop_front(&a->promises)) {
+        CONTAINER_OF(node, struct vat_promise, source_node)->answer = NULL; /* it may go before its promises do */
         list_push_back(&promises, node);
     }
     if (a->returned) {

@@ -144,6 +144,7 @@ struct vat_answer {
     struct vat_connection *c;           /* [L] NULL: the connection is gone */
     struct list node;                   /* [L] in c->live */
     struct list promises;               /* [L] vat_promise.source_node: what is pipelined on it */
+    struct list idle;                   /* [L] in vat->idle: its server is to be told that nobody wants it */
     struct vat_message *params;         /* [L] */
     struct vat_message *results;        /* [L] */
     struct payload content;             /* [L] of results */
@@ -307,10 +308,12 @@ struct vat {
     struct list free, open, closing;   /* [L] vat_connection.node */
     struct list hungry;                /* [L] vat_connection.hungry, served in order */
     struct list ready;                 /* [L] vat_promise.ready */
+    struct list idle;                  /* [L] vat_answer.idle */
     struct vat_promise **embargoed;    /* [L] by index in promise_pool: those that wait for a receiverLoopback */
     bool running_ready;                /* [L] */
     struct work reap;                  /* [L] */
     struct work feed;                  /* [L] resumes who is hungry */
+    struct work cancel;                /* [L] cancels what is idle */
     struct timer stall;                /* [L] */
     uint64_t accepted, refused, aborted, calls; /* [L] */
     uint64_t abort_log_ns;                      /* [L] when an abort was last logged */
@@ -376,6 +379,9 @@ void vat_answer_sent(struct vat_answer *a) REQUIRES(LOOP); /* its Return (ELSEWH
 /* NULL: not an answer of `yourself` that nobody has taken. */
 struct vat_answer *vat_answer_yourself(struct vat_connection *c, uint32_t id) REQUIRES(LOOP);
 void vat_answer_take(struct vat_answer *a, struct vat_question *q) REQUIRES(LOOP);
+/* Nothing builds on it any more, perhaps: then it is cancelled, if the peer has finished it. */
+void vat_answer_idle(struct vat_answer *a) REQUIRES(LOOP);
+void vat_answers_cancel(struct work *work);
 /* Somebody waits, and one of its Returns has for that long kept what there is little of. */
 bool vat_answers_keep(const struct vat_connection *c, uint64_t since_ns);
 /* The connection goes. */

@@ -209,6 +209,7 @@ static void promise_dead(struct object *self)
     room_assert_loop();
     struct vat_promise *p = CONTAINER_OF(self, struct vat_promise, object);
     struct vat_question *question = p->question;
+    struct vat_answer *answer = p->answer;
     struct object *target = p->target;
 
     ASSERT(list_empty(&p->calls) && list_empty(&p->watchers) && p->embargo == NULL);
@@ -219,6 +220,9 @@ static void promise_dead(struct object *self)
     object_put(target);
     if (question != NULL) {
         vat_question_idle(question);
+    }
+    if (answer != NULL) {
+        vat_answer_idle(answer);
     }
 }
 

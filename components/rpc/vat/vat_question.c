@@ -74,10 +74,12 @@ void vat_question_idle(struct vat_question *q)
     if (q->call != NULL || !list_empty(&q->promises)) {
         return;
     }
-    if (q->from != NULL) {
-        q->from->taker = NULL;
+    struct vat_answer *from = q->from;
+    if (from != NULL) {
+        from->taker = NULL;
         q->from = NULL;
         question_finish(q);
+        vat_answer_idle(from);
     } else if (!q->returned) {
         question_finish(q); /* (2) */
     }

@@ -239,6 +239,74 @@ static void test_question_id_after_finish_before_return(void)
     raw_part();
 }
 
+/* Each call builds on the one before, so their Finishes cancel nothing until the last of them has its own. */
+static void test_finish_of_a_chain_cancels_all_of_it(void)
+{
+    raw_begin();
+    raw_thing->cancelled = 0;
+    raw_call(1, 0, 1);
+    raw_send();
+    for (uint32_t id = 2; id < small_options.live; id++) {
+        (void)raw_call_on(id, id - 1, 6);
+        raw_send();
+    }
+    for (uint32_t id = 1; id < small_options.live; id++) {
+        CHECK_EQ(raw_thing->cancelled, 0);
+        raw_finish(id, true);
+    }
+    CHECK_EQ(raw_thing->cancelled, 1);
+    CHECK_EQ(raw_c->live_count, 0);
+    raw_part();
+}
+
+/* A call that we made and the peer turned round: when its asker gives up, nothing builds on the peer's call any more. */
+static void test_finish_of_results_that_nobody_takes_any_more(void)
+{
+    raw_begin();
+    struct object *theirs = vat_bootstrap(raw_c);
+    struct ask *a = ask_next(theirs);
+    raw_settle();
+    struct rpc_call_builder c = rpc_message_init_call(raw_new());
+    rpc_call_set_question_id(c, 40);
+    rpc_call_set_interface_id(c, THING_ID);
+    rpc_call_set_method_id(c, 1);
+    rpc_call_init_params(c);
+    rpc_message_target_set_imported_cap(rpc_call_init_target(c), 0);
+    rpc_call_send_results_to_set_yourself(rpc_call_edit_send_results_to(c));
+    raw_send();
+    struct rpc_return_builder r = rpc_message_init_return(raw_new());
+    rpc_return_set_answer_id(r, 1);
+    rpc_return_set_take_from_other_question(r, 40);
+    raw_send();
+    raw_finish(40, true);
+    raw_thing->cancelled = 0;
+    call_cancel(&a->call);
+    raw_settle();
+    CHECK_EQ(raw_thing->cancelled, 1);
+    CHECK_EQ(raw_c->live_count, 0);
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    ask_free(a);
+    object_put(theirs);
+    raw_part();
+}
+
+/* The connection goes: breaking one promise of an answer ends the call that holds another of it. */
+static void test_promises_of_one_answer_end_each_other(void)
+{
+    raw_begin();
+    raw_call(1, 0, 1);
+    raw_send();
+    struct rpc_call_builder call = rpc_message_init_call(raw_new());
+    rpc_call_set_question_id(call, 2);
+    rpc_call_set_interface_id(call, THING_ID);
+    rpc_call_set_method_id(call, 4);
+    rpc_promised_answer_set_question_id(rpc_message_target_init_promised_answer(rpc_call_init_target(call)), 1);
+    raw_promise(rpc_cap_descriptor_init_receiver_answer(raw_cap_param(rpc_call_init_params(call))));
+    raw_send();
+    CHECK_EQ(raw_c->live_count, 2);
+    raw_part();
+}
+
 static void test_finish_of_what_is_not_open(void)
 {
     raw_begin();
@@ -803,6 +871,9 @@ int main(void)
     RUN(test_import_count_overflow);
     RUN(test_question_id_used_twice);
     RUN(test_question_id_after_finish_before_return);
+    RUN(test_finish_of_a_chain_cancels_all_of_it);
+    RUN(test_finish_of_results_that_nobody_takes_any_more);
+    RUN(test_promises_of_one_answer_end_each_other);
     RUN(test_finish_of_what_is_not_open);
     RUN(test_return_of_what_is_not_open);
     RUN(test_call_on_unknown_capability);
