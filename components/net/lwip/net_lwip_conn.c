@@ -367,7 +367,9 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
 
     net_lwip_assert_core();
     ASSERT(conn->pcb == pcb && err == ERR_OK);
-    conn->active_ns = clock_ns();
+    if (conn->state != CONN_CLOSING) { /* then only what it takes of ours counts */
+        conn->active_ns = clock_ns();
+    }
     if (p != NULL) {
         hold(conn, p);
     } else {

@@ -57,6 +57,27 @@ static void test_peer_that_never_ends(void)
     settled();
 }
 
+/* We closed, and what we sent last is not taken: that the peer goes on talking keeps nothing alive. */
+static void test_close_to_a_peer_that_only_talks(void)
+{
+    struct user *user = opened();
+
+    peer.own_window = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        peer_send(&peer, ACK | PSH, "x", 1); /* the second one's window counts */
+    }
+    CHECK_EQ(stream_send(user->stream, "never taken", 11), ST_OK);
+    stream_close(user->stream);
+    world_turns();
+    for (unsigned i = 0; i < 3 && user->closes == 0; i++) {
+        world_advance(15 * NS_PER_S);
+        peer_send(&peer, ACK | PSH, "x", 1);
+    }
+    CHECK_EQ(user->closes, 1);
+    CHECK_EQ(user->status, ST_TIMEOUT);
+    settled();
+}
+
 /* An old SYN that was long under way is no new connection: TIME_WAIT is there for it (RFC 1122 section 4.2.2.13). */
 static void test_old_syn_in_time_wait(void)
 {
@@ -143,6 +164,7 @@ int main(void)
     RUN(test_small_data_does_not_wait_for_an_acknowledgement);
     RUN(test_close_with_bytes_unread);
     RUN(test_peer_that_never_ends);
+    RUN(test_close_to_a_peer_that_only_talks);
     RUN(test_old_syn_in_time_wait);
     RUN(test_first_packets_to_a_new_neighbour);
     RUN(test_packets_to_a_neighbour_that_is_not_there);
