@@ -137,7 +137,7 @@ static bool log_has_room(const unsigned char head[FRAME_HEAD_BYTES], uint64_t of
     bool fills = commit && offset == self.commit_end && offset % DISK_BLOCK_BYTES != 0;
     bool filled = !commit || fills || end % DISK_BLOCK_BYTES == 0;
 
-    self.commit_end = commit ? end : 0;
+    self.commit_end = commit && !fills ? end : 0; /* behind a filling another commit may begin */
     return end + (filled ? 0 : FRAME_BYTES) <= volume_log_bytes(self.volume);
 }
 

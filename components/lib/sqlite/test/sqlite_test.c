@@ -233,6 +233,29 @@ static void test_log_just_full(void)
     CHECK_EQ(refused, 5); /* of 12: two pages more than rows change, and the last of 63 frames is the filling */
 }
 
+/* The same of commits of one page each, one behind the other. */
+static void test_log_just_full_of_small(void)
+{
+    char sql[80];
+    unsigned done = 0;
+    int r = SQLITE_OK;
+
+    begin(DISK_SIZE);
+    REQUIRE(trial_run(db, "CREATE TABLE one(v); INSERT INTO one VALUES(0); PRAGMA wal_checkpoint(TRUNCATE);"
+                          "PRAGMA wal_autocheckpoint = 0") == SQLITE_OK);
+    while (r == SQLITE_OK && done < LOG_BLOCKS) {
+        snprintf(sql, sizeof sql, "UPDATE one SET v = %u", done + 1);
+        r = trial_run(db, sql);
+        done += r == SQLITE_OK ? 1 : 0;
+    }
+    CHECK(r == SQLITE_FULL && done > LOG_BLOCKS / 2 - 3);
+    REQUIRE(volume_log_sync(&volume) == ST_OK); /* what was left in memory of the refused one would be there now */
+    drop_db();
+    REQUIRE(open_db() == SQLITE_OK);
+    CHECK_EQ(trial_number(db, "SELECT v FROM one"), done);
+    drop_db();
+}
+
 /* The disk is full: refused when it is committed, never at a checkpoint; what is deleted makes room. */
 static void test_disk_full(void)
 {
@@ -392,6 +415,7 @@ int main(void)
     RUN(test_log_rot_at_rest);
     RUN(test_log_full);
     RUN(test_log_just_full);
+    RUN(test_log_just_full_of_small);
     RUN(test_disk_full);
     RUN(test_failures);
     RUN(test_read_failures);
