@@ -202,19 +202,20 @@ enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
 
-enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, bool *left)
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint64_t at, bool *left)
 {
     struct piece piece;
     enum catalog_answer answer = CATALOG_OK;
 
     *left = false;
-    while (answer == CATALOG_OK && piece_behind(catalog, object, 0, &piece)) {
-        if (catalog->pieces_left == 0) {
+    while (answer == CATALOG_OK && piece_behind(catalog, object, at, &piece)) {
+        uint64_t kept = piece.at < at ? at - piece.at : 0;
+        if (catalog->pieces_left == 0 && kept == 0) {
             *left = true;
             break;
         }
-        catalog->pieces_left--;
-        answer = piece_cut(catalog, object, piece, 0, piece.blocks);
+        catalog->pieces_left -= catalog->pieces_left > 0 ? 1 : 0;
+        answer = piece_cut(catalog, object, piece, kept, piece.blocks);
     }
     return answer == CATALOG_OK ? catalog_trouble(catalog) : answer;
 }
@@ -228,9 +229,9 @@ enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t fro
     return answer == CATALOG_OK ? catalog_do(catalog, Q_PIECES_COPY, "ii", (int64_t)from, (int64_t)to) : answer;
 }
 
-enum catalog_answer catalog_piece_move_all(struct catalog *catalog, uint64_t from, uint64_t to)
+enum catalog_answer catalog_piece_move(struct catalog *catalog, uint64_t from, uint64_t to, uint64_t at)
 {
-    return catalog_do(catalog, Q_PIECES_MOVE, "ii", (int64_t)from, (int64_t)to);
+    return catalog_do(catalog, Q_PIECES_MOVE, "iii", (int64_t)from, (int64_t)to, (int64_t)at);
 }
 
 static void hole(struct catalog_span *span, uint64_t block, uint64_t end)

@@ -172,11 +172,25 @@ enum catalog_answer catalog_object_end(struct catalog *catalog, uint64_t id)
     if (catalog_object_held(catalog, id)) {
         return object_doom(catalog, id);
     }
-    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, &left);
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, 0, &left);
     if (answer != CATALOG_OK) {
         return answer;
     }
     return left ? object_doom(catalog, id) : object_drop(catalog, id);
+}
+
+enum catalog_answer catalog_object_cut(struct catalog *catalog, uint64_t id, uint64_t at)
+{
+    bool left = false;
+    uint64_t rest = 0;
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, at, &left);
+
+    if (answer != CATALOG_OK || !left) {
+        return answer;
+    }
+    catalog->care_wanted = true;
+    answer = catalog_object_new(catalog, OBJECT_DOOMED, &rest);
+    return answer == CATALOG_OK ? catalog_piece_move(catalog, id, rest, at) : answer;
 }
 
 /* (1) */
@@ -379,7 +393,7 @@ enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more)
     }
     uint64_t id = catalog->reclaim_after;
     *more = catalog->reclaim_wrap = true;
-    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, &left);
+    enum catalog_answer answer = catalog_piece_drop_some(catalog, id, 0, &left);
     if (answer == CATALOG_OK && left) {
         catalog->reclaim_after = id - 1; /* again */
     }

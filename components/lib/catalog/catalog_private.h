@@ -117,11 +117,14 @@ enum catalog_answer catalog_piece_add(struct catalog *catalog, uint64_t object, 
 /* Takes out what the object has in [at, at + blocks). */
 enum catalog_answer catalog_piece_clear(struct catalog *catalog, uint64_t object, uint64_t at, uint64_t blocks)
     REQUIRES(THREAD);
-/* As many pieces of an object that ends as the transaction may still take; *left: there are more. */
-enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, bool *left) REQUIRES(THREAD);
+/* Takes out what the object has from block `at` on, in as many pieces as the transaction may still take; *left: there are more,
+ * which begin at `at` or behind. */
+enum catalog_answer catalog_piece_drop_some(struct catalog *catalog, uint64_t object, uint64_t at, bool *left)
+    REQUIRES(THREAD);
 enum catalog_answer catalog_piece_copy_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
-/* All pieces of one become the other's, which has none. */
-enum catalog_answer catalog_piece_move_all(struct catalog *catalog, uint64_t from, uint64_t to) REQUIRES(THREAD);
+/* All pieces of one, from block `at` on, become the other's, which has none there. */
+enum catalog_answer catalog_piece_move(struct catalog *catalog, uint64_t from, uint64_t to, uint64_t at)
+    REQUIRES(THREAD);
 enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object, uint64_t block,
                                        struct catalog_span *span) REQUIRES(THREAD);
 
@@ -155,6 +158,8 @@ enum catalog_answer catalog_object_name(struct catalog *catalog, uint64_t id) RE
 enum catalog_answer catalog_object_unname(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
 /* Ends it: at once when it is small and nobody holds it, else by catalog_care(). */
 enum catalog_answer catalog_object_end(struct catalog *catalog, uint64_t id) REQUIRES(THREAD);
+/* Takes out what it has from block `at` on; where that is not small, another object, which ends, gets the rest. */
+enum catalog_answer catalog_object_cut(struct catalog *catalog, uint64_t id, uint64_t at) REQUIRES(THREAD);
 /* A part of the next one that is doomed or was never finished. *more: there was one. */
 enum catalog_answer catalog_object_reclaim(struct catalog *catalog, bool *more) REQUIRES(THREAD);
 enum catalog_answer catalog_object_keep(struct catalog *catalog, uint64_t id);

@@ -47,7 +47,7 @@ static const char *const sql[Q_COUNT] = {
     [Q_PIECE_SCAN] =
         "SELECT object, at, extent, skip, blocks FROM piece WHERE (object, at)>(?1, ?2) ORDER BY object, at"
         " LIMIT ?3",
-    [Q_PIECES_MOVE] = "UPDATE piece SET object=?2 WHERE object=?1",
+    [Q_PIECES_MOVE] = "UPDATE piece SET object=?2 WHERE object=?1 AND at>=?3",
     [Q_PIECES_COPY] = "INSERT INTO piece SELECT ?2, at, extent, skip, blocks FROM piece WHERE object=?1",
     [Q_PIECES_SHARE] = "UPDATE extent SET refs=refs+(SELECT count(*) FROM piece WHERE object=?1 AND extent=extent.id)"
                        " WHERE id IN (SELECT extent FROM piece WHERE object=?1)",

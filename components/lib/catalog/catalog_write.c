@@ -119,13 +119,13 @@ static enum catalog_answer put_instead(struct catalog *catalog, struct catalog_o
     enum catalog_answer answer = unfinished(catalog, op, &fresh);
 
     if (answer == CATALOG_OK) {
-        answer = catalog_piece_move_all(catalog, there, NOBODY);
+        answer = catalog_piece_move(catalog, there, NOBODY, 0);
     }
     if (answer == CATALOG_OK) {
-        answer = catalog_piece_move_all(catalog, fresh.id, there);
+        answer = catalog_piece_move(catalog, fresh.id, there, 0);
     }
     if (answer == CATALOG_OK) {
-        answer = catalog_piece_move_all(catalog, NOBODY, fresh.id);
+        answer = catalog_piece_move(catalog, NOBODY, fresh.id, 0);
     }
     if (answer == CATALOG_OK) {
         answer = add_extents(catalog, there, op, false);
@@ -200,7 +200,7 @@ static enum catalog_answer replace(struct catalog *catalog, const struct catalog
     enum catalog_answer answer = CATALOG_OK;
 
     if (op->bytes != NULL) {
-        answer = catalog_piece_clear(catalog, object->id, 0, UINT64_MAX / 2);
+        answer = catalog_object_cut(catalog, object->id, 0);
     } else {
         answer = add_extents(catalog, object->id, op, true);
     }
@@ -251,7 +251,7 @@ enum catalog_answer catalog_write_truncate(struct catalog *catalog, struct catal
         answer = own(catalog, op, &node, &object, true);
     }
     if (answer == CATALOG_OK) {
-        answer = catalog_piece_clear(catalog, object.id, end, UINT64_MAX / 2 - end);
+        answer = catalog_object_cut(catalog, object.id, end);
     }
     if (answer != CATALOG_OK) {
         return answer;

@@ -50,7 +50,7 @@ static void begin_disk_of(uint64_t log_blocks, uint64_t data_blocks)
     REQUIRE(mount() == CATALOG_OK);
 }
 
-static void begin_disk(void)
+static inline void begin_disk(void)
 {
     begin_disk_of(LOG_BLOCKS, DATA_BLOCKS);
 }
@@ -140,8 +140,8 @@ static unsigned lend(unsigned content, uint64_t first, uint32_t blocks, struct c
 }
 
 /* A blob of this content, with a name in `at` when there is one. */
-static enum catalog_answer put(unsigned content, uint64_t size, struct catalog_place at, const char *path,
-                               uint32_t flags)
+static inline enum catalog_answer put(unsigned content, uint64_t size, struct catalog_place at, const char *path,
+                                      uint32_t flags)
 {
     struct catalog_extent extent[CATALOG_EXTENTS_MAX];
     uint32_t crc[DATA_BLOCKS];
@@ -268,7 +268,7 @@ static uint64_t file_id(const char *path)
     return node.id;
 }
 
-static enum catalog_answer write_at(const char *path, unsigned content, uint64_t block, uint32_t blocks)
+static inline enum catalog_answer write_at(const char *path, unsigned content, uint64_t block, uint32_t blocks)
 {
     struct catalog_extent extent[CATALOG_EXTENTS_MAX];
     uint32_t crc[DATA_BLOCKS];
@@ -283,4 +283,21 @@ static enum catalog_answer write_at(const char *path, unsigned content, uint64_t
         unlend(extent, op.extent_count);
     }
     return op.answer;
+}
+
+static inline uint64_t snapshot(const char *label)
+{
+    struct catalog_op op = {.kind = CATALOG_SNAPSHOT, .prefix = text(label)};
+
+    CHECK_EQ(run(&op), CATALOG_OK);
+    return op.generation;
+}
+
+static inline void unsnapshot(uint64_t generation)
+{
+    struct catalog_op op = {.kind = CATALOG_UNSNAPSHOT, .generation = generation};
+
+    CHECK_EQ(run(&op), CATALOG_OK);
+    CHECK_EQ(run(&op), CATALOG_MISSING);
+    care();
 }

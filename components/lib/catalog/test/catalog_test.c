@@ -473,23 +473,6 @@ static void test_inside(void)
 
 /* --- snapshots ------------------------------------------------------------------------------------------------------- */
 
-static uint64_t snapshot(const char *label)
-{
-    struct catalog_op op = {.kind = CATALOG_SNAPSHOT, .prefix = text(label)};
-
-    CHECK_EQ(run(&op), CATALOG_OK);
-    return op.generation;
-}
-
-static void unsnapshot(uint64_t generation)
-{
-    struct catalog_op op = {.kind = CATALOG_UNSNAPSHOT, .generation = generation};
-
-    CHECK_EQ(run(&op), CATALOG_OK);
-    CHECK_EQ(run(&op), CATALOG_MISSING);
-    care();
-}
-
 static void test_snapshots(void)
 {
     struct catalog_node node;
@@ -681,99 +664,6 @@ static void test_reserve_and_put(void)
     drop();
 }
 
-/* --- the end of much at once: each extent's CRCs are a page, and all that change are more than the log ------------------ */
-
-#define MUCH 64u
-#define MUCH_BLOCKS (MUCH * CATALOG_EXTENT_BLOCKS)
-
-/* A blob of one whole extent, which nobody fills. */
-static void put_extent(unsigned content, struct catalog_place at, const char *path)
-{
-    static const uint32_t crc[CATALOG_EXTENT_BLOCKS];
-    struct catalog_op lend_op = {.kind = CATALOG_LEND, .blocks = CATALOG_EXTENT_BLOCKS};
-
-    REQUIRE(run(&lend_op) == CATALOG_OK && lend_op.run.blocks == CATALOG_EXTENT_BLOCKS);
-    struct catalog_extent extent = {lend_op.run, crc};
-    struct catalog_op op = {.kind = CATALOG_PUT,
-                            .at = at,
-                            .path = text(path),
-                            .digest = digest_of(content),
-                            .size = CATALOG_EXTENT_BLOCKS * BLOCK,
-                            .extent = &extent,
-                            .extent_count = 1};
-    REQUIRE(run(&op) == CATALOG_OK);
-}
-
-static const char *much_name(unsigned i)
-{
-    static char name[MUCH][8];
-
-    snprintf(name[i], sizeof name[i], "n%02u", i);
-    return name[i];
-}
-
-/* `MUCH` blobs, with names in `at` or without, and as many that stay in between: the rows that end do not lie side by side. */
-static void begin_much(struct catalog_place at, bool named)
-{
-    begin_disk_of(LOG_BLOCKS / 4, 2 * MUCH_BLOCKS);
-    for (unsigned i = 0; i < MUCH; i++) {
-        char stays[8];
-        snprintf(stays, sizeof stays, "s%u", i);
-        put_extent(1000 + i, at, named ? much_name(i) : "");
-        put_extent(2000 + i, names, stays);
-    }
-    CHECK_EQ(free_blocks(), 0);
-}
-
-static void end_much(void)
-{
-    CHECK_EQ(free_blocks(), MUCH_BLOCKS);
-    CHECK(catalog.state.nodes == MUCH && catalog.state.objects == MUCH);
-    CHECK_EQ(catalog_check(&catalog), 0);
-    drop();
-}
-
-static void test_much_is_swept(void)
-{
-    begin_much(root, true);
-    uint64_t generation = snapshot("all");
-    for (unsigned i = 0; i < MUCH; i++) {
-        CHECK_EQ(simple(CATALOG_REMOVE, root, much_name(i)), CATALOG_OK);
-    }
-    care();
-    CHECK_EQ(free_blocks(), 0);
-    unsnapshot(generation);
-    end_much();
-}
-
-static void test_much_is_collected(void)
-{
-    struct catalog_op op = {.kind = CATALOG_COLLECT};
-    unsigned count = 0;
-
-    begin_much(names, false);
-    do {
-        REQUIRE(run(&op) == CATALOG_OK);
-        count += op.count;
-    } while (op.more);
-    CHECK_EQ(count, MUCH);
-    end_much(); /* at once */
-}
-
-static void test_much_is_removed(void)
-{
-    struct catalog_step step[MUCH] = {0};
-    struct catalog_op op = {.kind = CATALOG_BATCH, .at = NAMES, .step = step, .step_count = MUCH};
-
-    begin_much(names, true);
-    for (unsigned i = 0; i < MUCH; i++) {
-        step[i].name = text(much_name(i));
-    }
-    CHECK_EQ(run(&op), CATALOG_OK);
-    care();
-    end_much();
-}
-
 /* The disk fails at some write: what was acknowledged is there after the next mount, and no batch in part. */
 static void test_disk_fails(void)
 {
@@ -945,9 +835,6 @@ int main(void)
     test_order();
     test_log_room();
     test_reserve_and_put();
-    test_much_is_swept();
-    test_much_is_collected();
-    test_much_is_removed();
     test_disk_fails();
     test_batch_fails();
     test_seen_in_vain();
