@@ -2,6 +2,8 @@
  * engine_queue.c: the loop's side of the desk: batches to the thread, and their answers.
  *
  *  (1) While the bell's call is out, the desk and the operations in `batch` are the thread's.
+ *  (2) From when a format is asked for until it has ended nobody is let in (ENGINE_MOUNTING), whatever the batches say that what was
+ *      kept or scrubbed still needs: what is acknowledged meanwhile would be erased.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -91,6 +93,9 @@ static void format_ended(void) REQUIRES(LOOP)
 
 static void take_state(void) REQUIRES(LOOP)
 {
+    if (engine_self.format_call != NULL && engine_self.desk.command == ENGINE_RUN) {
+        return; /* (2) */
+    }
     engine_self.state = engine_self.desk.state;
     engine_self.why = engine_self.desk.why;
     health_set(&engine_self.health, engine_self.state == ENGINE_MOUNTED ? NULL : engine_self.why);

@@ -415,6 +415,37 @@ static void test_format(void)
     nothing_is_left(0);
 }
 
+/* From the moment that a format is asked for until it is done: whoever came in between would be erased, or hold it up. */
+static void test_nobody_comes_before_a_format(void)
+{
+    struct asker other = {0};
+    bool closed = false;
+
+    fresh();
+    content(22);
+    break_off(CUT);
+    volume_format_params_set_confirm(
+        volume_format_begin(&ask.call, &engine_self.volume, asker_params(&ask), &asker_source),
+        capnp_text("erase everything"));
+    object_call(&engine_self.volume, &ask.call);
+    while (ask.call.out) {
+        store_put_params_set_size(store_put_begin(&other.call, &engine_self.store, asker_params(&other), &asker_source),
+                                  SIZE);
+        object_call(&engine_self.store, &other.call);
+        REQUIRE(other.failed == 1 && other.type == EXCEPTION_OVERLOADED);
+        if (engine_self.bell.out && engine_self.desk.command == ENGINE_FORMAT && !closed) {
+            test_room = ROOM_THREAD;
+            catalog_close(&catalog);
+            test_room = ROOM_LOOP;
+            closed = true;
+        }
+        REQUIRE(happen());
+    }
+    CHECK(ask.returned == 1 && closed);
+    asker_forget(&other);
+    nothing_is_left(0);
+}
+
 int main(void)
 {
     RUN(test_goes_on);
@@ -428,6 +459,7 @@ int main(void)
     RUN(test_no_gap);
     RUN(test_silence);
     RUN(test_format);
+    RUN(test_nobody_comes_before_a_format);
     disk_free();
     free(bytes);
     return test_end();
