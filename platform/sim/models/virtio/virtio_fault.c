@@ -179,7 +179,7 @@ static void befalls(struct sim_hazard *hazard, uint32_t what, uint64_t argument)
 }
 
 /* Which of the machine's devices the world knows a type as (virtio 1.3, 5). */
-static enum sim_device known_as(uint32_t type)
+static uint16_t known_as(uint32_t type)
 {
     enum { NETWORK = 1, BLOCK = 2, SCSI_HOST = 8 };
 
