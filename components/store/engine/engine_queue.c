@@ -2,8 +2,8 @@
  * engine_queue.c: the loop's side of the desk: batches to the thread, and their answers.
  *
  *  (1) While the bell's call is out, the desk and the operations in `batch` are the thread's.
- *  (2) From when a format is asked for until it has ended nobody is let in (ENGINE_MOUNTING), whatever the batches say that what was
- *      kept or scrubbed still needs: what is acknowledged meanwhile would be erased.
+ *  (2) From when a format is asked for until it has ended nobody is let in (ENGINE_MOUNTING), whatever the batches say that
+ *      what was kept or scrubbed still needs: what is acknowledged meanwhile would be erased.
  */
 #define LOG_TAG "store"
 #include <string.h>
