@@ -16,6 +16,8 @@
 #     for some minutes. The same put() again, of that digest and size, to that name in that directory, gives it back with what
 #     came of it: the blob's first `received` bytes. The rest is sent from there on, with offsets. It is kept in memory, not over
 #     a boot; not with a size of 2,000 bytes or less, nor under a quota; and only while nobody else needs its room or its place.
+#     One of which nothing was heard for ten seconds is given back likewise, though it was not dropped: so who tells put() the
+#     digest sends offsets with all writes, or two that put the same at a time may spoil each other's.
 
 @0xf062c3a68c3994db;
 
@@ -57,8 +59,8 @@ interface Upload extends(ByteSink) {
 
 interface Store {
   put @0 (size :UInt64, digest :Data) -> (upload :Upload, received :UInt64);
-  # `digest`, if it is known, and `received`: (6). Reserves room for a blob of exactly `size` bytes. Failed, "full: ...": there is none. Overloaded: none just now, while
-  # uploads and readers are open, or too many uploads at once.
+  # `digest`, if it is known, and `received`: (6). Reserves room for a blob of exactly `size` bytes. Failed, "full: ...": there is
+  # none. Overloaded: none just now, while uploads and readers are open, or too many uploads at once.
   get @1 (digest :Data) -> (blob :ByteSource, size :UInt64);
   # Its bytes do not change, and stay while `blob` is held.
   stat @2 (digest :Data) -> (size :UInt64, present :Bool, names :UInt32, pins :UInt32);

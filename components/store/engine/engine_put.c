@@ -32,8 +32,9 @@ struct upload_object {
     uint64_t size;
     bool declared; /* put() was told the digest */
     uint8_t digest[CATALOG_DIGEST];
-    uint64_t since_ns; /* open: when something was last heard; kept: when it was dropped */
-    struct list node;  /* free, open, or kept */
+    uint64_t since_ns;     /* open: when something was last heard or said; kept: when it was dropped */
+    uint32_t writes_begun; /* and not answered yet */
+    struct list node;      /* free, open, or kept */
 };
 struct write_call {
     struct engine_write write;
@@ -138,6 +139,8 @@ static void written(struct engine_write *write, status_t status)
     struct call *call = w->call;
     struct upload_object *u = w->upload;
 
+    u->writes_begun--;
+    u->since_ns = clock_ns();
     pool_put(&self.writes, w);
     if (status == ST_OK) {
         call_return(call);
@@ -167,6 +170,7 @@ static void on_write(struct object *object, struct call *call, struct byte_sink_
     }
     w->call = call;
     w->upload = u;
+    u->writes_begun++;
     u->since_ns = clock_ns();
     /* Readers see a message as constant, but its memory is the server's until the return (object.h). */
     w->write = (struct engine_write){.bytes = (uint8_t *)(uintptr_t)chunk.bytes,
@@ -355,17 +359,26 @@ static bool same_name(const struct catalog_op *one, const struct engine_name *ot
            one->path.size == other->path.size && memcmp(one->path.text, other->path.text, other->path.size) == 0;
 }
 
-/* (4), among these. */
+/* (4), among these: the one that has most. */
 static struct upload_object *find_same(struct list *among, const struct engine_put *put)
 {
+    struct upload_object *best = NULL;
+
     for (struct list *n = among->next; n != among; n = n->next) {
         struct upload_object *u = CONTAINER_OF(n, struct upload_object, node);
-        if (is_worth_keeping(u) && u->size == put->size && memcmp(u->digest, put->digest.bytes, CATALOG_DIGEST) == 0 &&
-            same_name(&u->upload.name, put->name)) {
-            return u;
+        bool same = is_worth_keeping(u) && u->size == put->size &&
+                    memcmp(u->digest, put->digest.bytes, CATALOG_DIGEST) == 0 && same_name(&u->upload.name, put->name);
+        if (same && (best == NULL || u->upload.received > best->upload.received)) {
+            best = u;
         }
     }
-    return NULL;
+    return best;
+}
+
+/* (6) Silence while a write waits for our disk is our own. */
+static bool is_silent(const struct upload_object *u)
+{
+    return u->call == NULL && u->writes_begun == 0 && clock_ns() - u->since_ns >= SILENT_NS;
 }
 
 /* False: nobody began it, or whoever did is at it. */
@@ -374,19 +387,19 @@ static bool go_on(struct call *call, const struct engine_put *put) REQUIRES(LOOP
     if (put->digest.size == 0 || (put->name != NULL && put->name->quota != NULL)) {
         return false;
     }
-    struct upload_object *u = find_same(&self.kept, put);
-    if (u != NULL) {
-        unkeep(u);
-        open_to(u, call);
+    struct upload_object *kept = find_same(&self.kept, put);
+    struct upload_object *open = find_same(&self.open, put);
+    bool silent = open != NULL && is_silent(open);
+    if (silent && (kept == NULL || open->upload.received > kept->upload.received)) {
+        object_get(&open->object); /* (6) */
+        hand_out(open, call);
         return true;
     }
-    u = find_same(&self.open, put);
-    if (u == NULL || u->call != NULL || clock_ns() - u->since_ns < SILENT_NS) {
-        return false;
+    if (kept != NULL) {
+        unkeep(kept);
+        open_to(kept, call);
     }
-    object_get(&u->object); /* (6) */
-    hand_out(u, call);
-    return true;
+    return kept != NULL;
 }
 
 /* False: the call failed. */

@@ -401,6 +401,51 @@ static void test_silence(void)
     end(74);
 }
 
+/* Of several that broke, the one that has most. */
+static void test_most(void)
+{
+    fresh();
+    content(24);
+    struct object *first = begin_put(SIZE, right);
+    struct object *second = begin_put(SIZE, right);
+    CHECK(write_all(first, 70000, 65536));
+    CHECK(write_all(second, CUT, 65536));
+    drop(first);
+    drop(second);
+    struct object *third = begin_put(SIZE, right);
+    CHECK_EQ(received, CUT);
+    test_clock_ns += 11 * NS_PER_S; /* of that one nothing is heard: it has more than what is kept */
+    struct object *fourth = begin_put(SIZE, right);
+    CHECK(fourth == third && received == CUT);
+    drop(fourth);
+    drop(third);
+    CHECK_EQ(engine_kept_count(), 2);
+    end(0);
+}
+
+/* Silent because we are slow: it is not given away. */
+static void test_our_silence(void)
+{
+    fresh();
+    content(23);
+    struct object *first = begin_put(SIZE, right);
+    byte_sink_write_params_set_chunk(
+        byte_sink_write_begin(&chunks[0].call, first, asker_params(&chunks[0]), &asker_source),
+        capnp_data(bytes, 65536));
+    object_call(first, &chunks[0].call);
+    REQUIRE(chunks[0].call.out);
+    test_clock_ns += 11 * NS_PER_S;
+    struct object *second = begin_put(SIZE, right);
+    CHECK(second != first && received == 0 && chunks[0].returned == 1);
+    drop(second);
+    test_clock_ns += 9 * NS_PER_S; /* from our answer on */
+    second = begin_put(SIZE, right);
+    CHECK(second != first);
+    drop(second);
+    drop(first);
+    end(0);
+}
+
 /* What is kept does not stand in the way of a format, and is gone after it. */
 static void test_format(void)
 {
@@ -458,6 +503,8 @@ int main(void)
     RUN(test_wrong_bytes);
     RUN(test_no_gap);
     RUN(test_silence);
+    RUN(test_our_silence);
+    RUN(test_most);
     RUN(test_format);
     RUN(test_nobody_comes_before_a_format);
     disk_free();
