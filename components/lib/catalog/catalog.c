@@ -372,7 +372,7 @@ static void trust(struct catalog *catalog, const struct catalog_op *op)
     }
 }
 
-/* (3). What was refused was refused, and what was seen was seen, for what did not come about: questions are asked again, too. */
+/* (3) */
 static void redo(struct catalog *catalog, struct catalog_op *const op[], uint32_t count, enum catalog_answer answer)
     REQUIRES(THREAD)
 {

@@ -13,7 +13,7 @@
 /* Keys: [I] fixed before the first turn  the rest: the thread's */
 struct disk_bell {
     struct ring_shared *ring;  /* [I] */
-    cap_t disk, region, serve; /* [I] the endpoint with CAP_SERVE */
+    cap_t disk, region, serve; /* [I] `serve`: the endpoint, with CAP_SERVE */
     struct region *memory;     /* [I] what `region` is */
     bool listening, rang;      /* a RECV is out; its call came */
     uint64_t number;           /* of the last RECV, in its user_data */

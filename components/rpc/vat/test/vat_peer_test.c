@@ -85,8 +85,8 @@ static void test_malformed_root(void)
     }
 }
 
-/* Each word of a good Call replaced by each of some bad ones: survives, whatever it answers. */
-static void test_every_word_of_a_call_damaged(void)
+/* Each word of a good message replaced by each of some bad ones: survives, whatever it answers. Gives the number of words. */
+static uint32_t every_word_damaged(void (*build)(void))
 {
     static const uint64_t bad[] = {
         0, ~0ull, 2, 6, 0xFFFFFFFF00000001ull, 0xFFFFFFFFFFFFFFFDull, 3, 0x00010001FFFFFFFCull};
@@ -94,15 +94,24 @@ static void test_every_word_of_a_call_damaged(void)
     for (uint32_t word = 0; word < words; word++) {
         for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             raw_begin();
-            struct rpc_payload_builder payload = raw_call(1, 0, 3);
-            rpc_cap_descriptor_set_sender_hosted(raw_cap_param(payload), 5);
+            build();
             words = out_segment.used;
             out_words[word] = bad[i];
             raw_send();
             raw_part();
         }
     }
-    CHECK(words > 10);
+    return words;
+}
+
+static void build_call(void)
+{
+    rpc_cap_descriptor_set_sender_hosted(raw_cap_param(raw_call(1, 0, 3)), 5);
+}
+
+static void test_every_word_of_a_call_damaged(void)
+{
+    CHECK(every_word_damaged(build_call) > 10);
 }
 
 /* What call 1 will have in its first pointer. */
@@ -113,30 +122,20 @@ static void raw_promise(struct rpc_promised_answer_builder promised)
     rpc_promised_answer_op_set_get_pointer_field(rpc_promised_answer_op_builder_at(transform, 0), 0);
 }
 
-/* The same of a call on what a call will return, with a capability that one will return: no promise stays behind. */
+/* On what a call will return, with a capability that one will return. */
+static void build_pipelined_call(void)
+{
+    raw_call(1, 0, 1); /* held */
+    raw_send();
+    struct rpc_call_builder call = raw_call_new(2, 3);
+    raw_promise(rpc_message_target_init_promised_answer(rpc_call_init_target(call)));
+    raw_promise(rpc_cap_descriptor_init_receiver_answer(raw_cap_param(rpc_call_init_params(call))));
+}
+
+/* No promise stays behind. */
 static void test_every_word_of_a_pipelined_call_damaged(void)
 {
-    static const uint64_t bad[] = {
-        0, ~0ull, 2, 6, 0xFFFFFFFF00000001ull, 0xFFFFFFFFFFFFFFFDull, 3, 0x00010001FFFFFFFCull};
-    uint32_t words = 1;
-    for (uint32_t word = 0; word < words; word++) {
-        for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-            raw_begin();
-            raw_call(1, 0, 1); /* held */
-            raw_send();
-            struct rpc_call_builder call = rpc_message_init_call(raw_new());
-            rpc_call_set_question_id(call, 2);
-            rpc_call_set_interface_id(call, THING_ID);
-            rpc_call_set_method_id(call, 3);
-            raw_promise(rpc_message_target_init_promised_answer(rpc_call_init_target(call)));
-            raw_promise(rpc_cap_descriptor_init_receiver_answer(raw_cap_param(rpc_call_init_params(call))));
-            words = out_segment.used;
-            out_words[word] = bad[i];
-            raw_send();
-            raw_part();
-        }
-    }
-    CHECK(words > 15);
+    CHECK(every_word_damaged(build_pipelined_call) > 15);
 }
 
 static void test_params_that_are_not_the_methods(void)
@@ -266,10 +265,7 @@ static void test_finish_of_results_that_nobody_takes_any_more(void)
     struct object *theirs = vat_bootstrap(raw_c);
     struct ask *a = ask_next(theirs);
     raw_settle();
-    struct rpc_call_builder c = rpc_message_init_call(raw_new());
-    rpc_call_set_question_id(c, 40);
-    rpc_call_set_interface_id(c, THING_ID);
-    rpc_call_set_method_id(c, 1);
+    struct rpc_call_builder c = raw_call_new(40, 1);
     rpc_call_init_params(c);
     rpc_message_target_set_imported_cap(rpc_call_init_target(c), 0);
     rpc_call_send_results_to_set_yourself(rpc_call_edit_send_results_to(c));
@@ -296,10 +292,7 @@ static void test_promises_of_one_answer_end_each_other(void)
     raw_begin();
     raw_call(1, 0, 1);
     raw_send();
-    struct rpc_call_builder call = rpc_message_init_call(raw_new());
-    rpc_call_set_question_id(call, 2);
-    rpc_call_set_interface_id(call, THING_ID);
-    rpc_call_set_method_id(call, 4);
+    struct rpc_call_builder call = raw_call_new(2, 4);
     rpc_promised_answer_set_question_id(rpc_message_target_init_promised_answer(rpc_call_init_target(call)), 1);
     raw_promise(rpc_cap_descriptor_init_receiver_answer(raw_cap_param(rpc_call_init_params(call))));
     raw_send();
@@ -754,10 +747,7 @@ static void test_results_for_ourselves_are_taken(void)
     REQUIRE(raw_next()); /* Bootstrap, question 0 */
     REQUIRE(raw_next()); /* Call, question 1 */
     /* The peer turns the call round: asks us, keeps the results here, and names them in its Return. */
-    struct rpc_call_builder c = rpc_message_init_call(raw_new());
-    rpc_call_set_question_id(c, 40);
-    rpc_call_set_interface_id(c, THING_ID);
-    rpc_call_set_method_id(c, 6);
+    struct rpc_call_builder c = raw_call_new(40, 6);
     rpc_call_init_params(c);
     rpc_message_target_set_imported_cap(rpc_call_init_target(c), 0);
     rpc_call_send_results_to_set_yourself(rpc_call_edit_send_results_to(c));

@@ -136,22 +136,25 @@ static inline void raw_release(uint32_t id, uint32_t count)
     rpc_release_set_reference_count(r, count);
     raw_send();
 }
-/* A call of Thing's `method` on an export; params follow at the content slot. */
-static inline struct rpc_payload_builder raw_call(uint32_t id, uint32_t target, uint16_t method)
+/* A call of Thing's `method`, with neither target nor params yet. */
+static inline struct rpc_call_builder raw_call_new(uint32_t id, uint16_t method)
 {
     struct rpc_call_builder c = rpc_message_init_call(raw_new());
     rpc_call_set_question_id(c, id);
     rpc_call_set_interface_id(c, THING_ID);
     rpc_call_set_method_id(c, method);
+    return c;
+}
+/* A call of Thing's `method` on an export; params follow at the content slot. */
+static inline struct rpc_payload_builder raw_call(uint32_t id, uint32_t target, uint16_t method)
+{
+    struct rpc_call_builder c = raw_call_new(id, method);
     rpc_message_target_set_imported_cap(rpc_call_init_target(c), target);
     return rpc_call_init_params(c);
 }
 static inline struct rpc_promised_answer_builder raw_call_on(uint32_t id, uint32_t on, uint16_t method)
 {
-    struct rpc_call_builder c = rpc_message_init_call(raw_new());
-    rpc_call_set_question_id(c, id);
-    rpc_call_set_interface_id(c, THING_ID);
-    rpc_call_set_method_id(c, method);
+    struct rpc_call_builder c = raw_call_new(id, method);
     rpc_call_init_params(c);
     struct rpc_promised_answer_builder p = rpc_message_target_init_promised_answer(rpc_call_init_target(c));
     rpc_promised_answer_set_question_id(p, on);

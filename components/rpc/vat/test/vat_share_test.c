@@ -125,11 +125,7 @@ static void test_results_that_are_kept_while_others_wait(void)
 static void raw_call_yourself(uint32_t id, uint16_t method)
 {
     static const char text[2000] = "so long, and thanks for all the bytes";
-    struct rpc_call_builder call = rpc_message_init_call(raw_new());
-
-    rpc_call_set_question_id(call, id);
-    rpc_call_set_interface_id(call, THING_ID);
-    rpc_call_set_method_id(call, method);
+    struct rpc_call_builder call = raw_call_new(id, method);
     rpc_message_target_set_imported_cap(rpc_call_init_target(call), 0);
     rpc_call_send_results_to_set_yourself(rpc_call_edit_send_results_to(call));
     struct capnp_slot content = rpc_payload_slot_content(rpc_call_init_params(call));
