@@ -30,7 +30,7 @@ component  lib/volume
 component  lib/sqlite heap=2M
 component  lib/catalog
 component  store/disk
-component  store/engine uploads_max=2 sources_max=2 reads_max=2 writes_max=2 ops_max=2 lists_max=1 log_blocks=256 leaves=2
+component  store/engine uploads_max=2 kept_seconds=10 sources_max=2 reads_max=2 writes_max=2 ops_max=2 lists_max=1 log_blocks=256 leaves=2
 component  rpc/vat idle_seconds=60 small_buffers=24 medium_buffers=2 large_buffers=1 answers=16 calls=4 calls_all=16 window=16K
 component  svc/node
 

@@ -24,7 +24,7 @@ component  net/lwip
 component  lib/store
 component  rpc/vat
 component  svc/node
-component  app/store-load blobs=40 keys=24
+component  app/store-load blobs=40 keys=24 resume=yes
 
 wire       bus/virtio.pci          -> bus/pci.functions
 wire       drv/virtio-net.bus      -> bus/virtio.devices

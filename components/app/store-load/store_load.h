@@ -57,11 +57,15 @@ struct session {
     struct ask *finish;    /* the one that has its finish; NULL: it was not sent */
     bool one_failed;
     enum exception one_why;
-    bool one_odd;
+    bool one_odd, one_beside;
     enum exception why; /* the last call failed so */
     bool failed;
     bool missing;       /* and there is no such thing */
     bool odd;           /* and for a reason that neither the disk nor others at work can give an upload */
+    bool beside;        /* but one that has another holder may meet */
+    bool declared;      /* the put said the digest */
+    bool again;         /* and was asked for once more */
+    uint64_t from;      /* where the upload stood when it was given */
     struct timer timer; /* the next operation, or the end of this one's patience */
     void (*next)(struct session *s);
     void (*paused)(struct session *s); /* what goes on when a pause is over */
@@ -103,6 +107,16 @@ void load_scrub_wait(struct session *s) REQUIRES(LOOP);
 void load_op_begin(struct session *s) REQUIRES(LOOP);
 /* Looks up key s->key and reads what it means. */
 void load_op_look(struct session *s) REQUIRES(LOOP);
+
+/* Names blob s->blob by key s->key. */
+void load_op_bind(struct session *s) REQUIRES(LOOP);
+/* Gives the upload or source back. */
+void load_op_drop(struct session *s) REQUIRES(LOOP);
+
+/* store_load_put.c: puts a blob and names it; gives it up half-way; writes before it is given where to. */
+void load_put(struct session *s) REQUIRES(LOOP);
+void load_put_in_vain(struct session *s) REQUIRES(LOOP);
+void load_put_ahead(struct session *s) REQUIRES(LOOP);
 
 /* The call failed: true, and the operation is over. `effect`: the call might have changed something. */
 bool load_op_gave_up(struct session *s, bool effect) REQUIRES(LOOP);

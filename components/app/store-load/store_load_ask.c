@@ -48,6 +48,7 @@ static void failed(struct call *call, enum exception type, const char *reason)
     s->why = type;
     s->missing = strncmp(reason, "not-found:", 10) == 0;
     s->odd = type == EXCEPTION_FAILED && strstr(reason, ": the disk ") == NULL && strncmp(reason, "full:", 5) != 0;
+    s->beside = strncmp(reason, "corrupt:", 8) != 0;
     ended(ask_of(call));
 }
 

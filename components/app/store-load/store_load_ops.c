@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * store_load_ops.c: what a session does: puts a blob and names it, looks a name up and reads what it means, at once or after a
- * while, removes a name, renames one, gives an upload up half-way, writes to an upload that it does not have yet, asks and does not
- * want to know.
+ * store_load_ops.c: what a session does: puts a blob (store_load_put.c) and names it, looks a name up and reads what it means, at
+ * once or after a while, removes a name, renames one, asks and does not want to know.
  */
 #include <string.h>
 #include "lib/store/store.capnp.h"
 #include "store_load.h"
 
-static void drop(struct session *s) REQUIRES(LOOP)
+void load_op_drop(struct session *s)
 {
     object_put(s->object);
     s->object = NULL;
@@ -32,7 +31,7 @@ bool load_op_gave_up(struct session *s, bool effect)
     if (!s->failed) {
         return false;
     }
-    drop(s);
+    load_op_drop(s);
     if (s->why != EXCEPTION_DISCONNECTED) {
         load_session_say(s, effect && s->why != EXCEPTION_OVERLOADED ? "~" : "!"); /* a disk may fail after it wrote */
         load_op_ended(s);
@@ -43,7 +42,7 @@ bool load_op_gave_up(struct session *s, bool effect)
     return true;
 }
 
-/* --- put and bind ---------------------------------------------------------------------------------------------------- */
+/* --- bind ---------------------------------------------------------------------------------------------------- */
 
 static void remove_name(struct session *s) REQUIRES(LOOP);
 
@@ -75,7 +74,7 @@ static void bound(struct session *s) REQUIRES(LOOP)
     remove_name(s);
 }
 
-static void bind(struct session *s) REQUIRES(LOOP)
+void load_op_bind(struct session *s)
 {
     struct namespace_bind_params_builder p =
         namespace_bind_begin(&s->ask.call, s->names, load_ask_params(&s->ask), &load_ask_source);
@@ -83,171 +82,6 @@ static void bind(struct session *s) REQUIRES(LOOP)
     namespace_bind_params_set_name(p, key_text(s));
     namespace_bind_params_set_digest(p, capnp_data(load_blob_digest(s->blob), SHA256_BYTES));
     load_ask_send(&s->ask, s->names, bound);
-}
-
-static void write_some(struct session *s, struct ask *a) REQUIRES(LOOP);
-static void put_step(struct session *s) REQUIRES(LOOP);
-
-static struct ask *ask_idle(struct session *s)
-{
-    return s->ask.then == NULL ? &s->ask : &s->ahead;
-}
-
-/* What may go out, goes: the next bytes, and the finish right behind the last of them. */
-static void put_go_on(struct session *s) REQUIRES(LOOP)
-{
-    while (s->under_way < s->window && s->finish == NULL && !s->one_failed) {
-        struct ask *a = ask_idle(s);
-        s->under_way++;
-        if (s->at < load_blob_size(s->blob)) {
-            write_some(s, a);
-            continue;
-        }
-        s->finish = a;
-        (void)upload_finish_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
-        load_ask_send(a, s->object, put_step);
-    }
-}
-
-/* One of an upload's calls has come back. True: the last, and s->failed is what the first to fail said. */
-static bool all_back(struct session *s)
-{
-    if (s->failed && !s->one_failed) {
-        s->one_failed = true;
-        s->one_why = s->why;
-        s->one_odd = s->odd;
-    }
-    s->under_way--;
-    s->failed = s->one_failed;
-    s->why = s->one_why;
-    return s->under_way == 0;
-}
-
-static void finished(struct session *s) REQUIRES(LOOP)
-{
-    if (s->failed && s->one_odd) {
-        load_session_fail(s, "an upload is refused, and neither room nor the disk is why");
-    }
-    if (load_op_gave_up(s, false)) {
-        return;
-    }
-    if (load_blob_of(upload_finish_results_get_digest(upload_finish_answer(&s->finish->call))) != s->blob) {
-        load_session_fail(s, "finish gives another digest than the blob's");
-    }
-    drop(s);
-    bind(s);
-}
-
-static void put_step(struct session *s)
-{
-    bool last = all_back(s);
-
-    if (last && (s->failed || s->finish != NULL)) {
-        finished(s);
-    } else {
-        put_go_on(s);
-    }
-}
-
-static void write_some(struct session *s, struct ask *a)
-{
-    uint32_t left = load_blob_size(s->blob) - (uint32_t)s->at;
-    uint32_t n = left < CHUNK ? left : CHUNK;
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, n);
-
-    ASSERT(bytes.size == n);
-    load_blob_fill(s->blob, s->at, bytes.bytes, n);
-    s->at += n;
-    load_ask_send(a, s->object, put_step);
-}
-
-/* Half of it is enough: the rest never comes. */
-static void abandon(struct session *s) REQUIRES(LOOP)
-{
-    if (load_op_gave_up(s, false)) {
-        return;
-    }
-    drop(s);
-    load_session_say(s, "!");
-    load_op_ended(s);
-}
-
-static bool upload_given(struct session *s) REQUIRES(LOOP)
-{
-    if (load_op_gave_up(s, false)) {
-        return false;
-    }
-    struct object *upload = store_put_results_get_upload(store_put_answer(&s->ask.call));
-    if (upload == NULL) {
-        load_session_fail(s, "put gives no upload");
-        return false;
-    }
-    drop(s); /* a promise of it */
-    s->object = object_get(upload);
-    return true;
-}
-
-static void put_begun(struct session *s) REQUIRES(LOOP)
-{
-    if (upload_given(s)) {
-        s->under_way = 0;
-        put_go_on(s);
-    }
-}
-
-static void put_begun_in_vain(struct session *s) REQUIRES(LOOP)
-{
-    if (!upload_given(s)) {
-        return;
-    }
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, load_blob_size(s->blob) < 64 ? 0 : 64);
-    load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
-    load_ask_send(&s->ask, s->object, abandon);
-}
-
-/* The put, and a write to the upload that it will give, went out together. */
-static void ahead_ended(struct session *s) REQUIRES(LOOP)
-{
-    if (all_back(s) && upload_given(s)) {
-        put_go_on(s);
-    }
-}
-
-/* Promise pipelining: only to another image's store. */
-static void write_ahead(struct session *s) REQUIRES(LOOP)
-{
-    static const uint16_t upload = 0; /* the pointer in put's results */
-    uint32_t size = load_blob_size(s->blob) < CHUNK ? load_blob_size(s->blob) : CHUNK;
-
-    if (s->connection == NULL || !s->ask.call.out) {
-        return;
-    }
-    s->object = vat_pipeline(&s->ask.call, &upload, 1);
-    if (s->object == NULL) {
-        return;
-    }
-    s->under_way++;
-    s->at = size;
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ahead.call, s->object, load_ask_params(&s->ahead), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, size);
-    load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
-    load_ask_send(&s->ahead, s->object, ahead_ended);
-}
-
-static void put(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
-{
-    s->blob = (int)load_choice(s, STORE_LOAD_BLOBS);
-    s->at = 0;
-    load_session_say(s, "? bind %d %d", s->key, s->blob);
-    struct store_put_params_builder p =
-        store_put_begin(&s->ask.call, s->store, load_ask_params(&s->ask), &load_ask_source);
-    store_put_params_set_size(p, load_blob_size(s->blob));
-    load_ask_send(&s->ask, s->store, then);
 }
 
 /* --- look up and read ------------------------------------------------------------------------------------------------ */
@@ -260,7 +94,7 @@ static void read_ended(struct session *s) REQUIRES(LOOP)
     if (s->at != load_blob_size(s->blob) || memcmp(digest, load_blob_digest(s->blob), SHA256_BYTES) != 0) {
         load_session_fail(s, "a blob comes back with other bytes");
     }
-    drop(s);
+    load_op_drop(s);
     load_op_ended(s);
 }
 
@@ -270,7 +104,7 @@ static bool read_failed(struct session *s) REQUIRES(LOOP)
     if (!s->failed) {
         return false;
     }
-    drop(s);
+    load_op_drop(s);
     if (s->why == EXCEPTION_DISCONNECTED) {
         load_session_lost(s);
         return true;
@@ -339,7 +173,7 @@ static void source_given(struct session *s) REQUIRES(LOOP)
 static void blob_given(struct session *s) REQUIRES(LOOP)
 {
     if (s->failed && s->why == EXCEPTION_FAILED) {
-        drop(s);
+        load_op_drop(s);
         load_op_ended(s);
     } else {
         source_given(s);
@@ -365,7 +199,7 @@ static void rename_to(struct session *s) REQUIRES(LOOP)
 {
     part_begin(s, (int)load_choice(s, STORE_LOAD_KEYS));
     load_session_say(s, "? bind %d %d", s->key, s->blob);
-    bind(s);
+    load_op_bind(s);
 }
 
 static void looked_up(struct session *s) REQUIRES(LOOP)
@@ -474,17 +308,16 @@ void load_op_begin(struct session *s)
     s->old_key = NO_KEY;
     switch (op_choose(s)) {
     case OP_PUT:
-        put(s, put_begun);
+        load_put(s);
         return;
     case OP_PUT_IN_VAIN:
-        put(s, put_begun_in_vain);
+        load_put_in_vain(s);
         return;
     case OP_REMOVE:
         remove_name(s);
         return;
     case OP_PUT_AHEAD:
-        put(s, ahead_ended);
-        write_ahead(s);
+        load_put_ahead(s);
         return;
     case OP_LOOK_IN_VAIN:
         look_in_vain(s);
