@@ -90,17 +90,18 @@ void Header::serve(Node::Reader node)
     }
     body += "false;\n    }\n";
     if (methods.size() > 0) {
-        body += "    struct capnp_ref params = capnp_payload_ref(call->params);\n    switch (call->method_id) {\n";
+        body += "    struct capnp_ref params = capnp_payload_ref(call->params);\n    struct capnp_reader read;\n"
+                "    switch (call->method_id) {\n";
     }
     for (uint32_t i = 0; i < methods.size(); i++) {
         uint64_t id = methods[i].getParamStructType();
         std::string own = member(model.own_name(methods[i]));
-        body += "    case " + std::to_string(i) + ":\n        if (ops->" + own + " == NULL) {\n" +
-                "            return false;\n        }\n" + "        if (!capnp_check(params, " +
-                (model.known(id) ? "&" + model.name(id) + "_shape" : "NULL") +
-                ")) {\n            capnp_call_malformed(call);\n            return true;\n        }\n        ops->" +
-                own + "(self, call, (" + part(model, id) +
-                "_reader){capnp_read_struct(params)});\n        return true;\n";
+        body +=
+            "    case " + std::to_string(i) + ":\n        if (ops->" + own + " == NULL) {\n" +
+            "            return false;\n        }\n" + "        if (!capnp_check_read(params, " +
+            (model.known(id) ? "&" + model.name(id) + "_shape" : "NULL") +
+            ", &read)) {\n            capnp_call_malformed(call);\n            return true;\n        }\n        ops->" +
+            own + "(self, call, (" + part(model, id) + "_reader){read});\n        return true;\n";
     }
     if (methods.size() > 0) {
         body += "    default:\n        break;\n    }\n";

@@ -177,8 +177,10 @@ struct capnp_shape {
 
 /* True when everything reachable from here is well formed, is what `shape` says it is (NULL: only well formed), holds no
  * capability that the message has not, and can be looked at once within the message's budget, which is left as it was.
- * Else the message is malformed. Generated dispatch calls it before a handler. */
+ * Else the message is malformed. */
 bool capnp_check(struct capnp_ref ref, const struct capnp_shape *shape);
+/* The same of a struct, which is read at once (and paid for). Generated dispatch calls it before a handler. */
+bool capnp_check_read(struct capnp_ref ref, const struct capnp_shape *shape, struct capnp_reader *reader);
 /* Words and capabilities that a copy of what stands here takes, the pointer itself not counted. */
 bool capnp_measure(struct capnp_ref ref, uint64_t *words, uint32_t *caps);
 /* Copies what stands there, with its capabilities (references are taken). False: source malformed or target failed. */

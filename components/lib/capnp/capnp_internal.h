@@ -39,6 +39,10 @@ static inline uint32_t wire_count(uint64_t pointer)
 {
     return (uint32_t)(pointer >> 35);
 }
+static inline bool wire_is_cap(uint64_t pointer, uint32_t cap_count)
+{
+    return (uint32_t)pointer == WIRE_OTHER && pointer >> 32 < cap_count;
+}
 static inline uint64_t wire_struct(uint16_t data_words, uint16_t pointer_count)
 {
     return (uint64_t)data_words << 32 | (uint64_t)pointer_count << 48 | WIRE_STRUCT;
@@ -76,6 +80,8 @@ static inline bool capnp_broken(struct message *message)
 }
 /* Opens whatever list stands there: bounds checked, paid for. False: no list (null, or malformed and marked). */
 bool capnp_open_list(struct capnp_ref ref, struct capnp_found_list *found);
+/* Opens the struct that stands there. False: none (null, or malformed and marked), and the reader reads defaults. */
+bool capnp_open_struct(struct capnp_ref ref, struct capnp_reader *reader);
 /* The struct that stands there, without paying and in bounds: for builders. */
 bool capnp_locate_struct(struct capnp_ref ref, struct capnp_reader *reader);
 /* Reads a capability pointer: false when it is none that the message has (marked). */

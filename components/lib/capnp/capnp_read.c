@@ -22,7 +22,7 @@ static uint64_t load(const uint64_t *at)
 }
 
 /* Pays for `words`. Constants are free. */
-static bool pay(struct message *message, uint64_t words)
+static inline bool pay(struct message *message, uint64_t words)
 {
     if (message == NULL) {
         return true;
@@ -117,21 +117,56 @@ static bool locate_struct(struct capnp_ref ref, uint64_t pointer, struct capnp_r
     return true;
 }
 
+/* The usual: a struct of some words in the pointer's own segment. False: locate_struct() says what it is. */
+static inline bool locate_near(struct capnp_ref ref, uint64_t pointer, struct capnp_reader *reader)
+{
+    if (ref.message == NULL || ref.segment >= ref.message->segment_count || wire_kind(pointer) != WIRE_STRUCT ||
+        ref.depth == 0) {
+        return false;
+    }
+    const struct message_segment *s = &ref.message->segment[ref.segment];
+    uint64_t word =
+        (uint64_t)((ref.at - s->words) + 1 + wire_offset(pointer)); /* one before the segment is very large */
+    uint32_t data_words = wire_data_words(pointer);
+    uint16_t pointer_count = wire_pointer_count(pointer);
+    uint32_t count = data_words + pointer_count;
+    if (count == 0 || word > s->used || count > s->used - word) {
+        return false;
+    }
+    *reader = (struct capnp_reader){.message = ref.message,
+                                    .data = (const uint8_t *)(s->words + word),
+                                    .pointers = s->words + word + data_words,
+                                    .segment = ref.segment,
+                                    .data_bytes = data_words * 8,
+                                    .depth = ref.depth - 1,
+                                    .pointer_count = pointer_count};
+    return true;
+}
+
 bool capnp_locate_struct(struct capnp_ref ref, struct capnp_reader *reader)
 {
     uint64_t pointer = ref.at == NULL ? 0 : load(ref.at);
     return pointer != 0 && locate_struct(ref, pointer, reader);
 }
 
+bool capnp_open_struct(struct capnp_ref ref, struct capnp_reader *reader)
+{
+    uint64_t pointer = ref.at == NULL ? 0 : load(ref.at);
+    if (pointer != 0 && (locate_near(ref, pointer, reader) || locate_struct(ref, pointer, reader))) {
+        uint64_t words = reader->data_bytes / 8 + reader->pointer_count;
+        if (pay(ref.message, words == 0 ? 1 : words)) {
+            return true;
+        }
+    }
+    *reader = (struct capnp_reader){.message = ref.message};
+    return false;
+}
+
 struct capnp_reader capnp_read_struct(struct capnp_ref ref)
 {
-    struct capnp_reader nothing = {.message = ref.message};
     struct capnp_reader reader;
-    if (!capnp_locate_struct(ref, &reader)) {
-        return nothing;
-    }
-    uint64_t words = reader.data_bytes / 8 + reader.pointer_count;
-    return pay(ref.message, words == 0 ? 1 : words) ? reader : nothing;
+    (void)capnp_open_struct(ref, &reader);
+    return reader;
 }
 
 /* A list of structs: its first word is a tag that says their number and size. */
@@ -268,11 +303,10 @@ struct capnp_text capnp_read_text(struct capnp_ref ref)
 
 bool capnp_open_cap(struct capnp_ref ref, uint64_t pointer, struct object **object)
 {
-    uint32_t index = (uint32_t)(pointer >> 32);
-    if ((uint32_t)pointer != WIRE_OTHER || ref.message == NULL || index >= ref.message->cap_count) {
+    if (ref.message == NULL || !wire_is_cap(pointer, ref.message->cap_count)) {
         return capnp_broken(ref.message);
     }
-    *object = ref.message->caps[index];
+    *object = ref.message->caps[pointer >> 32];
     return true;
 }
 

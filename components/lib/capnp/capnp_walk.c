@@ -272,10 +272,10 @@ static bool visit_typed(struct walk *walk, struct capnp_ref ref, const struct ca
     UNREACHABLE();
 }
 
-static bool when_holds(const struct capnp_when *when, struct capnp_reader r)
+static bool when_holds(const struct capnp_when *when, const struct capnp_reader *r)
 {
     for (; when != NULL; when = when->outer) {
-        if (capnp_get_u16(r, when->offset) != when->tag) {
+        if (capnp_get_u16(*r, when->offset) != when->tag) {
             return false;
         }
     }
@@ -283,7 +283,7 @@ static bool when_holds(const struct capnp_when *when, struct capnp_reader r)
 }
 
 /* What a shape says of a pointer; NULL: nothing (a newer schema's). */
-static const struct capnp_type *type_of(const struct capnp_shape *shape, struct capnp_reader r, uint16_t pointer)
+static const struct capnp_type *type_of(const struct capnp_shape *shape, const struct capnp_reader *r, uint16_t pointer)
 {
     for (uint32_t i = 0; i < shape->member_count; i++) {
         const struct capnp_member *member = &shape->member[i];
@@ -306,15 +306,31 @@ static struct capnp_reader element_reader(const struct frame *f)
                                  .pointer_count = f->row.pointer_count};
 }
 
+/* Looks at a pointer of a struct, as what `shape` says of it; NULL: nothing. */
+static bool visit_member(struct walk *walk, const struct capnp_reader *r, uint16_t pointer,
+                         const struct capnp_shape *shape)
+{
+    const struct capnp_type *type = shape == NULL ? NULL : type_of(shape, r, pointer);
+    if (type == NULL) {
+        return visit_any(walk, capnp_get_ref(*r, pointer), (struct capnp_slot){0});
+    }
+    if (type->kind == CAPNP_TYPE_CAP && wire_is_cap(r->pointers[pointer], walk->from->cap_count)) {
+        return true; /* the usual one: there is no more to it */
+    }
+    return visit_typed(walk, capnp_get_ref(*r, pointer), type);
+}
+
 /* The next pointer of the innermost frame, which may push another. */
 static bool step(struct walk *walk, struct frame *f)
 {
     struct capnp_reader r = element_reader(f);
     uint16_t pointer = f->pointer++;
+    if (f->shape != NULL) {
+        return visit_member(walk, &r, pointer, f->shape);
+    }
     struct capnp_ref ref = capnp_get_ref(r, pointer);
-    const struct capnp_type *type = f->shape != NULL ? type_of(f->shape, r, pointer) : f->inner;
-    if (type != NULL) {
-        return visit_typed(walk, ref, type);
+    if (f->inner != NULL) {
+        return visit_typed(walk, ref, f->inner);
     }
     struct capnp_slot slot = {0};
     if (walk->to != NULL) {
@@ -340,21 +356,43 @@ static bool finish(struct walk *walk)
     return walk_holds(walk);
 }
 
+static bool check_any(struct capnp_ref ref)
+{
+    UNINITIALIZED struct walk walk;
+    walk_init(&walk, ref.message, NULL);
+    return visit_any(&walk, ref, (struct capnp_slot){0}) && finish(&walk);
+}
+
 bool capnp_check(struct capnp_ref ref, const struct capnp_shape *shape)
 {
     struct message *message = ref.message;
+    struct capnp_reader reader;
     if (message == NULL) {
         return true; /* Nothing, or ours. */
+    }
+    uint64_t budget = message->read_limit_words;
+    bool fine = shape == NULL ? check_any(ref) : capnp_check_read(ref, shape, &reader);
+    message->read_limit_words = fine ? budget : message->read_limit_words;
+    return fine || capnp_broken(message);
+}
+
+/* Most structs have pointers with nothing behind them but bytes or a capability, or none: no frame is pushed for those. */
+bool capnp_check_read(struct capnp_ref ref, const struct capnp_shape *shape, struct capnp_reader *reader)
+{
+    struct message *message = ref.message;
+    if (!capnp_open_struct(ref, reader) || message == NULL) {
+        return message == NULL || !message->malformed;
     }
     UNINITIALIZED struct walk walk;
     walk_init(&walk, message, NULL);
     uint64_t budget = message->read_limit_words;
-    struct capnp_type type = {.kind = shape == NULL ? CAPNP_TYPE_ANY : CAPNP_TYPE_STRUCT, .shape = shape};
-    if (!visit_typed(&walk, ref, &type) || !finish(&walk)) {
-        return capnp_broken(message);
+    for (uint16_t i = 0; i < reader->pointer_count; i++) {
+        if (!visit_member(&walk, reader, i, shape) || (walk.depth > 0 && !finish(&walk))) {
+            return capnp_broken(message);
+        }
     }
     message->read_limit_words = budget;
-    return true;
+    return !message->malformed;
 }
 
 bool capnp_measure(struct capnp_ref ref, uint64_t *words, uint32_t *caps)

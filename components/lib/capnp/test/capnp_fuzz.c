@@ -6,6 +6,7 @@
  */
 #include "lib/capnp/test/all.capnp.h"
 #include <stdlib.h>
+#include "../capnp_walk.c"
 
 #define WORDS 4096u
 #define DEPTH 8 /* of structs that the reading below goes into */
@@ -166,6 +167,15 @@ static void compare_forms(struct fuzzed *f, struct capnp_ref root)
     ASSERT(words + 1 == segment[1].used && cap_count == 0);
 }
 
+/* What test_all_check() must say: a walk with a frame for each level. */
+static bool by_frames(struct capnp_ref root)
+{
+    const struct capnp_type type = {.kind = CAPNP_TYPE_STRUCT, .shape = &test_all_shape};
+    UNINITIALIZED struct walk walk;
+    walk_init(&walk, root.message, NULL);
+    return visit_typed(&walk, root, &type) && finish(&walk);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -177,7 +187,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     uint64_t budget = f.message.read_limit_words;
     struct payload root = capnp_root(&f.message);
-    bool typed = test_all_check(root);
+    bool typed = by_frames(capnp_payload_ref(root));
+    struct capnp_reader all;
+    uint64_t cost = budget - f.message.read_limit_words;
+    if (typed && cost > 0) {
+        renew(&f, cost);
+        ASSERT(capnp_check_read(capnp_payload_ref(root), &test_all_shape, &all));
+        renew(&f, cost - 1);
+        ASSERT(!capnp_check_read(capnp_payload_ref(root), &test_all_shape, &all));
+    }
+    renew(&f, budget);
+    ASSERT(test_all_check(root) == typed);
     renew(&f, typed ? UINT64_MAX : budget);
     read_all(test_all_read(root), DEPTH);
     ASSERT(!typed || !f.message.malformed);

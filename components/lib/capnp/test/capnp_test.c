@@ -669,10 +669,68 @@ static void test_payload_outside(void)
     raw_free(&raw);
 }
 
+static void raw_renew(struct raw *raw)
+{
+    raw->message.malformed = false;
+    raw->message.read_limit_words = 1000;
+}
+
+/* How many pointers the short way opens; each must be what the long way makes of it. */
+static uint32_t near_structs(struct raw *raw)
+{
+    uint32_t opened = 0;
+    for (uint16_t s = 0; s < raw->message.segment_count; s++) {
+        for (uint32_t i = 0; i < raw->segment[s].used; i++) {
+            struct capnp_ref ref = {&raw->message, raw->segment[s].words + i, s, (uint32_t)(test_random() % 3)};
+            struct capnp_reader near = {0}, far = {0};
+            raw_renew(raw);
+            if (locate_near(ref, *ref.at, &near)) {
+                bool same = locate_struct(ref, *ref.at, &far) && near.message == far.message && near.data == far.data &&
+                            near.pointers == far.pointers && near.segment == far.segment &&
+                            near.data_bytes == far.data_bytes && near.depth == far.depth &&
+                            near.pointer_count == far.pointer_count;
+                REQUIRE(same);
+                opened++;
+            }
+        }
+    }
+    return opened;
+}
+
+/* The check that reads at once says of a struct what a walk with a frame for each level does. True: it is fine. */
+static bool check_both(struct raw *raw)
+{
+    static const struct capnp_member only_cap = {NULL, {.kind = CAPNP_TYPE_CAP}, 0};
+    static const struct capnp_shape inner = {&only_cap, 1};
+    static const struct capnp_member members[] = {{NULL, {.kind = CAPNP_TYPE_CAP}, 0},
+                                                  {NULL, {.kind = CAPNP_TYPE_STRUCT, .shape = &inner}, 1},
+                                                  {NULL, {.kind = CAPNP_TYPE_DATA}, 2}};
+    static const struct capnp_shape shape = {members, 3};
+    const struct capnp_type type = {.kind = CAPNP_TYPE_STRUCT, .shape = &shape};
+    UNINITIALIZED struct walk walk;
+    struct capnp_reader reader;
+    raw_renew(raw);
+    walk_init(&walk, &raw->message, NULL);
+    bool fine = visit_typed(&walk, root(raw), &type) && finish(&walk);
+    raw_renew(raw);
+    REQUIRE(capnp_check_read(root(raw), &shape, &reader) == fine);
+    REQUIRE(raw->message.malformed == !fine);
+    uint64_t left = raw->message.read_limit_words;
+    raw_renew(raw);
+    REQUIRE(capnp_check(root(raw), &shape) == fine);
+    raw_renew(raw);
+    struct capnp_reader again = capnp_read_struct(root(raw));
+    if (fine) {
+        REQUIRE(again.data == reader.data && again.pointer_count == reader.pointer_count);
+        REQUIRE(left == raw->message.read_limit_words); /* it has paid for what it read, and no more */
+    }
+    return fine;
+}
+
 /* Whatever the words are: no reader leaves the memory (ASan), no walk outlasts its budget. */
 static void test_random_words(void)
 {
-    uint32_t refused = 0, held = 0;
+    uint32_t refused = 0, held = 0, near = 0, typed = 0;
     for (int round = 0; round < 20000; round++) {
         struct raw raw = {0};
         uint32_t count = 1 + (uint32_t)(test_random() % 24);
@@ -696,10 +754,14 @@ static void test_random_words(void)
         } else {
             refused++;
         }
+        near += near_structs(&raw);
+        typed += check_both(&raw);
         raw_free(&raw);
     }
     CHECK(refused > 1000);
     CHECK(held > 1000);
+    CHECK(near > 1000);
+    CHECK(typed > 1000);
 }
 
 int main(void)
