@@ -18,7 +18,7 @@
 #include "sim_link.h"
 #include "splitmix.h"
 
-#define CPU_SECONDS_MAX 30 /* of a whole run; a second is much */
+#define CPU_SECONDS_MAX 30 /* of a whole run, or between copies; a second is much */
 
 static struct {
     struct sim_link link; /* fd -1: this machine is not in lock-step */
@@ -96,12 +96,17 @@ static void batch_send(void)
     }
 }
 
-/* One that turns in circles and never looks up again ends by this. */
+/* One that turns in circles and never looks up again ends by this. From now on: one that is asked for copies has looked up, and the
+ * crash explorer has a hundred thousand made of one. */
 static void cpu_limit(void)
 {
-    const struct rlimit limit = {CPU_SECONDS_MAX, CPU_SECONDS_MAX};
+    struct rusage used;
+    struct rlimit limit;
 
-    (void)setrlimit(RLIMIT_CPU, &limit);
+    if (getrusage(RUSAGE_SELF, &used) == 0 && getrlimit(RLIMIT_CPU, &limit) == 0) {
+        limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1 + CPU_SECONDS_MAX;
+        (void)setrlimit(RLIMIT_CPU, &limit);
+    }
 }
 
 /* (5) of sim_protocol.h. The parent stays to be forked again. */
@@ -112,9 +117,9 @@ static void fork_asked(int passed)
     if (child < 0) {
         end_silently();
     }
+    cpu_limit();
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        cpu_limit();
         if (dup2(passed, self.link.fd) < 0) {
             end_silently();
         }

@@ -224,6 +224,7 @@ void sim_signals_init(void)
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXCPU, SIG_DFL); /* ends us, whoever ignores it (lockstep.c) */
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (unsigned i = 0; i < sizeof faults / sizeof faults[0] && !SANITIZED; i++) {
         sigaction(faults[i], &fault, NULL);
