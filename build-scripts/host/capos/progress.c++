@@ -65,7 +65,7 @@ double Progress::seconds() const
 double Progress::rate() const
 {
     double at = seconds();
-    return at > 0 ? static_cast<double>(bytes - first) / at : 0;
+    return at > 0 && bytes > first ? static_cast<double>(bytes - first) / at : 0; /* less: a resume was taken back */
 }
 
 void Progress::resumed(uint64_t there)
