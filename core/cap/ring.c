@@ -179,8 +179,8 @@ static void call_done(struct ring_slot *slot, const struct ring_cqe *cqe) REQUIR
 {
     struct ring *ring = slot->ring;
 
-    message_release_caps(&slot->params);
-    message_release_caps(&slot->results);
+    caps_put(slot->params_caps, slot->params.cap_count);
+    caps_put(slot->results_caps, slot->results.cap_count);
     ring_slot_put(slot);
     ring_complete(ring, cqe);
 }

@@ -112,19 +112,23 @@ static bool turn(struct cpu *cpu, uint64_t now_ns) REQUIRES(LOOP)
     __atomic_store_n(&cpu->wanted, false, __ATOMIC_RELAXED);
     (void)irqs_run(cpu);
     run_posted(cpu);
-    timers_run(&cpu->timers, now_ns, STAGE_MAX);
+    if (timers_next(&cpu->timers) <= now_ns) {
+        timers_run(&cpu->timers, now_ns, STAGE_MAX);
+    }
     bool more = threads_serve(cpu);
     run_turn_end(cpu);
     cpu->counts.turns++;
     return more || cpu->posted_count > 0 || !list_empty(&cpu->turn_end) || timers_next(&cpu->timers) <= now_ns;
 }
 
-void cpu_timer_arm(struct cpu *cpu, uint64_t deadline_ns)
+bool cpu_timer_arm(struct cpu *cpu, uint64_t deadline_ns)
 {
-    if (__atomic_load_n(&cpu->timer_armed_ns, __ATOMIC_RELAXED) != deadline_ns) {
-        __atomic_store_n(&cpu->timer_armed_ns, deadline_ns, __ATOMIC_RELAXED);
-        plat_timer_arm(deadline_ns);
+    if (__atomic_load_n(&cpu->timer_armed_ns, __ATOMIC_RELAXED) == deadline_ns) {
+        return false;
     }
+    __atomic_store_n(&cpu->timer_armed_ns, deadline_ns, __ATOMIC_RELAXED);
+    plat_timer_arm(deadline_ns);
+    return true;
 }
 
 static void account(struct cpu *cpu, uint64_t from_ns, uint64_t to_ns)
@@ -159,10 +163,10 @@ static _Noreturn void stop(void)
     plat_exit(self.code);
 }
 
-/* One pass of the picture above. */
-static void step(struct cpu *cpu) REQUIRES(LOOP)
+/* One pass of the picture above, from `start`, which is now. What the clock says when it has passed: it is read once for
+ * whatever ends there and begins anew. */
+static uint64_t step(struct cpu *cpu, uint64_t start) REQUIRES(LOOP)
 {
-    uint64_t start = plat_clock_ns();
     if (cpu->share_start_ns == 0) {
         cpu->share_start_ns = start;
         cpu->share_given_ns = 0;
@@ -176,18 +180,20 @@ static void step(struct cpu *cpu) REQUIRES(LOOP)
     account(cpu, start, end);
     bool over = share_is_over(cpu, end);
     if (more && !over) {
-        return;
+        return end;
     }
     struct thread *thread = thread_next(cpu);
     if (thread != NULL) {
-        thread_run(cpu, thread, over, end + SHARE_NS - SHARE_LOOP_NS); /* (3) */
+        end = thread_run(cpu, thread, end, over ? end + SHARE_NS - SHARE_LOOP_NS : 0); /* (3) */
         cpu->share_start_ns = over ? 0 : cpu->share_start_ns;
     } else if (!more) {
         cpu->share_start_ns = 0;
-        cpu_timer_arm(cpu, timers_next(&cpu->timers));
+        (void)cpu_timer_arm(cpu, timers_next(&cpu->timers));
         cpu->counts.sleeps++;
         plat_wait();
+        end = plat_clock_ns();
     }
+    return end;
 }
 
 /* BOOT ends here, for good: the analysis sees one room given up and the other taken. */
@@ -203,7 +209,7 @@ _Noreturn void loop_run(void)
     struct cpu *cpu = cpu_this();
 
     boot_to_loop(cpu);
-    for (;;) {
-        step(cpu);
+    for (uint64_t now = cpu->share_start_ns;;) {
+        now = step(cpu, now);
     }
 }

@@ -14,7 +14,7 @@ _Static_assert(PLAT_VECTORS_MAX % 64u == 0, "whole words");
 struct timer_heap {
     struct timer *at[TIMERS_MAX + 1]; /* [L] 1..count; at[i]->heap_index == i; no parent is later than its child */
     uint32_t count;                   /* [L] */
-    uint64_t now_ns;                  /* [L] of the last timer stage: whatever is set from it fires in a later one */
+    uint64_t now_ns; /* [L] of the last stage with a timer due: whatever is set from it fires in a later one */
 };
 
 struct cpu_counts { /* for the console; [L] but interrupts, which is [a] */
@@ -60,7 +60,10 @@ struct cpu *cpu_at(unsigned index);
 _Noreturn void loop_run(void);
 
 void timers_init(struct timer_heap *heap);
-uint64_t timers_next(const struct timer_heap *heap); /* UINT64_MAX: none */
+static inline uint64_t timers_next(const struct timer_heap *heap) /* UINT64_MAX: none */
+{
+    return heap->count == 0 ? UINT64_MAX : heap->at[1]->deadline_ns;
+}
 /* Fires what is due, at most `most`. */
 void timers_run(struct timer_heap *heap, uint64_t now_ns, unsigned most) REQUIRES(LOOP);
 
@@ -78,8 +81,9 @@ void device_note_each(void (*each)(const struct device_note *note, void *context
 /* Serves the rings of the threads that entered; true if some is not done. */
 bool threads_serve(struct cpu *cpu) REQUIRES(LOOP);
 struct thread *thread_next(struct cpu *cpu) REQUIRES(LOOP);
-/* Until it enters, ends, or the loop is wanted. `held`: until deadline_ns, whatever comes. */
-void thread_run(struct cpu *cpu, struct thread *thread, bool held, uint64_t deadline_ns) REQUIRES(LOOP);
+/* From now_ns until it enters, ends, or the loop is wanted; with `held_until_ns`, until then, whatever comes. Returns what the
+ * clock says then. */
+uint64_t thread_run(struct cpu *cpu, struct thread *thread, uint64_t now_ns, uint64_t held_until_ns) REQUIRES(LOOP);
 
 struct thread_usage {
     const char *name;
@@ -88,4 +92,5 @@ struct thread_usage {
     size_t stack_bytes;
 };
 void thread_each(void (*each)(const struct thread_usage *usage, void *context), void *context);
-void cpu_timer_arm(struct cpu *cpu, uint64_t deadline_ns);
+/* True: the hardware was told; it had another deadline. */
+bool cpu_timer_arm(struct cpu *cpu, uint64_t deadline_ns);

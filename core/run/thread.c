@@ -191,10 +191,10 @@ struct thread *thread_next(struct cpu *cpu)
 }
 
 /* When the hardware timer has to stop the thread: a slice ends only when there is somebody to have the next. */
-static uint64_t stop_at(const struct cpu *cpu, const struct thread *thread)
+static uint64_t stop_at(const struct cpu *cpu, const struct thread *thread, uint64_t now_ns)
 {
     uint64_t timer = timers_next(&cpu->timers);
-    uint64_t slice = list_empty(&cpu->threads_ready) ? UINT64_MAX : plat_clock_ns() + thread->slice_ns;
+    uint64_t slice = list_empty(&cpu->threads_ready) ? UINT64_MAX : now_ns + thread->slice_ns;
 
     return timer < slice ? timer : slice;
 }
@@ -232,11 +232,13 @@ static void thread_stopped(struct cpu *cpu, struct thread *thread) REQUIRES(LOOP
 }
 
 /* LOOP is given up to the thread and is back when this returns; the analysis need not know. */
-void thread_run(struct cpu *cpu, struct thread *thread, bool held, uint64_t deadline_ns)
+uint64_t thread_run(struct cpu *cpu, struct thread *thread, uint64_t now_ns, uint64_t held_until_ns)
 {
     ASSERT(thread->state == THREAD_READY);
-    cpu_timer_arm(cpu, held ? deadline_ns : stop_at(cpu, thread));
-    uint64_t start = plat_clock_ns(); /* to program a timer may take longer than what the thread gets */
+    bool held = held_until_ns != 0;
+    bool armed = cpu_timer_arm(cpu, held ? held_until_ns : stop_at(cpu, thread, now_ns));
+    uint64_t start =
+        armed ? plat_clock_ns() : now_ns; /* to program a timer may take longer than what the thread gets */
     cpu->counts.held += held ? 1 : 0;
     __atomic_store_n(&cpu->held, held, __ATOMIC_RELAXED);
     thread->state = THREAD_RUNNING;
@@ -245,8 +247,10 @@ void thread_run(struct cpu *cpu, struct thread *thread, bool held, uint64_t dead
     plat_context_switch(&cpu->loop_context, &thread->context); /* (1) */
     cpu->room = ROOM_LOOP;
     cpu->thread = NULL;
-    charge(cpu, thread, plat_clock_ns() - start);
+    uint64_t end = plat_clock_ns();
+    charge(cpu, thread, end - start);
     thread_stopped(cpu, thread);
+    return end;
 }
 
 void core_trap_return(void)

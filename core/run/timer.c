@@ -114,11 +114,6 @@ bool timer_armed(const struct timer *timer)
     return timer->heap_index != 0;
 }
 
-uint64_t timers_next(const struct timer_heap *heap)
-{
-    return heap->count == 0 ? UINT64_MAX : heap->at[1]->deadline_ns;
-}
-
 void timers_run(struct timer_heap *heap, uint64_t now_ns, unsigned most)
 {
     heap->now_ns = now_ns;

@@ -20,6 +20,7 @@ static struct {
     unsigned arms;            /* how often */
     bool threads_more;        /* threads_serve() says so */
     struct thread *ready;     /* thread_next() gives it */
+    uint64_t sleeps_ns;       /* plat_wait() */
     unsigned ran, ran_held;   /* thread_run() */
     uint64_t ran_until_ns;    /* its deadline */
     uint64_t thread_takes_ns; /* how long the thread then runs */
@@ -92,6 +93,7 @@ void plat_wait(void)
 {
     CHECK(!machine.irq_on); /* else what comes before the wait would be slept through */
     machine.waits++;
+    machine.now_ns += machine.sleeps_ns;
 }
 
 bool threads_serve(struct cpu *of)
@@ -107,14 +109,16 @@ struct thread *thread_next(struct cpu *of)
     return machine.ready;
 }
 
-void thread_run(struct cpu *of, struct thread *thread, bool held, uint64_t deadline_ns)
+uint64_t thread_run(struct cpu *of, struct thread *thread, uint64_t now_ns, uint64_t held_until_ns)
 {
     CHECK(thread == machine.ready);
+    CHECK_EQ(now_ns, machine.now_ns);
     machine.ran++;
-    machine.ran_held += held ? 1 : 0;
-    machine.ran_until_ns = deadline_ns;
+    machine.ran_held += held_until_ns != 0 ? 1 : 0;
+    machine.ran_until_ns = held_until_ns;
     machine.now_ns += machine.thread_takes_ns;
     of->share_given_ns += machine.thread_takes_ns;
+    return machine.now_ns;
 }
 
 _Noreturn void plat_exit(enum plat_exit code)
@@ -200,6 +204,14 @@ static void fire(struct timer *timer)
     say('T');
 }
 
+/* As loop_run() goes on. */
+static void pass(void)
+{
+    uint64_t now = step(&cpu, machine.now_ns);
+
+    CHECK_EQ(now, machine.now_ns);
+}
+
 static void test_order_of_stages(void)
 {
     struct timer timer;
@@ -213,7 +225,7 @@ static void test_order_of_stages(void)
     timer_init(&timer, fire);
     timer_set(&timer, machine.now_ns);
     machine.in_window = irq_comes; /* is handled in this very turn */
-    step(&cpu);
+    pass();
     CHECK_STR(machine.said, "IPTRE");
     CHECK_EQ(cpu.counts.turns, 1);
     CHECK_EQ(machine.windows, 1);
@@ -228,10 +240,10 @@ static void test_posted_once(void)
     struct item *i = item_new(0, 0);
     loop_post(&i->work);
     loop_post(&i->work);
-    step(&cpu);
+    pass();
     CHECK_EQ(i->ran, 1);
     CHECK_EQ(cpu.posted_count, 0);
-    step(&cpu);
+    pass();
     CHECK_EQ(i->ran, 1);
     CHECK_PANICS(loop_post(&nothing));
     CHECK_PANICS(loop_at_turn_end(&nothing));
@@ -245,16 +257,16 @@ static void test_turns_are_bounded(void)
         item_new(n, 0)->again = n == 0;
         loop_post(&item[n].work);
     }
-    step(&cpu);
+    pass();
     CHECK_EQ(item[STAGE_MAX - 1].ran, 1);
     CHECK_EQ(item[STAGE_MAX].ran, 0);
     CHECK_EQ(machine.waits, 0);
-    step(&cpu);
-    step(&cpu);
+    pass();
+    pass();
     CHECK_EQ(item[WORKS - 1].ran, 1);
     CHECK_EQ(item[0].ran, 2); /* stood behind all others */
     item[0].again = false;
-    step(&cpu);
+    pass();
     CHECK_EQ(cpu.posted_count, 0);
     CHECK_EQ(machine.waits, 1);
 }
@@ -266,11 +278,11 @@ static void test_turn_end_in_turn_end(void)
     i->again_at_end = true;
     loop_at_turn_end(&i->work);
     loop_at_turn_end(&i->work);
-    step(&cpu);
+    pass();
     CHECK_EQ(i->ran, 1);
     CHECK_EQ(machine.waits, 0); /* it waits for the next turn's end, so there is a next turn at once */
     i->again_at_end = false;
-    step(&cpu);
+    pass();
     CHECK_EQ(i->ran, 2);
     CHECK_EQ(machine.waits, 1);
 }
@@ -284,10 +296,10 @@ static void test_rings_left_are_work(void)
 {
     fresh();
     machine.threads_more = true;
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.waits, 0);
     machine.in_window = ring_left;
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.waits, 1);
 }
 
@@ -308,22 +320,22 @@ static void test_timer_is_armed(void)
     uint64_t at = machine.now_ns + 5 * NS_PER_MS;
     timer_set(&first, at);
     timer_set(&second, at + NS_PER_MS);
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.armed_ns, at);
     CHECK_EQ(machine.arms, 1);
-    step(&cpu); /* woken by something else */
+    pass(); /* woken by something else */
     CHECK_EQ(machine.arms, 1);
     machine.in_window = timer_comes; /* a little early, or late by a clock that has been set right: armed again */
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.arms, 2);
     CHECK_EQ(machine.armed_ns, at);
     machine.now_ns = at;
     machine.in_window = timer_comes;
-    step(&cpu);
+    pass();
     CHECK_STR(machine.said, "RRRTR");
     CHECK_EQ(machine.armed_ns, at + NS_PER_MS);
     timer_cancel(&second);
-    step(&cpu);
+    pass();
     CHECK(machine.armed_ns == UINT64_MAX);
 }
 
@@ -338,11 +350,28 @@ static void test_due_within_the_turn(void)
     timer_set(&timer, at);
     item_new(0, 0)->takes_ns = 3 * NS_PER_MS;
     loop_post(&item[0].work);
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.armed_ns, at); /* the past: hardware fires at once */
     CHECK_EQ(machine.waits, 1);
-    step(&cpu);
+    pass();
     CHECK_STR(machine.said, "RTR");
+}
+
+/* A sleep is nobody's time, and whoever wakes from it knows how late it is. */
+static void test_sleep(void)
+{
+    struct timer timer;
+
+    fresh();
+    timer_init(&timer, fire);
+    timer_set(&timer, machine.now_ns + 20 * NS_PER_MS);
+    machine.sleeps_ns = 20 * NS_PER_MS;
+    pass();
+    pass();
+    CHECK_STR(machine.said, "RTR");
+    CHECK_EQ(cpu.counts.busy_ns, 0);
+    CHECK_EQ(cpu.counts.turn_ns_max, 0);
+    CHECK_EQ(cpu.counts.sleeps, 2);
 }
 
 static struct thread *some_thread(void)
@@ -357,13 +386,13 @@ static void test_threads_run_when_idle(void)
     fresh();
     machine.ready = some_thread();
     machine.thread_takes_ns = 2 * NS_PER_MS;
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.ran, 1);
     CHECK_EQ(machine.ran_held, 0);
     CHECK_EQ(machine.waits, 0);
     loop_post(&item_new(0, 0)->work);
     item[0].again = true;
-    step(&cpu);
+    pass();
     CHECK_EQ(machine.ran, 1); /* the loop has something to do */
 }
 
@@ -381,7 +410,7 @@ static void test_share(void)
     uint64_t start = machine.now_ns;
     while (machine.now_ns - start < NS_PER_S) {
         unsigned before = machine.ran;
-        step(&cpu);
+        pass();
         if (machine.ran != before) {
             in_thread += machine.thread_takes_ns;
             CHECK_EQ(machine.ran_until_ns - (machine.now_ns - machine.thread_takes_ns), NS_PER_MS);
@@ -401,7 +430,7 @@ static void test_share_counts_threads(void)
     item_new(0, 0)->takes_ns = NS_PER_MS;
     for (unsigned i = 0; i < 100; i++) {
         loop_post(&item[0].work);
-        step(&cpu);
+        pass();
     }
     CHECK_EQ(machine.ran, 100);
     CHECK_EQ(machine.ran_held, 0);
@@ -415,7 +444,7 @@ static void test_share_without_threads(void)
     item[0].takes_ns = NS_PER_MS;
     loop_post(&item[0].work);
     for (unsigned i = 0; i < 100; i++) {
-        step(&cpu);
+        pass();
     }
     CHECK_EQ(item[0].ran, 100);
     CHECK_EQ(machine.waits, 0);
@@ -455,7 +484,7 @@ static bool ends(void (*run)(struct work *work))
     loop_post(&work);
     loop_at_turn_end(&item_new(0, 'E')->work); /* doorbells and flushes of the last turn are rung */
     if (setjmp(machine.exited) == 0) {
-        step(&cpu);
+        pass();
         return false;
     }
     CHECK_STR(machine.said, "RE");
@@ -500,6 +529,7 @@ int main(void)
     RUN(test_rings_left_are_work);
     RUN(test_timer_is_armed);
     RUN(test_due_within_the_turn);
+    RUN(test_sleep);
     RUN(test_threads_run_when_idle);
     RUN(test_share);
     RUN(test_share_counts_threads);

@@ -17,7 +17,7 @@ enum { STACK = 64 * 1024, SQ = 128, CQ = 128, AREA = 4096 };
 static struct cpu cpu;
 static struct {
     uint64_t now_ns;
-    uint64_t armed_ns;
+    uint64_t armed_ns, arming_takes_ns;
     bool irq_on;
     unsigned saves, restores;
     const void *guarded;
@@ -33,10 +33,14 @@ uint64_t plat_clock_ns(void)
     return machine.now_ns;
 }
 
-void cpu_timer_arm(struct cpu *of, uint64_t deadline_ns)
+bool cpu_timer_arm(struct cpu *of, uint64_t deadline_ns)
 {
+    bool other = machine.armed_ns != deadline_ns;
+
     CHECK(of == &cpu);
     machine.armed_ns = deadline_ns;
+    machine.now_ns += other ? machine.arming_takes_ns : 0;
+    return other;
 }
 
 void plat_irq_disable(void)
@@ -166,7 +170,8 @@ static bool pass_held(bool held)
     (void)threads_serve(&cpu);
     struct thread *next = thread_next(&cpu);
     if (next != NULL) {
-        thread_run(&cpu, next, held, machine.now_ns + NS_PER_MS);
+        uint64_t now = thread_run(&cpu, next, machine.now_ns, held ? machine.now_ns + NS_PER_MS : 0);
+        CHECK_EQ(now, machine.now_ns);
         CHECK_EQ(cpu.room, ROOM_LOOP);
         CHECK(cpu.thread == NULL && !machine.irq_on);
     }
@@ -486,6 +491,23 @@ static void test_alone_without_end(void)
     timer_cancel(&timer);
 }
 
+/* What it takes to program the timer is not the thread's. */
+static void test_arming_is_the_loops(void)
+{
+    fresh();
+    memset(trace, 0, sizeof trace);
+    machine.arming_takes_ns = 3 * NS_PER_MS;
+    step_ns = NS_PER_MS;
+    steps = 2;
+    struct thread *a = spawn("a", busy);
+    (void)spawn("b", busy);
+    CHECK(pass());
+    CHECK_EQ(a->ran_ns, NS_PER_MS);
+    CHECK_EQ(a->slice_ns, SLICE_NS - NS_PER_MS);
+    while (pass()) {
+    }
+}
+
 static void polite(struct ring_shared *ring, void *context)
 {
     (void)ring;
@@ -622,6 +644,7 @@ int main(void)
     RUN(test_served_in_portions);
     RUN(test_end_cancels);
     RUN(test_slices);
+    RUN(test_arming_is_the_loops);
     RUN(test_alone_without_end);
     RUN(test_enter_keeps_the_turn);
     RUN(test_switch_only_when_wanted);

@@ -17,7 +17,6 @@
 #define RESULTS_AT 64u
 #define PARAMS_WORDS 5u
 #define METHOD_READ 1u
-#define LIMIT_NS (60 * NS_PER_S)
 _Static_assert(DEPTH *SLOT <= BENCH_THREAD_AREA, "a part of the area for each");
 
 struct slot {
@@ -77,7 +76,7 @@ static void section(struct ring_shared *ring, const char *name, uint32_t depth) 
         begin(ring, begun++);
     }
     for (uint32_t ended = 0; ended < BENCH_READS;) {
-        status_t s = cap_enter(1, LIMIT_NS);
+        status_t s = cap_enter(1, UINT64_MAX); /* as lib/disk does; who runs this has a limit */
         ASSERT(s == ST_OK);
         while (ring_take(ring, &cqe)) {
             ASSERT(cqe.status == ST_OK);

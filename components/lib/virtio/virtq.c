@@ -23,7 +23,7 @@ enum {
 }; /* 16-bit words of avail and used: virtio 1.2, 2.7.6 and 2.7.8 */
 enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
 
-static void virtq_check(const struct virtq *q)
+static inline void virtq_check(const struct virtq *q)
 {
     ASSERT(q->size != 0 && q->size <= VIRTQ_SIZE_MAX && (q->size & (q->size - 1)) == 0);
     ASSERT(q->free_count + q->lent_count == q->size);
