@@ -165,7 +165,9 @@ static void control_look(struct nvme *nvme) REQUIRES(LOOP)
         starting_look(nvme);
     }
     if (nvme->state == NVME_STOPPING || nvme->state == NVME_STARTING) {
-        timer_set(&nvme->control_timer, clock_ns() + (nvme->blkdev.dead ? DEAD_LOOK_NS : LOOK_NS));
+        uint64_t now = clock_ns();
+        bool stuck = nvme->blkdev.dead && now > nvme->state_deadline;
+        timer_set(&nvme->control_timer, now + (stuck ? DEAD_LOOK_NS : LOOK_NS));
     }
 }
 

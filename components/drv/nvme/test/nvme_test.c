@@ -783,6 +783,20 @@ static void test_does_not_stop(void)
 }
 
 /* Quiesce, then scrub: until the controller stopped nothing ends and nothing is touched; then nothing is left. */
+/* A controller that stops in its own time has its memory back soon after. */
+static void test_revoked_at_once(void)
+{
+    begin();
+    fake.never_stops = true;
+    blkdev_revoke(&nvme_self.blkdev);
+    pass(10 * NS_PER_MS);
+    CHECK(nvme_self.state == NVME_STOPPING);
+    fake.never_stops = false;
+    fake.csts = 0;
+    pass(5 * NS_PER_MS);
+    CHECK(nvme_self.state == NVME_DEAD && fake_scrubbed(&fake.function.grant));
+}
+
 static void test_revoked(void)
 {
     const struct nvme_queue *q = &nvme_self.queue[1];
@@ -888,6 +902,7 @@ int main(void)
     RUN(test_does_not_stop);
     RUN(test_another_disk);
     RUN(test_revoked);
+    RUN(test_revoked_at_once);
     RUN(test_too_many_resets);
     RUN(test_does_not_start_again);
     return test_end();
