@@ -8,9 +8,9 @@
  *
  *  (1) One question or one transfer is out at a time, and each part waits for the timer: as long as the rate says, and on while
  *      others have transfers with the disk, but no longer than YIELDS_MAX milliseconds.
- *  (2) Nobody holds what is read here: it may end meanwhile, and its blocks be written anew. So a part that is wrong proves
- *      nothing before the catalog has said again that the extent is what it was; then its blocks are read once more, each alone,
- *      and what is wrong then is damage.
+ *  (2) Nobody holds what is read here: it may end meanwhile, and its blocks be written anew. So what is wrong proves nothing
+ *      before the catalog has said again that the extent is what it was. Then the part's blocks are read once more, each alone;
+ *      one that is wrong is asked for again, read at once, and asked for again: wrong between two such words, it is damaged.
  *  (3) When an extent with damage has been read, the objects that lead to a damaged block are named, NAMED_MAX at most. They are
  *      suspects from then on (engine_suspect()).
  *  (4) All of it is in memory only: after a boot there was no scrub.
@@ -53,6 +53,8 @@ static struct {
     uint64_t extent;                                /* its number */
     uint32_t at, blocks;                            /* the part */
     uint32_t careful_to;                            /* blocks before are read alone: (2) */
+    bool sure;                                      /* the catalog said so right before the block was read */
+    bool was_read;                                  /* what is wrong */
     uint64_t damaged[CATALOG_EXTENT_BLOCKS / BITS]; /* blocks of the extent */
     bool damage;                                    /* there are some */
     char *path;                                     /* [I] CATALOG_PATH_MAX */
@@ -64,6 +66,7 @@ static struct {
 
 static void next_extent(void) REQUIRES(LOOP);
 static void next_owner(uint64_t object, uint64_t at) REQUIRES(LOOP);
+static void read_part(void) REQUIRES(LOOP);
 
 static void end(const char *why) REQUIRES(LOOP)
 {
@@ -306,6 +309,29 @@ static void note_damage(bool was_read) REQUIRES(LOOP)
     }
 }
 
+static void part_done(void) REQUIRES(LOOP)
+{
+    self.sure = false;
+    self.at += self.blocks;
+    self.done_bytes += self.blocks * BLOCK;
+    next_part();
+}
+
+/* (2): the extent is what it was. */
+static void same_again(void) REQUIRES(LOOP)
+{
+    if (self.at >= self.careful_to) {
+        self.careful_to = self.at + self.blocks;
+        next_part();
+    } else if (!self.sure) {
+        self.sure = true;
+        read_part();
+    } else {
+        note_damage(self.was_read);
+        part_done();
+    }
+}
+
 static void again_said(struct engine_op *op)
 {
     room_assert_loop();
@@ -318,8 +344,7 @@ static void again_said(struct engine_op *op)
     }
     if (!missing && op->op.id == self.extent && was->start == is->start && was->blocks == is->blocks &&
         memcmp(was->crc, is->crc, was->blocks * sizeof was->crc[0]) == 0) {
-        self.careful_to = self.at + self.blocks;
-        next_part();
+        same_again();
         return;
     }
     self.done_bytes -= (uint64_t)self.at * BLOCK; /* it ended; if there is another of this number, that is read */
@@ -350,19 +375,15 @@ static void part_read(struct engine_io *io, status_t status)
         return;
     }
     bool right = status == ST_OK && part_right();
-    if (!right && self.at >= self.careful_to) {
+    if (right) {
+        part_done();
+    } else {
+        self.was_read = status == ST_OK;
         ask_again();
-        return;
     }
-    if (!right) {
-        note_damage(status == ST_OK);
-    }
-    self.at += self.blocks;
-    self.done_bytes += self.blocks * BLOCK;
-    next_part();
 }
 
-static void read_part(void) REQUIRES(LOOP)
+static void read_part(void)
 {
     uint32_t left = self.span->blocks - self.at;
 
@@ -410,6 +431,7 @@ static void extent_said(struct engine_op *op)
         return;
     }
     self.at = self.careful_to = 0;
+    self.sure = false;
     self.damage = false;
     memset(self.damaged, 0, sizeof self.damaged);
     next_part();

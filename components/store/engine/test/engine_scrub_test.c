@@ -274,6 +274,33 @@ static void test_replaced(void)
     }
 }
 
+/* The catalog's word is of a moment: what ends between it and the read is not damaged. `damaged`: but what came then is. */
+static void test_ends_after_the_word(void)
+{
+    uint8_t digest[CATALOG_DIGEST];
+
+    for (unsigned damaged = 2; damaged-- > 0;) {
+        fresh();
+        REQUIRE(put_whole(1, 40 * BLOCK, 65536, digest));
+        uint64_t place = first_block(digest);
+        disk_at(place)[0] ^= 1;
+        REQUIRE(scrub(1u << 30));
+        while (self.careful_to == 0) {
+            REQUIRE(happen());
+        }
+        time_stands = true;
+        settle();
+        CHECK(armed != NULL && forget(digest));
+        REQUIRE(put_whole(2, 40 * BLOCK, 65536, digest));
+        CHECK_EQ(first_block(digest), place);
+        disk_at(place + 30)[0] ^= damaged == 1;
+        time_stands = false;
+        settle();
+        CHECK_EQ(scrub_report_get_damaged_blocks(scrubbed()), damaged);
+        CHECK_EQ(named_count(scrubbed()), damaged);
+    }
+}
+
 /* Blobs come and go while it reads: it sees blocks of others, and accuses nobody. */
 static void test_among_changes(void)
 {
@@ -436,6 +463,7 @@ int main(void)
     RUN(test_names_once);
     RUN(test_shared);
     RUN(test_replaced);
+    RUN(test_ends_after_the_word);
     RUN(test_among_changes);
     RUN(test_rate);
     RUN(test_gives_way);
