@@ -110,7 +110,7 @@ void load_op_look(struct session *s) REQUIRES(LOOP);
 
 /* Names blob s->blob by key s->key. */
 void load_op_bind(struct session *s) REQUIRES(LOOP);
-/* Gives the upload or source back. */
+/* Gives the upload, source or file back. */
 void load_op_drop(struct session *s) REQUIRES(LOOP);
 
 /* store_load_put.c: puts a blob and names it; gives it up half-way; writes before it is given where to. */

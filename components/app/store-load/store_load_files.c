@@ -74,12 +74,6 @@ static bool file_given(struct session *s) REQUIRES(LOOP)
     return true;
 }
 
-static void drop(struct session *s) REQUIRES(LOOP)
-{
-    object_put(s->object);
-    s->object = NULL;
-}
-
 /* --- write ----------------------------------------------------------------------------------------------------------- */
 
 static void written(struct session *s) REQUIRES(LOOP)
@@ -87,7 +81,7 @@ static void written(struct session *s) REQUIRES(LOOP)
     if (load_op_gave_up(s, true)) {
         return;
     }
-    drop(s);
+    load_op_drop(s);
     load_session_say(s, "= bind %d %d -2", s->key, s->blob);
     load_op_ended(s);
 }
@@ -135,7 +129,7 @@ static void read_ended(struct session *s) REQUIRES(LOOP)
         load_session_fail(s, "a record comes back torn");
         value = NO_BLOB;
     }
-    drop(s);
+    load_op_drop(s);
     saw(s, value);
 }
 
@@ -192,7 +186,7 @@ static bool cut_gave_up(struct session *s, bool effect) REQUIRES(LOOP)
         return false;
     }
     say_each(s, effect && s->why != EXCEPTION_OVERLOADED ? "~" : "!");
-    drop(s);
+    load_op_drop(s);
     if (s->why == EXCEPTION_DISCONNECTED) {
         load_session_lost(s);
     } else {
@@ -206,7 +200,7 @@ static void cut(struct session *s) REQUIRES(LOOP)
     if (cut_gave_up(s, true)) {
         return;
     }
-    drop(s);
+    load_op_drop(s);
     say_each(s, "= remove %d -2");
     load_op_ended(s);
 }

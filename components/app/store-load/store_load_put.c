@@ -5,12 +5,35 @@
 #include "lib/store/store.capnp.h"
 #include "store_load.h"
 
-static void write_some(struct session *s, struct ask *a) REQUIRES(LOOP);
 static void put_step(struct session *s) REQUIRES(LOOP);
 
 static struct ask *ask_idle(struct session *s)
 {
     return s->ask.then == NULL ? &s->ask : &s->ahead;
+}
+
+/* Writes the next `size` bytes: with their offset, when others may have the upload too (store.capnp, rule 6). */
+static void write_next(struct session *s, struct ask *a, uint32_t size, void (*then)(struct session *s)) REQUIRES(LOOP)
+{
+    struct byte_sink_write_params_builder p =
+        byte_sink_write_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
+    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, size);
+
+    ASSERT(bytes.size == size);
+    load_blob_fill(s->blob, s->at, bytes.bytes, size);
+    if (s->declared) {
+        byte_sink_write_params_set_offset(p, s->at);
+    }
+    s->at += size;
+    load_ask_send(a, s->object, then);
+}
+
+/* Of what is left, `most` at most. */
+static uint32_t next_size(const struct session *s, uint32_t most)
+{
+    uint64_t left = load_blob_size(s->blob) - s->at;
+
+    return left < most ? (uint32_t)left : most;
 }
 
 /* What may go out, goes: the next bytes, and the finish right behind the last of them. */
@@ -20,7 +43,7 @@ static void put_go_on(struct session *s) REQUIRES(LOOP)
         struct ask *a = ask_idle(s);
         s->under_way++;
         if (s->at < load_blob_size(s->blob)) {
-            write_some(s, a);
+            write_next(s, a, next_size(s, CHUNK), put_step);
             continue;
         }
         s->finish = a;
@@ -76,23 +99,6 @@ static void put_step(struct session *s)
     }
 }
 
-static void write_some(struct session *s, struct ask *a)
-{
-    uint32_t left = load_blob_size(s->blob) - (uint32_t)s->at;
-    uint32_t n = left < CHUNK ? left : CHUNK;
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&a->call, s->object, load_ask_params(a), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, n);
-
-    ASSERT(bytes.size == n);
-    load_blob_fill(s->blob, s->at, bytes.bytes, n);
-    if (s->declared) {
-        byte_sink_write_params_set_offset(p, s->at);
-    }
-    s->at += n;
-    load_ask_send(a, s->object, put_step);
-}
-
 /* Half of it is enough: the rest never comes. */
 static void abandon(struct session *s) REQUIRES(LOOP)
 {
@@ -146,15 +152,9 @@ static void put_begun(struct session *s) REQUIRES(LOOP)
 
 static void put_begun_in_vain(struct session *s) REQUIRES(LOOP)
 {
-    if (!upload_given_from(s)) {
-        return;
+    if (upload_given_from(s)) {
+        write_next(s, &s->ask, next_size(s, 64) < 64 ? 0 : 64, abandon);
     }
-    uint64_t left = load_blob_size(s->blob) - s->at;
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ask.call, s->object, load_ask_params(&s->ask), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, left < 64 ? 0 : 64);
-    load_blob_fill(s->blob, s->at, bytes.bytes, bytes.size);
-    load_ask_send(&s->ask, s->object, abandon);
 }
 
 /* The put, and a write to the upload that it will give, went out together. */
@@ -169,7 +169,6 @@ static void ahead_ended(struct session *s) REQUIRES(LOOP)
 static void write_ahead(struct session *s) REQUIRES(LOOP)
 {
     static const uint16_t upload = 0; /* the pointer in put's results */
-    uint32_t size = load_blob_size(s->blob) < CHUNK ? load_blob_size(s->blob) : CHUNK;
 
     if (s->connection == NULL || !s->ask.call.out) {
         return;
@@ -179,12 +178,7 @@ static void write_ahead(struct session *s) REQUIRES(LOOP)
         return;
     }
     s->under_way++;
-    s->at = size;
-    struct byte_sink_write_params_builder p =
-        byte_sink_write_begin(&s->ahead.call, s->object, load_ask_params(&s->ahead), &load_ask_source);
-    struct capnp_bytes bytes = byte_sink_write_params_init_chunk(p, size);
-    load_blob_fill(s->blob, 0, bytes.bytes, bytes.size);
-    load_ask_send(&s->ahead, s->object, ahead_ended);
+    write_next(s, &s->ahead, next_size(s, CHUNK), ahead_ended);
 }
 
 static void put_ask(struct session *s, void (*then)(struct session *s)) REQUIRES(LOOP)
