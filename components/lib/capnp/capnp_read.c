@@ -90,6 +90,24 @@ static bool follow(struct capnp_ref ref, uint64_t pointer, struct target *target
     return wire_kind(pointer) <= WIRE_LIST || capnp_broken(ref.message);
 }
 
+static inline uint32_t struct_words(uint64_t pointer)
+{
+    return (uint32_t)wire_data_words(pointer) + wire_pointer_count(pointer);
+}
+
+/* The struct that `pointer` describes, at `words` of `segment`. */
+static inline struct capnp_reader reader_at(struct capnp_ref ref, uint64_t pointer, uint32_t segment,
+                                            const uint64_t *words)
+{
+    return (struct capnp_reader){.message = ref.message,
+                                 .data = (const uint8_t *)words,
+                                 .pointers = words + wire_data_words(pointer),
+                                 .segment = segment,
+                                 .data_bytes = wire_data_words(pointer) * 8u,
+                                 .depth = ref.depth - 1,
+                                 .pointer_count = wire_pointer_count(pointer)};
+}
+
 static bool locate_struct(struct capnp_ref ref, uint64_t pointer, struct capnp_reader *reader)
 {
     struct target target;
@@ -99,21 +117,14 @@ static bool locate_struct(struct capnp_ref ref, uint64_t pointer, struct capnp_r
     if (wire_kind(target.pointer) != WIRE_STRUCT || ref.depth == 0) {
         return capnp_broken(ref.message);
     }
-    uint32_t data_words = wire_data_words(target.pointer);
-    uint16_t pointer_count = wire_pointer_count(target.pointer);
+    uint32_t count = struct_words(target.pointer);
     /* An empty struct takes no room; its offset says -1, or anything. */
-    target.word = data_words + pointer_count == 0 ? 0 : target.word;
-    const uint64_t *words = target_words(ref, &target, (uint64_t)data_words + pointer_count);
+    target.word = count == 0 ? 0 : target.word;
+    const uint64_t *words = target_words(ref, &target, count);
     if (words == NULL) {
         return false;
     }
-    *reader = (struct capnp_reader){.message = ref.message,
-                                    .data = (const uint8_t *)words,
-                                    .pointers = words + data_words,
-                                    .segment = target.segment,
-                                    .data_bytes = data_words * 8,
-                                    .depth = ref.depth - 1,
-                                    .pointer_count = pointer_count};
+    *reader = reader_at(ref, target.pointer, target.segment, words);
     return true;
 }
 
@@ -127,19 +138,11 @@ static inline bool locate_near(struct capnp_ref ref, uint64_t pointer, struct ca
     const struct message_segment *s = &ref.message->segment[ref.segment];
     uint64_t word =
         (uint64_t)((ref.at - s->words) + 1 + wire_offset(pointer)); /* one before the segment is very large */
-    uint32_t data_words = wire_data_words(pointer);
-    uint16_t pointer_count = wire_pointer_count(pointer);
-    uint32_t count = data_words + pointer_count;
+    uint32_t count = struct_words(pointer);
     if (count == 0 || word > s->used || count > s->used - word) {
         return false;
     }
-    *reader = (struct capnp_reader){.message = ref.message,
-                                    .data = (const uint8_t *)(s->words + word),
-                                    .pointers = s->words + word + data_words,
-                                    .segment = ref.segment,
-                                    .data_bytes = data_words * 8,
-                                    .depth = ref.depth - 1,
-                                    .pointer_count = pointer_count};
+    *reader = reader_at(ref, pointer, ref.segment, s->words + word);
     return true;
 }
 
@@ -179,7 +182,7 @@ static bool open_structs(struct capnp_ref ref, const struct target *target, stru
     }
     uint64_t tag = load(words);
     uint32_t count = (uint32_t)tag >> 2;
-    uint32_t step_words = (uint32_t)wire_data_words(tag) + wire_pointer_count(tag);
+    uint32_t step_words = struct_words(tag);
     if (wire_kind(tag) != WIRE_STRUCT || (uint64_t)count * step_words > body_words) {
         return capnp_broken(ref.message);
     }
