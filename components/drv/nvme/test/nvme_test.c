@@ -782,7 +782,6 @@ static void test_does_not_stop(void)
     expect_death(0);
 }
 
-/* Quiesce, then scrub: until the controller stopped nothing ends and nothing is touched; then nothing is left. */
 /* A controller that stops in its own time has its memory back soon after. */
 static void test_revoked_at_once(void)
 {
@@ -797,6 +796,7 @@ static void test_revoked_at_once(void)
     CHECK(nvme_self.state == NVME_DEAD && fake_scrubbed(&fake.function.grant));
 }
 
+/* Quiesce, then scrub: until the controller stopped nothing ends and nothing is touched; then nothing is left. */
 static void test_revoked(void)
 {
     const struct nvme_queue *q = &nvme_self.queue[1];
