@@ -7,8 +7,8 @@ function put() {
         printf "%s: no 'machine' or no 'exit' line, and no other machine as 'stand-in'\n", file > "/dev/stderr"
         bad = 1
     }
-    printf "{\"%s\", \"%s\", \"%s\", \"%s\", {%s}, \"%s\", \"%s\", \"%s\", \"%s\", \"%s\"},\n",
-        name, stands, of["machine"], of["cpu"], arguments, of["nic"], of["disk"], of["nvme"], of["rng"], of["exit"]
+    printf "{\"%s\", \"%s\", \"%s\", \"%s\", {%s}, \"%s\", \"%s\", \"%s\", \"%s\", \"%s\", \"%s\"},\n",
+        name, stands, of["machine"], of["cpu"], arguments, of["nic"], of["disk"], of["nvme"], of["scsi"], of["rng"], of["exit"]
 }
 function rest(separator,    i, s) {
     for (i = 2; i <= NF; i++) { s = s (i > 2 ? separator : "") $i }
@@ -19,5 +19,5 @@ FNR == 1 { put(); split("", of); name = stands = arguments = ""; file = FILENAME
 $1 == "platform" { name = $2 }
 $1 == "stand-in" { stands = $2 }
 $1 == "qemu" { arguments = "\"" rest("\", \"") "\"" }
-$1 == "machine" || $1 == "cpu" || $1 == "nic" || $1 == "disk" || $1 == "nvme" || $1 == "rng" || $1 == "exit" { of[$1] = rest(",") }
+$1 == "machine" || $1 == "cpu" || $1 == "nic" || $1 == "disk" || $1 == "nvme" || $1 == "scsi" || $1 == "rng" || $1 == "exit" { of[$1] = rest(",") }
 END { put(); exit bad }

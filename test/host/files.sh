@@ -156,6 +156,19 @@ kill -9 "$mock"
 got=0
 wait "$background" || got=$?
 [ "$got" = 3 ] && grep -q '"disconnected"' err || fail "a watch whose node died ended with $got"
+# It asks now and then whether the node is there: a silent connection would be ended, and a machine without power ends none.
+mock --fault tell-asked=3
+background "$capos" watch "$node" --timeout 1
+watched
+expect 0 "$capos" mkdir "$node" x
+read -r line <&7
+[ "$line" = x ] || fail "a watch that has asked says $line"
+mock --fault silent-after=2
+background "$capos" watch "$node" --timeout 1 --json
+got=0
+wait "$background" || got=$?
+[ "$got" = 3 ] || fail "a watch whose node has gone silent ended with $got"
+grep -q 'no answer for 1 s.*what changed since is not known' "$work/err" || fail "a watch whose node has gone silent says $(cat "$work/err")"
 mock --fault rude --fault lost
 background "$capos" watch "$node" /
 watched

@@ -16,6 +16,8 @@
  *     flip-kept          what is kept is damaged
  *     boast=N            of an upload N bytes more are said to be there
  *     silent             connections are accepted and never answered
+ *     silent-after=N     the first N questions who it is are answered, and none after
+ *     tell-asked=N       "asked" is printed once it has answered so many
  *     slow=MS            each write and read takes so long
  *     stall-writes       a write is never answered
  *     deny               every Node.get is refused
@@ -126,8 +128,13 @@ class Mock_node final : public Node::Server
 
 kj::Promise<void> Mock_node::info(InfoContext context)
 {
-    if (world.fault("silent") != 0) {
+    world.asked++;
+    if (world.fault("silent") != 0 || (world.fault("silent-after") != 0 && world.asked > world.fault("silent-after"))) {
         return kj::NEVER_DONE;
+    }
+    if (world.asked == world.fault("tell-asked")) {
+        printf("asked\n");
+        fflush(stdout);
     }
     auto out = context.getResults();
     out.setProfile("mock");

@@ -33,6 +33,7 @@ struct World {
     uint64_t next_id = 2;
     uint64_t next_generation = 7;
     long uploads = 0;
+    long asked = 0; /* who it is, since the start */
     long bound = 0;
     std::map<std::string, long> faults;
     std::map<std::string, std::string> blobs;

@@ -3,10 +3,11 @@
 . "$CAPOS_TOP/test/host/lib.sh"
 cd "$work"
 
-# up PROFILE OPTION...: boots it in the background with a disk of its own; the node has the profile's name.
+# up PROFILE OPTION...: boots it in the background, unless DISKLESS with a disk of its own; the node has the profile's name.
 up() {
+    [ -n "${DISKLESS:-}" ] || set -- "$@" --disk "$work/disk"
     [ -e "$CAPOS_BUILD/$1/$1.elf" ] || fail "there is no image of '$1' in $CAPOS_BUILD"
-    "$capos" fleet up "$@" --build "$CAPOS_BUILD" --detach --disk "$work/disk" --lifetime "${LIFETIME:-280}"
+    "$capos" fleet up "$@" --build "$CAPOS_BUILD" --detach --lifetime "${LIFETIME:-280}"
 }
 # pid_of NODE, rpc_of NODE: from the fleet's state.
 of() {

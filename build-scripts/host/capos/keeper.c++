@@ -49,7 +49,7 @@ std::vector<std::string> sim_command(const Launch &launch)
     std::string program = launch.image[0] == '/' ? launch.image : "./" + launch.image;
     std::vector<std::string> argv = {program, "--memory", std::to_string(launch.memory_bytes / 1024) + "K"};
     if (!launch.disk.empty()) {
-        argv.insert(argv.end(), {"--device", (launch.nvme ? "nvme:" : "virtio-blk:") + launch.disk});
+        argv.insert(argv.end(), {"--device", launch.disk_driver + ":" + launch.disk});
     }
     if (launch.net) {
         argv.insert(argv.end(), {"--net", "dgram:" + wire_there(launch) + "," + wire_here(launch)});

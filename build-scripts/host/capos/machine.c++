@@ -43,6 +43,14 @@ const Machine *find_machine(const std::string &name)
     return nullptr;
 }
 
+const std::string &disk_device(const Machine &machine, const std::string &driver)
+{
+    if (driver == "nvme") {
+        return machine.nvme;
+    }
+    return driver == "virtio-scsi" ? machine.scsi : machine.disk;
+}
+
 static std::string list_types()
 {
     std::string list;
@@ -103,8 +111,15 @@ static void add_net(Command &command, const Launch &launch)
 
 static void add_disk(Command &command, const Launch &launch)
 {
-    add(command, "-drive", "if=none,id=disk0,format=raw,cache=writeback,file=" + escaped(launch.disk));
-    add(command, "-device", (launch.nvme ? launch.machine.nvme : launch.machine.disk) + ",drive=disk0");
+    /* The node is told of every error, a full file system of the host's too: what it acknowledges is its own word. */
+    add(command, "-drive",
+        "if=none,id=disk0,format=raw,cache=writeback,werror=report,rerror=report,file=" + escaped(launch.disk));
+    std::string device = disk_device(launch.machine, launch.disk_driver);
+    if (launch.disk_driver == "virtio-scsi") {
+        add(command, "-device", device);
+        device = "scsi-hd";
+    }
+    add(command, "-device", device + ",drive=disk0");
 }
 
 std::vector<std::string> qemu_command(const Launch &launch)

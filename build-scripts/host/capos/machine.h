@@ -26,12 +26,16 @@ struct Machine {
     std::string nic; /* devices with their options, "virtio-net-pci,romfile=" */
     std::string disk;
     std::string nvme; /* "": it has none */
+    std::string scsi; /* the adapter */
     std::string rng;
     std::string exit;
 };
 
 /* By its own name or by QEMU's; NULL when there is none. */
 const Machine *find_machine(const std::string &name);
+
+/* QEMU's device that a disk driver drives, for SCSI the adapter; "": the machine has none. */
+const std::string &disk_device(const Machine &machine, const std::string &driver);
 
 /* "microvm|pc|q35": QEMU's names. */
 const std::string &machine_choices();
@@ -47,8 +51,8 @@ struct Launch {
     uint64_t memory_bytes;
     bool net;
     bool rng;
-    std::string disk; /* file; empty for none */
-    bool nvme;        /* it is an NVMe disk */
+    std::string disk;        /* file; empty for none */
+    std::string disk_driver; /* virtio-blk, nvme or virtio-scsi; empty: the image drives none */
     std::vector<Port_map> ports;
     std::string console; /* path of the UNIX socket */
     std::string log;

@@ -92,6 +92,12 @@ class Session
     /* Every schema node of the image, fetched at the first use. */
     capnp::SchemaLoader &schemas();
 
+    /* Passes when a connection without a word should be asked something: as often as the user is patient, and each minute. */
+    kj::Promise<void> quiet_while()
+    {
+        return io.provider->getTimer().afterDelay(kj::min(patience, 60 * kj::SECONDS));
+    }
+
     /* Lets time pass while the connection is served. */
     void pause(kj::Duration duration)
     {

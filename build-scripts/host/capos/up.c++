@@ -110,14 +110,27 @@ static std::vector<Port_map> choose_ports(const Args &args, BootPackage::Reader 
     return ports;
 }
 
+/* The disk driver that the image has, without its folder, or "". */
+static std::string disk_driver_of(BootPackage::Reader package)
+{
+    for (const char *driver : {"virtio-blk", "nvme", "virtio-scsi"}) {
+        if (has_component(package, std::string("drv/") + driver)) {
+            return driver;
+        }
+    }
+    return "";
+}
+
 static std::string choose_disk(const Args &args, BootPackage::Reader package, const std::string &default_path)
 {
     uint64_t size = parse_size(args.get("--disk-size", "256M"), "--disk-size");
     if (size < 1024 * 1024) {
         misuse("--disk-size is less than 1M");
     }
-    bool wanted = has_component(package, "drv/virtio-blk") || has_component(package, "drv/nvme");
-    if (!wanted || args.has("--no-disk")) {
+    if (args.has("--disk") && disk_driver_of(package).empty()) {
+        misuse("--disk is for an image with a disk driver; this one has none (`capos image query` shows what it has)");
+    }
+    if (disk_driver_of(package).empty() || args.has("--no-disk")) {
         return "";
     }
     std::string path = args.get("--disk", default_path);
@@ -161,9 +174,10 @@ static Launch plan_launch(const Args &args, const State &state, const Image &ima
     launch.net = has_component(package, "drv/virtio-net") && !args.has("--no-net");
     launch.rng = has_component(package, "drv/virtio-rng") && !args.has("--no-rng");
     launch.disk = disk;
-    launch.nvme = !has_component(package, "drv/virtio-blk");
-    if (launch.nvme && !disk.empty() && launch.platform == "qemu" && launch.machine.nvme.empty()) {
-        misuse("this image's disk is NVMe, which " + launch.machine.type + " has not");
+    launch.disk_driver = disk_driver_of(package);
+    if (!disk.empty() && launch.platform == "qemu" && disk_device(launch.machine, launch.disk_driver).empty()) {
+        misuse("this image's disk is for drv/" + launch.disk_driver + ", and " + launch.machine.type +
+               " has no such disk");
     }
     if (launch.net) {
         launch.ports = choose_ports(args, package);

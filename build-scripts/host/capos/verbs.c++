@@ -80,13 +80,15 @@ static const char GET_TEXT[] =
     "Writes to FILE.part and renames it when all of it has come and has the right digest. A get that was interrupted\n"
     "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.\n"
     "In a FILE that is a directory, it gets that name too.\n"
-    "With -r PATH is a directory, and FILE becomes one with all that is in it; what FILE has besides stays. Files "
-    "that\n"
-    "are there already are not fetched again. Nothing outside of FILE is written, links in it are not followed.";
+    "With -r PATH is a directory, and FILE becomes one with all that is in it; what FILE has besides stays. Files\n"
+    "that are there already with the digest that the node knows are not fetched again. Nothing outside of FILE is "
+    "written, links in it are not followed.";
 static const char EXPORT_TEXT[] =
-    "All that is in PATH, or in the node, as a plain POSIX tar into FILE, or to standard output for `-`. What it has "
-    "is\n"
-    "the directory at one moment: a snapshot, which is dropped again at the end; or with --at the one that is named.\n"
+    "All that is in PATH, or in the directory that everything is in, as a plain POSIX tar into FILE, or to standard "
+    "output\n"
+    "for `-`. What it has is the directory at one moment: a snapshot, which is dropped again at the end; or with --at "
+    "the\n"
+    "one that is named. Flat names (`names`), pins and blobs without a name are not in it.\n"
     "When anything cannot be read, there is no FILE, and the exit status is 1.";
 static const char IMPORT_TEXT[] =
     "All that is in the tar FILE, or standard input for `-`, into PATH, or the directory that everything is in. It may "
@@ -107,7 +109,9 @@ static const char MV_TEXT[] =
     "directory; -n refuses that. TO is the whole new path: a directory there is not moved into.";
 static const char WATCH_TEXT[] =
     "Prints a path a line, as the node tells of it: names that came, went or changed, and files that their writer has\n"
-    "closed, in PATH and below. It is durable when it is told. Ends with Ctrl-C.";
+    "closed, in PATH and below. It is durable when it is told. Until Ctrl-C; when the node is gone, which a watch "
+    "asks\n"
+    "each minute or as often as --timeout says, the exit status is 3, and what changed since is not known.";
 static const char SNAPSHOT_TEXT[] =
     "Keeps all names and files as they are now, under LABEL if one is given, and prints its number, which --at takes.\n"
     "It costs room only as what it shows is changed or removed, until it is dropped.";

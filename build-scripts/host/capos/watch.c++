@@ -55,6 +55,38 @@ class Printing_watcher final : public Watcher::Server
     kj::Own<kj::PromiseFulfiller<void>> unheard;
 };
 
+[[noreturn]] static void lose(const Session &session, const std::string &why)
+{
+    unreachable("disconnected", session.target.name + " " + why + ": what changed since is not known");
+}
+
+/* Whether the node is there: an overloaded one is. It answers soon, or it is not. */
+static void ask_whether_there(Session &session)
+{
+    try {
+        session.await(session.node().infoRequest().send());
+    } catch (const kj::Exception &e) {
+        if (e.getType() != kj::Exception::Type::OVERLOADED) {
+            lose(session, "is gone: " + failure_of(e).reason);
+        }
+    }
+}
+
+/* Until the connection is closed or nobody reads any more. The node ends a connection that is silent for long, and one that lost
+ * its power says nothing: so we ask. */
+static void stay(Session &session, kj::Promise<void> nobody_reads)
+{
+    bool over = false;
+    auto end = session.on_disconnect().exclusiveJoin(kj::mv(nobody_reads)).then([&]() { over = true; }).fork();
+    for (;;) {
+        session.await_long(end.addBranch().exclusiveJoin(session.quiet_while()));
+        if (over) {
+            return;
+        }
+        ask_whether_there(session);
+    }
+}
+
 void run_watch(const Args &args)
 {
     std::string path = node_path(args.words.size() > 1 ? args.words[1] : "");
@@ -72,9 +104,9 @@ void run_watch(const Args &args)
     if (!args.has("--json")) {
         fprintf(stderr, "capos: watching /%s; Ctrl-C ends it\n", plain(path).c_str());
     }
-    session.await_long(session.on_disconnect().exclusiveJoin(kj::mv(unheard.promise)));
+    stay(session, kj::mv(unheard.promise));
     require_output();
-    unreachable("disconnected", session.target.name + " has closed the connection: what changed since is not known");
+    lose(session, "has closed the connection");
 }
 
 } // namespace capos
