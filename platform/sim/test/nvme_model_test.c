@@ -211,6 +211,14 @@ static void test_pin(void)
     bell(3, 2);
     CHECK_EQ(pulls(), pulled);
     CHECK_EQ(fake.messages, before);
+
+    add(1, transfer(false, 7, 0, 1));
+    bell(2, tail[1]);
+    CHECK_EQ(pulls(), pulled + 1);
+    fake.hazard->befalls(fake.hazard, SIM_FAULT_GONE, 0);
+    CHECK_EQ(pulls(), pulled); /* who is gone lets go (PCI Express 2.2.8.1: a link that is down) */
+    bell(3, 3);
+    CHECK_EQ(pulls(), pulled);
 }
 
 static void test_messages(void)

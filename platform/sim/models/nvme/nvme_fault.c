@@ -145,7 +145,8 @@ static void strike(struct nvme_device *nvme, uint32_t what, uint64_t argument)
         break;
     default:
         fault->gone = true;
-        nvme->epoch++; /* and writes nothing that it still had to write */
+        nvme->epoch++;  /* and writes nothing that it still had to write */
+        nvme_pin(nvme); /* nor pulls a wire */
         break;
     }
     sim_hazard_struck(&fault->hazard, what);

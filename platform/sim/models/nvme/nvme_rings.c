@@ -82,7 +82,7 @@ void nvme_pin(struct nvme_device *nvme)
         const struct nvme_cq *cq = &nvme->cq[i];
         pulls = pulls || (cq->size != 0 && cq->interrupts && cq->head != cq->tail && (nvme->masked & 1) == 0);
     }
-    sim_pci_pin(&nvme->function, pulls);
+    sim_pci_pin(&nvme->function, pulls && !nvme->fault.gone);
 }
 
 static void interrupts_send(struct nvme_device *nvme)
