@@ -157,18 +157,20 @@ got=0
 wait "$background" || got=$?
 [ "$got" = 3 ] && grep -q '"disconnected"' err || fail "a watch whose node died ended with $got"
 # It asks now and then whether the node is there: a silent connection would be ended, and a machine without power ends none.
-mock --fault tell-asked=3
-background "$capos" watch "$node" --timeout 1
+mock --fault tell-asked=2
+background "$capos" watch "$node" --timeout 2
 watched
 expect 0 "$capos" mkdir "$node" x
-read -r line <&7
+read -r line <&7 || fail "a watch that has asked has ended"
 [ "$line" = x ] || fail "a watch that has asked says $line"
-mock --fault silent-after=2
+kill -TERM "$background"
+wait "$background" || :
+mock --fault silent-after=1
 background "$capos" watch "$node" --timeout 1 --json
 got=0
 wait "$background" || got=$?
 [ "$got" = 3 ] || fail "a watch whose node has gone silent ended with $got"
-grep -q 'no answer for 1 s.*what changed since is not known' "$work/err" || fail "a watch whose node has gone silent says $(cat "$work/err")"
+grep -q '"disconnected".*is silent, asked 2 times: what changed since is not known' "$work/err" || fail "it says $(cat "$work/err")"
 mock --fault rude --fault lost
 background "$capos" watch "$node" /
 watched

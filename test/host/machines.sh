@@ -43,7 +43,7 @@ err '-device virtio-blk-device,drive=disk0 -device virtio-rng-device'
 fake_image build fast 0 'capos fast\r\n' 'components = [(name = "drv/nvme")]'
 QEMU=$work/qemu expect 1 "$capos" fleet up fast --detach --disk-size 2M --machine q35
 err '-device nvme,serial=disk0,drive=disk0'
-QEMU=$work/qemu expect 2 "$capos" fleet up fast --detach --disk-size 2M --machine microvm
+QEMU=$work/qemu expect 2 "$capos" fleet up fast --detach --disk-size 2M --machine microvm --disk some.disk
 err "this image's disk is for drv/nvme, and microvm has no such disk"
 fake_image build scsi 0 'capos scsi\r\n' 'components = [(name = "drv/virtio-scsi")]'
 QEMU=$work/qemu expect 1 "$capos" fleet up scsi --detach --disk-size 2M --machine q35
@@ -52,7 +52,7 @@ err 'werror=report'
 fake_image build none 0 'capos none\r\n' 'components = [(name = "drv/virtio-net")]'
 QEMU=$work/qemu expect 2 "$capos" fleet up none --detach --disk some.disk
 err '--disk is for an image with a disk driver'
-[ ! -e some.disk ] || fail "a disk was made for an image without a driver"
+[ ! -e some.disk ] || fail "a disk was made though nothing was started"
 line pc
 err '-device virtio-net-pci,romfile=,netdev=net0'
 err '-device isa-debug-exit,iobase=0xf4,iosize=0x04'

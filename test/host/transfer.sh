@@ -135,6 +135,7 @@ rm -f back
 mock --fault die-after=4500000
 expect 0 "$capos" put "$node" /a file
 expect 3 "$capos" get "$node" /a back
+err 'disconnected: /a: '
 [ ! -e back ] && [ -s back.part ] || fail "no part of the file was kept"
 had=$(stat -c %s back.part)
 mock
@@ -167,7 +168,7 @@ err 'not-found:'
 mock --fault overloaded-read=32 # 16 at once, then 8, 4, 2, 1, 1
 expect 0 "$capos" put "$node" /a file
 expect 1 "$capos" get "$node" /a back
-err 'overloaded: busy; try again later (asked 6 times)'
+err 'overloaded: /a: busy; try again later (asked 6 times)'
 expect 0 "$capos" get "$node" /a back
 same file back
 

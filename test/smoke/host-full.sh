@@ -5,7 +5,7 @@
 # the test's own.
 # timeout: 120
 if [ "${1-}" != inside ]; then
-    unshare -Urm true 2>/dev/null || { echo "no mount namespace here: skipped"; exit 77; }
+    unshare -Urm mount -t tmpfs none /mnt 2>/dev/null || { echo "no mount namespace here: skipped"; exit 77; }
     exec unshare -Urm "$0" inside
 fi
 . "$CAPOS_TOP/test/smoke/lib.sh"
@@ -22,7 +22,7 @@ boot() {
     expect 0 "$capos" fleet up store --build "$CAPOS_BUILD" --detach --disk small/disk --disk-size 128M --lifetime 100
 }
 head -c 6000000 /dev/urandom >first
-head -c 30000000 /dev/urandom >second
+head -c 30000000 /dev/urandom >second # more than one extent: the catalogue is written to on the way, too
 
 boot
 expect 0 "$capos" put store /first first

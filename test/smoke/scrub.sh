@@ -57,6 +57,9 @@ says 'r["report"]["damaged"][0] == "blob '"$(sha256sum bad | cut -d ' ' -f 1)"',
 volume info
 says 'int(r["info"]["damaged"]) == 1' || { cat said; fail "the damage was not counted"; }
 expect 1 "$capos" get store /a/bad back
+err 'corrupt: /a/bad: read'
+expect 1 "$capos" get store /a/bad back --json
+err '"path":"/a/bad"'
 expect 0 "$capos" get store /a/good back
 cmp good back || fail "the other file is not what it was"
 expect 0 "$capos" put store /a/bad bad

@@ -231,5 +231,5 @@ struct Problem {
   # With --json, a failure is this on standard error; of a verb that goes on with other files, one a line.
   error @0 :Text;          # denied, failed, full, overloaded, unimplemented, disconnected, unreachable, usage, ...
   reason @1 :Text;
-  path @2 :Text;           # the file that it is about, where there are several
+  path @2 :Text;           # the file that it is about
 }

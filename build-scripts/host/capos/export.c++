@@ -125,7 +125,7 @@ bool Tree_export::job(size_t i)
         trouble = caught([&]() { write(found[i], piece); });
     }
     if (trouble && !failed) {
-        trouble->reason = found[i].path + ": " + trouble->reason;
+        trouble->path = found[i].path;
         failed = trouble;
     }
     return !failed;

@@ -23,6 +23,7 @@ struct Failure {
     Exit exit;
     std::string kind;
     std::string reason;
+    std::string path = {}; /* which of the node's files it is about; empty: none, or that is said */
 };
 
 /* The node was asked again and again, and had no room for it each time: it might have with less at once. */
@@ -57,6 +58,21 @@ template <typename Work, typename Failed> void attempt(Work work, Failed failed)
             throw;
         }
         failed(failure);
+    }
+}
+
+/* Runs `work`; what fails in it is about `path`. */
+template <typename Work> auto about(const std::string &path, Work work) -> decltype(work())
+{
+    try {
+        try {
+            return work();
+        } catch (const kj::Exception &e) {
+            throw failure_of(e);
+        }
+    } catch (Failure &failure) {
+        failure.path = path;
+        throw;
     }
 }
 

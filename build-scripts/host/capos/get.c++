@@ -40,22 +40,6 @@ static Blob open_wanted(Session &session, const Args &args)
     }
 }
 
-/* A node says what is wrong, not of which file, and a disk that lost a block has lost it somewhere. */
-static void receive(Reads &reads, Sink &sink, Progress &progress, const std::string &path)
-{
-    try {
-        while (!reads.ended()) {
-            auto answer = reads.next();
-            sink.write(answer.getChunk());
-            progress.add(answer.getChunk().size());
-        }
-    } catch (const kj::Exception &e) {
-        Failure failure = failure_of(e);
-        failure.reason = path + ", after " + std::to_string(sink.reached()) + " bytes: " + failure.reason;
-        throw failure;
-    }
-}
-
 static void get_file(const Args &args)
 {
     std::string name = local_name(args);
@@ -69,7 +53,11 @@ static void get_file(const Args &args)
     Progress progress("get " + args.words[1], blob.size, !args.has("--json"));
     Reads reads(session, blob, resumed_at);
     progress.resumed(resumed_at);
-    receive(reads, sink, progress, args.words[1]);
+    while (!reads.ended()) {
+        auto answer = about(args.words[1], [&]() { return reads.next(); });
+        sink.write(answer.getChunk());
+        progress.add(answer.getChunk().size());
+    }
     std::string digest = sink.finish();
 
     capnp::MallocMessageBuilder message;

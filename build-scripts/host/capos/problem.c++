@@ -13,8 +13,9 @@
 namespace capos
 {
 
-void say_failure(const Failure &failure, bool json, const std::string &path)
+void say_failure(const Failure &failure, bool json)
 {
+    const std::string &path = failure.path;
     fflush(stdout);
     if (json) {
         capnp::MallocMessageBuilder message;

@@ -10,7 +10,7 @@
 namespace capos
 {
 
-/* Prints it on standard error; with `json` as a Problem on one line. `path`: which of several files it is about. */
-void say_failure(const Failure &failure, bool json, const std::string &path = "");
+/* Prints it on standard error; with `json` as a Problem on one line. */
+void say_failure(const Failure &failure, bool json);
 
 } // namespace capos

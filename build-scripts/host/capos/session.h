@@ -92,7 +92,7 @@ class Session
     /* Every schema node of the image, fetched at the first use. */
     capnp::SchemaLoader &schemas();
 
-    /* Passes when a connection without a word should be asked something: as often as the user is patient, and each minute. */
+    /* Passes when a silent node should be asked something: when the user is out of patience, and at least each minute. */
     kj::Promise<void> quiet_while()
     {
         return io.provider->getTimer().afterDelay(kj::min(patience, 60 * kj::SECONDS));

@@ -14,7 +14,7 @@ void Tally::fail(const std::string &path, const Failure &failure)
     if (progress != nullptr) {
         progress->clear();
     }
-    say_failure(failure, json, path);
+    say_failure({failure.exit, failure.kind, failure.reason, path}, json);
 }
 
 void Tally::end(const std::string &what) const

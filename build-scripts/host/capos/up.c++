@@ -121,23 +121,24 @@ static std::string disk_driver_of(BootPackage::Reader package)
     return "";
 }
 
-static std::string choose_disk(const Args &args, BootPackage::Reader package, const std::string &default_path)
+static uint64_t disk_size(const Args &args)
 {
     uint64_t size = parse_size(args.get("--disk-size", "256M"), "--disk-size");
     if (size < 1024 * 1024) {
         misuse("--disk-size is less than 1M");
     }
+    return size;
+}
+
+static std::string choose_disk(const Args &args, BootPackage::Reader package, const std::string &default_path)
+{
     if (args.has("--disk") && disk_driver_of(package).empty()) {
         misuse("--disk is for an image with a disk driver; this one has none (`capos image query` shows what it has)");
     }
     if (disk_driver_of(package).empty() || args.has("--no-disk")) {
         return "";
     }
-    std::string path = args.get("--disk", default_path);
-    if (!exists(path)) {
-        make_disk(path, size, false);
-    }
-    return path;
+    return args.get("--disk", default_path);
 }
 
 static void choose_machine(const Args &args, const State &state, BootPackage::Reader package, Launch &launch)
@@ -394,7 +395,11 @@ void run_fleet_up(const Args &args)
     Image image(folder + (platform == "sim" ? ".sim" : ".elf"));
     prepare_dir(state, node_name(args, image));
     std::string disk = choose_disk(args, image.package(), folder + ".disk");
+    uint64_t size = disk_size(args);
     Launch launch = plan_launch(args, state, image, disk);
+    if (!disk.empty() && !exists(disk)) {
+        make_disk(disk, size, false);
+    }
     if (args.has("--debug")) {
         prepare_debug(launch);
     }

@@ -109,9 +109,9 @@ static const char MV_TEXT[] =
     "directory; -n refuses that. TO is the whole new path: a directory there is not moved into.";
 static const char WATCH_TEXT[] =
     "Prints a path a line, as the node tells of it: names that came, went or changed, and files that their writer has\n"
-    "closed, in PATH and below. It is durable when it is told. Until Ctrl-C; when the node is gone, which a watch "
-    "asks\n"
-    "each minute or as often as --timeout says, the exit status is 3, and what changed since is not known.";
+    "closed, in PATH and below. It is durable when it is told. Each --timeout, at least each minute, the node is "
+    "asked\n"
+    "whether it is there; when it is not, what changed since is not known: exit status 3. Ctrl-C ends it.";
 static const char SNAPSHOT_TEXT[] =
     "Keeps all names and files as they are now, under LABEL if one is given, and prints its number, which --at takes.\n"
     "It costs room only as what it shows is changed or removed, until it is dropped.";

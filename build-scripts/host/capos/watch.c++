@@ -10,6 +10,8 @@
 namespace capos
 {
 
+static constexpr unsigned LATE_MAX = 2;
+
 static void print_change(const std::string &path, bool lost, bool json)
 {
     if (json) {
@@ -29,8 +31,9 @@ static void print_change(const std::string &path, bool lost, bool json)
 class Printing_watcher final : public Watcher::Server
 {
   public:
-    /* `unheard` is fulfilled when nobody reads what is printed. */
-    Printing_watcher(bool as_json, kj::Own<kj::PromiseFulfiller<void>> u) : json(as_json), unheard(kj::mv(u))
+    /* `u` is fulfilled when nobody reads what is printed. `t` counts. */
+    Printing_watcher(bool as_json, kj::Own<kj::PromiseFulfiller<void>> u, uint64_t &t)
+        : json(as_json), unheard(kj::mv(u)), told(t)
     {
     }
 
@@ -38,6 +41,7 @@ class Printing_watcher final : public Watcher::Server
     kj::Promise<void> changed(ChangedContext context) override
     {
         auto params = context.getParams();
+        told++;
         for (auto name : params.getNames()) {
             print_change(name.cStr(), false, json);
         }
@@ -53,6 +57,7 @@ class Printing_watcher final : public Watcher::Server
   private:
     const bool json;
     kj::Own<kj::PromiseFulfiller<void>> unheard;
+    uint64_t &told; /* how often we were called */
 };
 
 [[noreturn]] static void lose(const Session &session, const std::string &why)
@@ -60,41 +65,45 @@ class Printing_watcher final : public Watcher::Server
     unreachable("disconnected", session.target.name + " " + why + ": what changed since is not known");
 }
 
-/* Whether the node is there: an overloaded one is. It answers soon, or it is not. */
-static void ask_whether_there(Session &session)
+/* Whether the node answers, be it that it has no room for that, before it should be asked again. */
+static bool answers(Session &session)
 {
-    try {
-        session.await(session.node().infoRequest().send());
-    } catch (const kj::Exception &e) {
-        if (e.getType() != kj::Exception::Type::OVERLOADED) {
-            lose(session, "is gone: " + failure_of(e).reason);
-        }
-    }
+    bool answered = false;
+    auto question = session.node().infoRequest().send().then(
+        [&](capnp::Response<Node::InfoResults> &&) { answered = true; },
+        [&](kj::Exception &&e) { answered = e.getType() == kj::Exception::Type::OVERLOADED; });
+    session.await_long(question.exclusiveJoin(session.quiet_while()));
+    return answered;
 }
 
 /* Until the connection is closed or nobody reads any more. The node ends a connection that is silent for long, and one that lost
- * its power says nothing: so we ask. */
-static void stay(Session &session, kj::Promise<void> nobody_reads)
+ * its power says nothing: so we ask. One that neither answers nor tells of changes may have to get rid of somebody first, so it is
+ * asked once more. `told` counts what it told. */
+static void stay(Session &session, kj::Promise<void> nobody_reads, const uint64_t &told)
 {
     bool over = false;
+    unsigned late = 0;
     auto end = session.on_disconnect().exclusiveJoin(kj::mv(nobody_reads)).then([&]() { over = true; }).fork();
-    for (;;) {
+    while (late < LATE_MAX) {
         session.await_long(end.addBranch().exclusiveJoin(session.quiet_while()));
         if (over) {
             return;
         }
-        ask_whether_there(session);
+        uint64_t before = told;
+        late = answers(session) || told != before ? 0 : late + 1;
     }
+    lose(session, "is silent, asked " + std::to_string(LATE_MAX) + " times");
 }
 
 void run_watch(const Args &args)
 {
     std::string path = node_path(args.words.size() > 1 ? args.words[1] : "");
     State state(args);
+    uint64_t told = 0;
     Session session(find_target(state, args.words[0]), args);
     auto root = root_of(session, args);
     auto unheard = kj::newPromiseAndFulfiller<void>();
-    Watcher::Client watcher = kj::heap<Printing_watcher>(args.has("--json"), kj::mv(unheard.fulfiller));
+    Watcher::Client watcher = kj::heap<Printing_watcher>(args.has("--json"), kj::mv(unheard.fulfiller), told);
     auto watch = session.ask([&]() {
         auto request = root.watchRequest();
         request.setPath(path.c_str());
@@ -104,7 +113,7 @@ void run_watch(const Args &args)
     if (!args.has("--json")) {
         fprintf(stderr, "capos: watching /%s; Ctrl-C ends it\n", plain(path).c_str());
     }
-    stay(session, kj::mv(unheard.promise));
+    stay(session, kj::mv(unheard.promise), told);
     require_output();
     lose(session, "has closed the connection");
 }
