@@ -121,10 +121,10 @@ static bool may_be_unreadable(const struct run *run, uint64_t time_ns)
     return faults_fired(run, FAULTS_DISHONEST) || (!run->calm && faults_fired(run, 1u << FAULT_IO_ERROR));
 }
 
-/* A mount writes, too. */
+/* A mount writes, too, and FLUSHes. */
 static bool disk_may_fail(const struct run *run, uint64_t time_ns)
 {
-    return may_be_unreadable(run, time_ns) || (!run->calm && faults_fired(run, 1u << FAULT_DISK_FULL));
+    return may_be_unreadable(run, time_ns) || (!run->calm && faults_fired(run, run_disk_failures(run)));
 }
 
 void check_boot(struct run *run, const struct node *node)

@@ -373,6 +373,12 @@ void nvme_interrupt(struct irq *irq)
 
 /* --- when the controller was reset ------------------------------------------------------------------------------------ */
 
+/* Whether some of it was sent: also when all that was sent is answered, and a part waits for room. */
+static bool is_begun(const struct nvme_job *job)
+{
+    return job->out != 0 || job->sector != job->request->sector;
+}
+
 /* Takes every command back. Jobs that had some are in `returned` then, and nowhere else. */
 static void commands_reclaim(struct nvme *nvme, struct list *returned)
 {
@@ -386,7 +392,7 @@ static void commands_reclaim(struct nvme *nvme, struct list *returned)
     }
     for (uint16_t i = 0; i < NVME_DEPTH; i++) {
         struct nvme_job *job = &nvme->job[i];
-        if (job->request != NULL && job->out != 0) {
+        if (job->request != NULL && is_begun(job)) {
             job->out = 0;
             list_remove(&job->node);
             list_push_back(returned, &job->node);

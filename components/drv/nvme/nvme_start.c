@@ -52,8 +52,9 @@ static status_t registers_map(struct nvme *nvme) REQUIRES(BOOT)
         return s;
     }
     nvme->capabilities = mmio_read64(&nvme->registers, NVME_REG_CAP);
-    if ((nvme->capabilities >> CAP_NVM_COMMANDS & 1) == 0 || (nvme->capabilities >> CAP_PAGE_MIN & 15) != 0) {
-        return ST_UNSUPPORTED; /* pages of 4 KiB, the NVM command set */
+    if ((nvme->capabilities >> CAP_NVM_COMMANDS & 1) == 0 || (nvme->capabilities >> CAP_PAGE_MIN & 15) != 0 ||
+        (nvme->capabilities & 0xffff) == 0) {
+        return ST_UNSUPPORTED; /* the NVM command set, pages of 4 KiB, queues of two entries (3.1.1) */
     }
     size_t stride = (size_t)4 << (nvme->capabilities >> CAP_STRIDE & 15);
     s = pci_map(nvme->function, 0, NVME_REG_DOORBELLS, 2 * (1 + NVME_QUEUES) * stride, &doorbells);

@@ -64,6 +64,17 @@ static status_t size_read(struct blkdev *blkdev)
     return ST_OK;
 }
 
+/* A request comes round to every queue; and no chain is longer than its queue, by way of a table neither (2.7.5.3.1). */
+static uint32_t smallest_queue(const struct virtio_blk *blk)
+{
+    uint32_t size = blk->queue[0].size;
+
+    for (uint16_t i = 1; i < blk->queue_count; i++) {
+        size = blk->queue[i].size < size ? blk->queue[i].size : size;
+    }
+    return size;
+}
+
 static status_t limits_read(struct virtio_blk *blk)
 {
     struct blkdev *blkdev = &blk->blkdev;
@@ -78,7 +89,7 @@ static status_t limits_read(struct virtio_blk *blk)
     if (s != ST_OK) {
         return s;
     }
-    uint32_t size = blk->queue[0].size; /* no chain is longer, by way of a table neither: 2.7.5.3.1 */
+    uint32_t size = smallest_queue(blk);
     if (size < 4 || segments == 0) {
         return ST_UNSUPPORTED;
     }

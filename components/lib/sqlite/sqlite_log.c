@@ -16,6 +16,9 @@
  *  (5) The log begins anew by writing the block of its header, and FLUSHing that, when all that it held is in the database. A cut
  *      may tear that block. So when nothing is whole, only what is not in the database is lost; and it is there when the last
  *      commit is, for a checkpoint is one step (volume_commit).
+ *  (6) A disk writes its sectors whole, not frames: a cut, or a write that failed, may leave the one part of a frame's head of this
+ *      commit and the other of what was there before (3). It would say that it ends a commit, with the sum of a frame that did
+ *      not. So a head that a sector's end goes through is believed only if the frame before vouches for it.
  */
 #include <string.h>
 #include "lib/sqlite/sqlite.h"
@@ -24,6 +27,7 @@
 #define SUMMED_BYTES 24u  /* of the header, before its sum */
 #define MAGIC 0x377f0682u /* sums over little-endian words, which is what this machine writes */
 #define FORMAT 3007000u
+#define SECTOR_BYTES 512u /* the least that a disk writes whole */
 
 struct sum {
     uint32_t a, b;
@@ -167,12 +171,19 @@ static void stretch_commit(struct stretch *stretch, uint64_t i)
     stretch->begin = i + 1;
 }
 
+/* Whether the frame's head lies in one sector: (6). */
+static bool head_is_whole(uint64_t number)
+{
+    return (HEADER_BYTES + (number - 1) * FRAME_BYTES) % SECTOR_BYTES <= SECTOR_BYTES - FRAME_HEAD_BYTES;
+}
+
 static void stretch_add(struct stretch *stretch, const struct walk *walk, bool filling, struct evidence *evidence)
 {
     uint64_t i = walk->number;
-    bool commit = walk->frame.commit != 0 && !filling; /* (4) */
+    bool vouched = stretch->begun && follows(walk, stretch->sum);
+    bool commit = walk->frame.commit != 0 && !filling && (vouched || head_is_whole(i)); /* (4), (6) */
 
-    if (!stretch->begun || !follows(walk, stretch->sum)) {
+    if (!vouched) {
         *stretch = (struct stretch){.begun = true, .begin = i};
     }
     bool second = stretch->commit != 0 && (i > stretch->commit + 1 || !commit);

@@ -2,6 +2,14 @@
  * virtio_blk_test.c: a disk played by the test: what it says of itself, requests, errors, lies, death.
  */
 #include "test.h"
+#include "config.h"
+enum { ARENA_BYTES = 2 * VIRTIO_BLK_MEMORY_BYTES, POOL_BYTES = 2 * VIRTIO_BLK_DMA_BYTES }; /* more than its second queue takes */
+#undef VIRTIO_BLK_QUEUES
+#undef VIRTIO_BLK_MEMORY_BYTES
+#undef VIRTIO_BLK_DMA_BYTES
+#define VIRTIO_BLK_QUEUES 2
+#define VIRTIO_BLK_MEMORY_BYTES ARENA_BYTES
+#define VIRTIO_BLK_DMA_BYTES POOL_BYTES
 #include "../virtio_blk.c"
 #undef LOG_TAG
 #include "../virtio_blk_start.c"
@@ -504,6 +512,21 @@ static void test_tables(void)
     CHECK_EQ(fake.device.state, VIRTIO_STOPPING);
 }
 
+/* A request comes round to every queue, so the smallest says what it may be. */
+static void test_queues_of_several_sizes(void)
+{
+    for (unsigned size = 2; size <= 8; size *= 2) {
+        fake_begin(VIRTIO_BLK, 0);
+        fake.queue_size_others = (uint16_t)size;
+        config_put(CONFIG_CAPACITY, 1000, 8);
+        config_put(CONFIG_SEG_MAX, 30, 4);
+        config_put(CONFIG_QUEUES, 2, 2);
+        CHECK_EQ(begin_with(BLK_F_MQ | BLK_F_SEG_MAX | VIRTIO_F_INDIRECT_DESC), size == 2 ? ST_UNSUPPORTED : ST_OK);
+        CHECK(size == 2 || virtio_blk_self.blkdev.segments_max == size - 2);
+        test_room = ROOM_BOOT;
+    }
+}
+
 /* Quiesce, then scrub: until the device confirmed its reset nothing ends and nothing is touched; then nothing is left. */
 static void test_revoked(void)
 {
@@ -534,6 +557,7 @@ int main(void)
     RUN(test_revoked);
     RUN(test_ranges);
     RUN(test_tables);
+    RUN(test_queues_of_several_sizes);
     RUN(test_what_it_is);
     RUN(test_nonsense_is_refused);
     RUN(test_requests_look_as_they_should);

@@ -70,6 +70,54 @@ static void test_a_page_that_cannot_be_read(void)
     disk.fail_reads = UINT32_MAX;
 }
 
+static struct sum log_sum; /* of all frames so far */
+
+/* Frame `number` of this life, which follows the one before it: a commit if `commit`. */
+static void next_frame(uint64_t number, uint32_t page, bool commit)
+{
+    unsigned char head[FRAME_HEAD_BYTES] = {0, 0, 0, (unsigned char)page, 0, 0, 0, commit ? 9 : 0};
+    uint64_t offset = HEADER_BYTES + (number - 1) * FRAME_BYTES;
+
+    log_sum = sum_of(sum_of(log_sum, head, 8), page_of((char)page), VOLUME_PAGE_BYTES);
+    for (unsigned i = 0; i < 4; i++) {
+        head[8 + i] = (unsigned char)(walk.salt[0] >> (24 - 8 * i));
+        head[12 + i] = (unsigned char)(walk.salt[1] >> (24 - 8 * i));
+        head[16 + i] = (unsigned char)(log_sum.a >> (24 - 8 * i));
+        head[20 + i] = (unsigned char)(log_sum.b >> (24 - 8 * i));
+    }
+    REQUIRE(volume_log_write(&volume, offset, head, sizeof head) == ST_OK);
+    REQUIRE(volume_log_write(&volume, offset + sizeof head, page_of((char)page), VOLUME_PAGE_BYTES) == ST_OK);
+}
+
+/* Frame `at` is of a commit that no disk finished, and those behind it, too. A write in its place failed: of its head `bytes` bytes
+ * are there, which say that it is a commit. */
+static uint64_t lost_after_half_a_head(uint64_t at, unsigned bytes)
+{
+    struct evidence evidence = {0};
+    const unsigned char head[8] = {0, 0, 0, 12, 0, 0, 0, 16};
+
+    walk.salt[0] = 0x01020304;
+    walk.salt[1] = (uint32_t)at;
+    walk.count = at + 6;
+    log_sum = (struct sum){1, 2};
+    for (uint64_t i = at; i <= at + 6; i++) {
+        next_frame(i, (uint32_t)i % 100, i == at + 5 || i == at + 6); /* the last fills the block up */
+    }
+    REQUIRE(volume_log_write(&volume, HEADER_BYTES + (at - 1) * FRAME_BYTES, head, bytes) == ST_OK);
+    REQUIRE(volume_log_sync(&volume) == ST_OK);
+    volume.log_window_count = 0;
+    CHECK_EQ(walk_rest(&walk, at, false, &evidence), ST_OK);
+    return evidence.end;
+}
+
+static void test_a_head_that_is_half_there(void)
+{
+    CHECK(HEADER_BYTES % SECTOR_BYTES + 41 * FRAME_HEAD_BYTES == SECTOR_BYTES * 2 - 8); /* frame 42: a sector ends behind its commit */
+    CHECK_EQ(lost_after_half_a_head(42, 8), 0);
+    CHECK_EQ(lost_after_half_a_head(42, 0), 0);
+    CHECK_EQ(lost_after_half_a_head(43, 8), 49); /* in one sector: what was behind a commit was written when that was durable */
+}
+
 int main(void)
 {
     struct volume_memory given = {memory, sizeof memory};
@@ -80,6 +128,7 @@ int main(void)
     REQUIRE(volume_page_write(&volume, 0, page_of('c')) == ST_OK && volume_commit(&volume) == ST_OK);
     RUN(test_a_page_that_was_written_twice);
     RUN(test_a_page_that_cannot_be_read);
+    RUN(test_a_head_that_is_half_there);
     disk_free();
     return test_end();
 }

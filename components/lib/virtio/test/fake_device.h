@@ -24,6 +24,7 @@ static struct fake {
     uint32_t generation_moves; /* for so many reads of the configuration it changes meanwhile */
     uint8_t config[64];
     uint16_t queue_size;
+    uint16_t queue_size_others; /* but of queue 0; 0: the same */
     const struct virtq *queue[VIRTIO_QUEUES_MAX];
     uint16_t seen[VIRTIO_QUEUES_MAX]; /* of the avail ring */
     unsigned notified[VIRTIO_QUEUES_MAX];
@@ -89,6 +90,9 @@ static uint32_t fake_config(struct virtio_device *device, size_t offset, unsigne
 static uint16_t fake_queue_size(struct virtio_device *device, uint16_t index)
 {
     (void)device;
+    if (index != 0 && fake.queue_size_others != 0) {
+        return fake.queue_size_others;
+    }
     return index < VIRTIO_QUEUES_MAX ? fake.queue_size : 0;
 }
 
