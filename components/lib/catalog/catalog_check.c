@@ -50,7 +50,9 @@ static const struct {
      "object %lld has not %lld names"},
     {"SELECT id, object FROM node WHERE object<>0 AND object NOT IN (SELECT id FROM object WHERE state=1)",
      "node %lld means object %lld, which is none"},
-    {"SELECT id, parent FROM node WHERE parent>2 AND parent NOT IN (SELECT id FROM node WHERE kind=1)",
+    /* What nothing shows any more goes in any order: a directory may go before what was in it. */
+    {"SELECT id, parent FROM node WHERE parent>2 AND parent NOT IN (SELECT id FROM node WHERE kind=1) AND"
+     " (died=0x7fffffffffffffff OR EXISTS(SELECT 1 FROM snapshot WHERE generation>=born AND generation<died))",
      "node %lld stands in %lld, which is no directory"},
     {"SELECT id, parent FROM node AS n WHERE died=0x7fffffffffffffff AND parent>2 AND NOT EXISTS"
      " (SELECT 1 FROM node AS p WHERE p.id=n.parent AND p.died=n.died)",

@@ -271,8 +271,10 @@ enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object,
 enum catalog_answer catalog_extent_next(struct catalog *catalog, struct catalog_op *op)
 {
     struct extent extent;
-    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_NEXT, "i", (int64_t)op->id);
+    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_LAST, "");
 
+    op->object = catalog_row(catalog, row) ? catalog_u64(row, 0) : 0;
+    row = catalog_query(catalog, Q_EXTENT_NEXT, "i", (int64_t)op->id);
     op->size = (catalog->data_blocks - catalog->state.free_blocks) * DISK_BLOCK_BYTES;
     if (!catalog_row(catalog, row)) {
         return catalog->code != SQLITE_OK ? catalog_trouble(catalog) : CATALOG_MISSING;

@@ -32,6 +32,7 @@ enum statement {
     Q_FREE_DROP,
     Q_EXTENT,
     Q_EXTENT_NEXT,
+    Q_EXTENT_LAST,
     Q_EXTENT_NEW,
     Q_EXTENT_REFS,
     Q_EXTENT_DROP,

@@ -33,6 +33,7 @@ static const char *const sql[Q_COUNT] = {
 
     [Q_EXTENT] = "SELECT start, blocks, refs FROM extent WHERE id=?1",
     [Q_EXTENT_NEXT] = "SELECT id FROM extent WHERE id>?1 ORDER BY id LIMIT 1",
+    [Q_EXTENT_LAST] = "SELECT coalesce(max(id), 0) FROM extent",
     [Q_EXTENT_NEW] = "INSERT INTO extent(start, blocks, refs) VALUES(?1, ?2, 1)",
     [Q_EXTENT_REFS] = "UPDATE extent SET refs=refs+?2 WHERE id=?1",
     [Q_EXTENT_DROP] = "DELETE FROM extent WHERE id=?1",

@@ -5,7 +5,7 @@
 # (1) Whatever a method acknowledged is durable, and happened whole; what failed did not happen.
 # (2) A view is a capability for less, made from one for more: by readOnly(), appendOnly(), sub() and quota(). Anyone who
 #     holds the wider one can make it; nothing widens it again. What a view has no right to fails "denied: ...".
-# (3) A failure begins with a word for programs:
+# (3) A failure begins with a word for programs, but when the disk or the node itself is why ("put: the disk failed"):
 #       not-found  exists  conflict (somebody was faster)  busy (another writer)  denied  bad-argument  full
 #       not-empty  not-directory  is-directory  corrupt (what is stored is not what was; names the object)
 #     One of the kind `overloaded` may succeed later.
@@ -52,7 +52,8 @@ interface Upload extends(ByteSink) {
   # afterwards keeps the blob from collect().
   finish @0 (expected :Data) -> (digest :Data);
   # Fails unless exactly the announced number of bytes came, and "corrupt: ..." unless they have the digest `expected`, if
-  # one is given, or that put() was told. Of an upload to a name, the name means the blob when this returns.
+  # one is given, or that put() was told. Of an upload to a name, the name means the blob when this returns. A blob without
+  # one that others give a name, too, goes with that name, if it has no pin: who binds it then is told "not-found: ...".
 }
 
 # --- blobs --------------------------------------------------------------------------------------------------------------
@@ -156,7 +157,8 @@ interface Directory {
   open @2 (path :Text, mode :Mode, create :Create) -> (file :File);
   # One writer a file: "busy: ..." when somebody has it open for writing or appending. Readers see what was acknowledged.
   mkdir @3 (path :Text, parents :Bool) -> ();
-  # `parents`: missing directories before it too, and it may be there already.
+  # `parents`: missing directories before it too, and it may be there already. Each is made by itself: those that are made when
+  # one is refused stay.
   remove @4 (path :Text) -> ();
   # A file, or an empty directory.
   rename @5 (from :Text, to :Text, exclusive :Bool) -> ();

@@ -193,6 +193,7 @@ static status_t port_submit(struct blkdev *port, struct blk_request *request) RE
 {
     status_t s = self.disk->dead ? ST_CLOSED : blkdev_check(self.disk, request); /* so that none ends within here */
 
+    self.port.dead = self.disk->dead; /* which another's request may have shown */
     if (s != ST_OK) {
         return s;
     }

@@ -422,11 +422,12 @@ void engine_serve_read(struct call *call, struct engine_source *source, uint64_t
 #define ENGINE_FILE_MAX (1ull << 48) /* bytes */
 
 enum engine_mode { ENGINE_READ, ENGINE_WRITE, ENGINE_APPEND }; /* as Directory.Mode */
-/* Answers Directory.open() with a File: of the node as it changes, or of what it was at the view's snapshot. */
-/* Whether one more can be opened just now. False: the call failed. */
-bool engine_file_room(struct call *call) REQUIRES(LOOP);
+/* One more can be opened whatever others do, until that is redeemed. False: the call failed. */
+bool engine_file_promise(struct call *call) REQUIRES(LOOP);
+void engine_file_redeem(void) REQUIRES(LOOP);
 /* A write to the file of this node was committed: reads under way are of before. */
 void engine_file_changed(uint64_t id) REQUIRES(LOOP);
+/* Answers Directory.open() with a File: of the node as it changes, or of what it was at the view's snapshot. */
 void engine_file_open(struct call *call, const struct engine_view *view, const struct catalog_node *node,
                       struct catalog_text path, enum engine_mode mode) REQUIRES(LOOP);
 

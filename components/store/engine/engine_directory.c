@@ -110,6 +110,7 @@ static void open_end(struct engine_op *op) REQUIRES(LOOP)
     enum engine_mode mode = (enum engine_mode)engine_request_of(op)->mode;
     struct call *call = engine_request_end_path(op);
 
+    engine_file_redeem();
     if (call == NULL) {
         return;
     }
@@ -164,7 +165,7 @@ static void on_open(struct object *object, struct call *call, struct directory_o
         return;
     }
     rights |= create != DIRECTORY_CREATE_NEVER ? ENGINE_MAKE : 0;
-    if (!engine_file_room(call)) { /* before anything is made */
+    if (!engine_file_promise(call)) { /* before anything is made */
         return;
     }
     struct engine_request *request =
@@ -173,6 +174,8 @@ static void on_open(struct object *object, struct call *call, struct directory_o
         request->mode = mode;
         request->create = create;
         engine_submit(&request->op);
+    } else {
+        engine_file_redeem();
     }
 }
 

@@ -28,6 +28,8 @@ static struct {
     struct list open;        /* those that have views that write */
     struct pool views;
     struct pool changes;
+    uint32_t
+        promised; /* a file and a view for each open that is under way: it may make its file, and then has to have them */
 } self;
 
 static const struct object_ops file_object_ops;
@@ -42,7 +44,8 @@ static struct file_view *view_of(struct object *object)
 /* NULL: too many, and the call failed. */
 static struct file_view *view_new(struct call *call, struct engine_file *file, enum engine_mode mode) REQUIRES(LOOP)
 {
-    struct file_view *view = pool_get(&self.views);
+    bool room = self.views.in_use + self.promised < self.views.count;
+    struct file_view *view = room ? pool_get(&self.views) : NULL;
 
     if (view == NULL) {
         engine_too_many(call, "files");
@@ -133,13 +136,21 @@ void engine_file_changed(uint64_t id)
     }
 }
 
-bool engine_file_room(struct call *call)
+bool engine_file_promise(struct call *call)
 {
-    if (list_empty(&self.files) || self.views.in_use == self.views.count) {
+    if (engine_self.files + self.promised >= ENGINE_FILES_MAX ||
+        self.views.in_use + self.promised >= self.views.count) {
         engine_too_many(call, "files");
         return false;
     }
+    self.promised++;
     return true;
+}
+
+void engine_file_redeem(void)
+{
+    ASSERT(self.promised > 0);
+    self.promised--;
 }
 
 static bool written_elsewhere(uint64_t id)

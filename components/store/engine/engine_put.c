@@ -205,7 +205,8 @@ static void finish_failed(struct call *call, const struct engine_upload *upload,
                   (unsigned long long)upload->received, (unsigned long long)upload->size);
     } else if (status == ST_STALE) {
         call_fail(call, EXCEPTION_FAILED, "corrupt: the bytes that came have another digest than was expected");
-    } else if (status == ST_PROTO && upload->name.path.size > 0) {
+    } else if (status == ST_PROTO && upload->name.path.size > 0 && upload->name.at.directory != CATALOG_NAMES) {
+        /* of a flat name a view may not show all */
         engine_fail_path(call, upload->answer, upload->name.path);
     } else {
         engine_fail_status(call, status, upload->answer, "finish");

@@ -13,7 +13,10 @@
  *      one that is wrong is asked for again, read at once, and asked for again: wrong between two such words, it is damaged.
  *  (3) When an extent with damage has been read, the objects that lead to a damaged block are named, NAMED_MAX at most. They are
  *      suspects from then on (engine_suspect()).
- *  (4) All of it is in memory only: after a boot there was no scrub.
+ *  (4) What is written over meanwhile leaves what stands beside it as an extent with a new number, behind all others. So when the
+ *      last of those that there were has been read, those that came meanwhile are, and so on, but at most ROUNDS_MAX times: who
+ *      writes all the time does not keep a scrub from its end.
+ *  (5) All of it is in memory only: after a boot there was no scrub.
  */
 #define LOG_TAG "store"
 #include <string.h>
@@ -29,6 +32,7 @@
 #define BLOCK DISK_BLOCK_BYTES
 #define PART_BLOCKS 16u /* of one transfer, and compared in one turn */
 #define YIELDS_MAX 50u
+#define ROUNDS_MAX 4u
 #define NAMED_MAX 100u
 #define TEXT_MAX 256u
 #define SUSPECTS_MAX 32u
@@ -51,6 +55,8 @@ static struct {
     uint8_t *bytes;                                 /* [I] of a part */
     struct catalog_span *span, *again;              /* [I] the extent; what the catalog says of it now */
     uint64_t extent;                                /* its number */
+    uint64_t last;                                  /* of this round: (4) */
+    unsigned rounds;                                /* that were begun */
     uint32_t at, blocks;                            /* the part */
     uint32_t careful_to;                            /* blocks before are read alone: (2) */
     bool sure;                                      /* the catalog said so right before the block was read */
@@ -409,18 +415,32 @@ static void due(struct timer *timer)
 
 /* --- extents --------------------------------------------------------------------------------------------------------- */
 
+/* Whether there is no more to be read than what came in the last round: (4). */
+static bool is_over(const struct catalog_op *op)
+{
+    if (op->answer == CATALOG_MISSING) {
+        return true;
+    }
+    if (op->id > self.last) {
+        self.last = op->object;
+        self.rounds++;
+    }
+    return self.rounds > ROUNDS_MAX;
+}
+
 static void extent_said(struct engine_op *op)
 {
     room_assert_loop();
     bool missing = op->op.answer == CATALOG_MISSING;
     bool unreadable = op->op.answer == CATALOG_DAMAGED && op->op.id != self.extent;
+    bool over = is_over(&op->op);
 
     self.total_bytes = op->op.answer == CATALOG_OK || missing ? op->op.size : self.total_bytes;
     op->op.answer = missing || unreadable ? CATALOG_OK : op->op.answer;
     if (!asked(op)) {
         return;
     }
-    if (missing) {
+    if (over) {
         end("done");
         return;
     }
@@ -454,7 +474,8 @@ static void start(uint64_t rate) REQUIRES(LOOP)
     self.rate = rate;
     self.began = engine_now();
     self.ended = (struct catalog_time){0};
-    self.extent = self.done_bytes = self.total_bytes = self.damaged_blocks = 0;
+    self.extent = self.last = self.rounds = 0;
+    self.done_bytes = self.total_bytes = self.damaged_blocks = 0;
     self.blocks = self.named_count = 0;
     next_extent();
 }

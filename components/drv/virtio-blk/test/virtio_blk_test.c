@@ -3,7 +3,10 @@
  */
 #include "test.h"
 #include "config.h"
-enum { ARENA_BYTES = 2 * VIRTIO_BLK_MEMORY_BYTES, POOL_BYTES = 2 * VIRTIO_BLK_DMA_BYTES }; /* more than its second queue takes */
+enum {
+    ARENA_BYTES = 2 * VIRTIO_BLK_MEMORY_BYTES,
+    POOL_BYTES = 2 * VIRTIO_BLK_DMA_BYTES
+}; /* more than its second queue takes */
 #undef VIRTIO_BLK_QUEUES
 #undef VIRTIO_BLK_MEMORY_BYTES
 #undef VIRTIO_BLK_DMA_BYTES

@@ -473,6 +473,32 @@ static void test_inside(void)
 
 /* --- snapshots ------------------------------------------------------------------------------------------------------- */
 
+/* What a dropped snapshot showed goes a part at a time, and a check between two parts finds nothing wrong. */
+static void test_check_amid_a_sweep(void)
+{
+    char path[8];
+    unsigned parts = 0;
+
+    begin_disk();
+    CHECK_EQ(simple(CATALOG_MKDIR, root, "d"), CATALOG_OK);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "d/%u", i);
+        CHECK_EQ(simple(CATALOG_MKDIR, root, path), CATALOG_OK);
+    }
+    struct catalog_op op = {.kind = CATALOG_UNSNAPSHOT, .generation = snapshot("all")};
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "d/%u", i);
+        CHECK_EQ(simple(CATALOG_REMOVE, root, path), CATALOG_OK);
+    }
+    CHECK_EQ(simple(CATALOG_REMOVE, root, "d"), CATALOG_OK);
+    CHECK_EQ(run(&op), CATALOG_OK);
+    for (; catalog_care(&catalog); parts++) {
+        CHECK_EQ(catalog_check(&catalog), 0);
+    }
+    CHECK(parts > 0);
+    drop();
+}
+
 static void test_snapshots(void)
 {
     struct catalog_node node;
@@ -829,6 +855,7 @@ int main(void)
     test_file_write();
     test_copy_on_write();
     test_inside();
+    test_check_amid_a_sweep();
     test_snapshots();
     test_full();
     test_together();

@@ -424,6 +424,48 @@ static void test_suspect(void)
     nothing_is_left(10);
 }
 
+/* Two ask for the last place at once: the one that is refused has made nothing. */
+static void test_last_place(void)
+{
+    static struct object *held[ENGINE_FILES_MAX];
+    static const char *const name[] = {"x", "y"};
+    uint64_t size;
+
+    fresh();
+    held[0] = open_path(root(), "f", DIRECTORY_MODE_WRITE, DIRECTORY_CREATE_EXCLUSIVE);
+    for (unsigned i = 1; i < ENGINE_FILES_MAX - 1; i++) {
+        held[i] = open_path(root(), "f", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER);
+        REQUIRE(held[i] != NULL);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct directory_open_params_builder p =
+            directory_open_begin(&chunks[i].call, root(), asker_params(&chunks[i]), &asker_source);
+        directory_open_params_set_path(p, capnp_text(name[i]));
+        directory_open_params_set_mode(p, DIRECTORY_MODE_WRITE);
+        directory_open_params_set_create(p, DIRECTORY_CREATE_EXCLUSIVE);
+        object_call(root(), &chunks[i].call);
+    }
+    settle();
+    CHECK(chunks[0].returned == 1 && chunks[1].failed == 1 && chunks[1].type == EXCEPTION_OVERLOADED);
+    CHECK(stat_path(root(), "x", &size) && !stat_path(root(), "y", &size));
+    asker_forget(&chunks[0]);
+    asker_forget(&chunks[1]);
+    settle();
+    CHECK(open_path(root(), "nobody", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER) == NULL && refused("not-found:"));
+    CHECK(open_path(root(), "a/../b", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER) == NULL && refused("bad-argument:"));
+    for (unsigned i = 0; i < ENGINE_FILES_MAX - 1; i++) {
+        close_all(held[i]);
+    }
+    CHECK_EQ(engine_self.files, 0);
+    for (unsigned i = 0; i < ENGINE_FILES_MAX; i++) { /* no promise is left */
+        held[i] = open_path(root(), "f", DIRECTORY_MODE_READ, DIRECTORY_CREATE_NEVER);
+        CHECK(held[i] != NULL);
+    }
+    for (unsigned i = 0; i < ENGINE_FILES_MAX; i++) {
+        close_all(held[i]);
+    }
+}
+
 /* --- names and views ------------------------------------------------------------------------------------------------- */
 
 static void test_names(void)
@@ -661,6 +703,7 @@ int main(void)
     RUN(test_rot);
     RUN(test_suspect);
     RUN(test_writers);
+    RUN(test_last_place);
     RUN(test_names);
     RUN(test_views);
     RUN(test_quota);

@@ -223,6 +223,29 @@ static void test_views(void)
     nothing_is_left(0);
 }
 
+/* What a view is refused says nothing of where it stands. */
+static void test_sub_does_not_say_its_prefix(void)
+{
+    fresh();
+    namespace_sub_params_set_prefix(namespace_sub_begin(&ask.call, names(), asker_params(&ask), &asker_source),
+                                    capnp_text("secret/"));
+    object_call(names(), &ask.call);
+    REQUIRE(done());
+    struct object *user = object_get(namespace_sub_results_get_names(namespace_sub_answer(&ask.call)));
+    struct namespace_put_params_builder p = namespace_put_begin(&ask.call, user, asker_params(&ask), &asker_source);
+    namespace_put_params_set_name(p, capnp_text("x"));
+    namespace_put_params_set_size(p, 10);
+    object_call(user, &ask.call);
+    REQUIRE(done());
+    struct object *sink = object_get(namespace_put_results_get_upload(namespace_put_answer(&ask.call)));
+    disk.fail_writes = 0;
+    CHECK(!upload(sink, 1, 10, NULL) && strstr(ask.reason, "the disk failed") != NULL);
+    CHECK(strstr(ask.reason, "secret") == NULL);
+    disk.fail_writes = UINT32_MAX;
+    drop(sink);
+    drop(user);
+}
+
 /* Pins and names keep a blob; what has neither goes with collect(). */
 static void test_pins(void)
 {
@@ -324,6 +347,7 @@ int main(void)
     RUN(test_put);
     RUN(test_commit);
     RUN(test_views);
+    RUN(test_sub_does_not_say_its_prefix);
     RUN(test_pins);
     RUN(test_read_only_store);
     RUN(test_directory);

@@ -331,6 +331,29 @@ static void test_among_changes(void)
     asker_forget(&about);
 }
 
+/* For each blob that it comes to another one is put: it ends all the same. */
+static void test_ends_among_changes(void)
+{
+    uint8_t digest[2][CATALOG_DIGEST];
+    unsigned came = 2;
+
+    fresh();
+    REQUIRE(put_whole(0, 20 * BLOCK, 65536, digest[0]) && put_whole(1, 20 * BLOCK, 65536, digest[1]));
+    REQUIRE(scrub(1u << 26));
+    for (; came < 100 && self.running; came++) {
+        for (uint64_t extent = self.extent; self.running && self.extent == extent && happen();) {
+        }
+        time_stands = true;
+        CHECK(forget(digest[came % 2]));
+        REQUIRE(put_whole(came, 20 * BLOCK, 65536, digest[came % 2]));
+        time_stands = false;
+    }
+    CHECK(came > ROUNDS_MAX && came < 20);
+    settle();
+    CHECK_EQ(scrub_report_get_damaged_blocks(scrubbed()), 0);
+    asker_forget(&about);
+}
+
 /* --- how it goes on -------------------------------------------------------------------------------------------------- */
 
 static void test_rate(void)
@@ -465,6 +488,7 @@ int main(void)
     RUN(test_replaced);
     RUN(test_ends_after_the_word);
     RUN(test_among_changes);
+    RUN(test_ends_among_changes);
     RUN(test_rate);
     RUN(test_gives_way);
     RUN(test_stops);
