@@ -127,7 +127,8 @@ interface Watcher {
 
 interface Watch {
   # Dropping it ends it; so does a watcher that fails, but for `overloaded`: then it is told a second later that names were
-  # lost.
+  # lost. A connection without a byte for `idle_seconds` of rpc/vat is ended, and its watches with it: who watches what seldom
+  # changes asks something now and then, as `capos watch` does.
 }
 
 # --- directories --------------------------------------------------------------------------------------------------------
