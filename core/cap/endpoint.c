@@ -197,6 +197,19 @@ static bool results_copy(struct payload target, const uint64_t *source, uint32_t
     return true;
 }
 
+/* Whether `count` capabilities may become the message's: none are there (they are numbered from 0), and there is room, or more
+ * of it can be had. */
+static bool caps_fit(struct message *message, uint32_t count)
+{
+    if (count == 0) {
+        return true;
+    }
+    if (message->cap_count == 0 && count > message->cap_max && message->grow_caps != NULL) {
+        (void)message->grow_caps(message); /* how much that gave is asked below */
+    }
+    return message->cap_count == 0 && count <= message->cap_max;
+}
+
 static void return_failure(struct ring *ring, const struct ring_sqe *sqe, struct call *call) REQUIRES(LOOP)
 {
     const char *reason = (const char *)ring->area + sqe->params_offset;
@@ -218,8 +231,7 @@ static status_t return_results(struct ring *ring, const struct ring_sqe *sqe, st
     struct payload results = call_results(call, sqe->params_words);
     struct message *message = results.message;
     bool fits =
-        sqe->caps_count <= (uint32_t)(message->cap_max - message->cap_count) &&
-        (sqe->caps_count == 0 || message->cap_count == 0) &&
+        caps_fit(message, sqe->caps_count) &&
         results_copy(results, (const uint64_t *)(const void *)(ring->area + sqe->params_offset), sqe->params_words);
     for (uint32_t i = 0; i < sqe->caps_count; i++) {
         if (fits) {

@@ -470,6 +470,88 @@ static void test_endpoint_ends(void)
     CHECK_EQ(endpoint.object.references, 3);
 }
 
+/* An asker whose message has few places for capabilities at first, as a peer's small Return. */
+static struct {
+    struct call call;
+    struct message params, results;
+    struct message_segment params_segment, results_segment;
+    uint64_t params_words[2], results_words[8];
+    struct object *few[2], *many[RING_CAPS_MAX];
+    bool may_grow, returned, failed;
+} asker;
+
+static bool asker_grows(struct message *message)
+{
+    if (asker.may_grow) {
+        message->caps = asker.many;
+        message->cap_max = RING_CAPS_MAX;
+    }
+    return asker.may_grow;
+}
+static struct payload asker_results(struct call *call, uint32_t words)
+{
+    (void)call, (void)words;
+    asker.results_segment = (struct message_segment){.words = asker.results_words, .used = 1, .size = 8};
+    asker.results = (struct message){.segment = &asker.results_segment,
+                                     .segment_count = 1,
+                                     .caps = asker.few,
+                                     .cap_max = 2,
+                                     .grow_caps = asker_grows};
+    return (struct payload){&asker.results, 0, 0};
+}
+static void asker_returned(struct call *call)
+{
+    (void)call;
+    asker.returned = true;
+}
+static void asker_failed(struct call *call, enum exception type, const char *reason)
+{
+    (void)call, (void)reason;
+    asker.failed = type == EXCEPTION_OVERLOADED;
+}
+
+static void ask(struct endpoint *endpoint, bool may_grow)
+{
+    static const struct call_source source = {asker_results, asker_returned, asker_failed};
+
+    memset(&asker, 0, sizeof asker);
+    asker.may_grow = may_grow;
+    asker.params_segment = (struct message_segment){.words = asker.params_words, .used = 1, .size = 2};
+    asker.params = (struct message){.segment = &asker.params_segment, .segment_count = 1};
+    asker.call = (struct call){.params = {&asker.params, 0, 0}, .source = &source};
+    object_call(&endpoint->object, &asker.call);
+}
+
+/* A thread returns as many capabilities as its ring promises: the asker's message makes room, if it can. */
+static void test_endpoint_returns_many_capabilities(void)
+{
+    static struct side host;
+    static struct endpoint endpoint;
+    cap_t cap = start(&host);
+    cap_t serve_cap;
+
+    endpoint_init(&endpoint);
+    CHECK_EQ(cap_insert(&host.table, &endpoint.object, CAP_SERVE, NULL, &serve_cap), ST_OK);
+    for (uint32_t i = 0; i < RING_CAPS_MAX; i++) {
+        memcpy(host.area + CAPS + i * sizeof cap, &cap, sizeof cap);
+    }
+    uint32_t before = server.object.references;
+    for (uint32_t count = 2; count <= RING_CAPS_MAX; count++) {
+        struct ring_sqe recv = recv_sqe(serve_cap, count);
+        struct ring_sqe answer = {
+            .op = RING_RETURN, .user_data = count, .params_words = 1, .caps_offset = CAPS, .caps_count = count};
+        bool may_grow = count != 9;
+        ask(&endpoint, may_grow);
+        CHECK_EQ(one(&host, &recv).user_data, count);
+        CHECK_EQ(one(&host, &answer).status, ST_OK);
+        CHECK(asker.returned == may_grow && asker.failed == !may_grow);
+        CHECK_EQ(asker.results.cap_count, may_grow ? count : 0);
+        CHECK_EQ(server.object.references, before + asker.results.cap_count);
+        message_release_caps(&asker.results);
+    }
+    CHECK_EQ(server.object.references, before);
+}
+
 /* Where a thread's answer goes behind something that already stands there. */
 static void test_root_moves(void)
 {
@@ -502,6 +584,7 @@ int main(void)
     RUN(test_cancel_and_close);
     RUN(test_endpoint);
     RUN(test_endpoint_ends);
+    RUN(test_endpoint_returns_many_capabilities);
     RUN(test_root_moves);
     return test_end();
 }
