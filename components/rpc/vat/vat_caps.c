@@ -379,6 +379,10 @@ bool vat_caps_read(struct vat_connection *c, struct vat_message *m, struct rpc_p
         }
         m->message.caps[m->message.cap_count++] = object;
     }
+    if (m->message.malformed) {
+        vat_abort(c, EXCEPTION_FAILED, "malformed message");
+        return false; /* before a refusal is built in its place, and the mark gone */
+    }
     return true;
 }
 

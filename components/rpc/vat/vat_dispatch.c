@@ -2,7 +2,8 @@
  * vat_dispatch.c: what each message of a peer does, and when a call may begin.
  *
  * Fields of the RPC messages are read as they are needed; `malformed` on the message tells afterwards whether they were
- * what they seemed. A message that is answered keeps its buffer for the answer.
+ * what they seemed. A message that is answered keeps its buffer for the answer, and the mark goes with that: it is looked at
+ * before.
  */
 #include "core/assert.h"
 #include "vat_internal.h"
@@ -131,10 +132,13 @@ bool vat_admit(struct vat_connection *c, struct vat_message *m)
 
 /* ---- messages that begin an answer ---- */
 
-/* True: the id may be used, and there is room for one. */
+/* True: the id is what the peer said (what is not there reads as 0), may be used, and there is room for one. */
 REQUIRES(LOOP)
-static bool answer_id_free(struct vat_connection *c, uint32_t id)
+static bool answer_id_free(struct vat_connection *c, const struct vat_message *m, uint32_t id)
 {
+    if (m->message.malformed) {
+        return false; /* vat_dispatch ends the connection */
+    }
     if (vat_map_find(&c->answers, vat_key(id)) != NULL) {
         vat_abort(c, EXCEPTION_FAILED, "question %u is open already", id);
         return false;
@@ -177,7 +181,7 @@ static bool call_message(struct vat_connection *c, struct vat_message *m, struct
     uint32_t id = rpc_call_get_question_id(call);
     enum rpc_call_send_results_to_which to = rpc_call_send_results_to_get_which(rpc_call_get_send_results_to(call));
 
-    if (!answer_id_free(c, id)) {
+    if (!answer_id_free(c, m, id)) {
         return false;
     }
     if (to != RPC_CALL_SEND_RESULTS_TO_WHICH_CALLER && to != RPC_CALL_SEND_RESULTS_TO_WHICH_YOURSELF) {
@@ -195,7 +199,7 @@ static bool call_message(struct vat_connection *c, struct vat_message *m, struct
 REQUIRES(LOOP)
 static bool bootstrap_message(struct vat_connection *c, struct vat_message *m, uint32_t id)
 {
-    if (!answer_id_free(c, id)) {
+    if (!answer_id_free(c, m, id)) {
         return false;
     }
     if (!within_share(c)) {
@@ -294,7 +298,11 @@ static bool disembargo_message(struct vat_connection *c, struct vat_message *m, 
             vat_abort(c, EXCEPTION_FAILED, "%s", found.reason);
             return false;
         }
-        loopback_reply(c, m, found.object, rpc_disembargo_context_get_sender_loopback(context));
+        id = rpc_disembargo_context_get_sender_loopback(context);
+        if (m->message.malformed) {
+            return false; /* vat_dispatch ends the connection; the reply would stand where the mark is */
+        }
+        loopback_reply(c, m, found.object, id);
         return true;
     }
     case RPC_DISEMBARGO_CONTEXT_WHICH_RECEIVER_LOOPBACK:

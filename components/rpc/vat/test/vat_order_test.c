@@ -49,6 +49,41 @@ static void test_disembargo_of_a_promise_that_led_on(void)
     raw_part();
 }
 
+/* A Disembargo whose target is not there would read as export 0, which is a promise of ours that leads back to the peer. */
+static void test_disembargo_that_is_not_there_is_not_answered(void)
+{
+    for (unsigned damaged = 0; damaged < 2; damaged++) {
+        raw_begin();
+        raw_call(1, 0, 2); /* make: export 1 */
+        raw_send();
+        raw_returned(1);
+        raw_finish(1, false);
+        raw_release(0, 1);
+        raw_call(2, 1, 9); /* promise: export 0 */
+        raw_send();
+        rpc_cap_descriptor_set_sender_hosted(raw_cap_param(raw_call(3, 1, 4)), 5); /* keep */
+        raw_send();
+        vat_promise_resolve(last_promiser->promise, last_promiser->kept);
+        object_put(last_promiser->promise);
+        last_promiser->promise = NULL;
+        raw_settle();
+        while (raw_next()) {
+        }
+        struct rpc_disembargo_builder d = rpc_message_init_disembargo(raw_new());
+        rpc_message_target_set_imported_cap(rpc_disembargo_init_target(d), 0);
+        rpc_disembargo_context_set_sender_loopback(rpc_disembargo_edit_context(d), 3);
+        d.s.pointers[0] = damaged ? FAR_BEYOND : d.s.pointers[0];
+        raw_send();
+        if (damaged) {
+            raw_only_aborted();
+        } else {
+            REQUIRE(raw_next());
+            CHECK_EQ(rpc_message_get_which(raw_read()), RPC_MESSAGE_WHICH_DISEMBARGO);
+        }
+        raw_part();
+    }
+}
+
 /* A pipeline becomes a promise of the peer's, and that a thing of ours: what went out first must come back first. */
 static void test_order_over_two_resolutions(void)
 {
@@ -297,6 +332,7 @@ static void test_dripping_is_cut_off(void)
 int main(void)
 {
     RUN(test_disembargo_of_a_promise_that_led_on);
+    RUN(test_disembargo_that_is_not_there_is_not_answered);
     RUN(test_order_over_two_resolutions);
     RUN(test_ring_over_both_sides);
     RUN(test_promise_resolved_inside_a_queued_call);

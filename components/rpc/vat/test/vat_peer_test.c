@@ -138,6 +138,60 @@ static void test_every_word_of_a_pipelined_call_damaged(void)
     CHECK(every_word_damaged(build_pipelined_call) > 15);
 }
 
+/* Its question reads as 0, which was not asked. */
+static void test_bootstrap_that_is_not_there_is_not_answered(void)
+{
+    raw_begin();
+    struct rpc_message_builder m = raw_new();
+    rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), 7);
+    m.s.pointers[0] = FAR_BEYOND;
+    raw_send();
+    raw_only_aborted();
+    raw_part();
+}
+
+/* Nor is a call refused that is not there, when there are as many as may be and we wait for the peer. */
+static void test_call_that_is_not_there_is_not_refused(void)
+{
+    raw_begin();
+    struct object *theirs = vat_bootstrap(raw_c);
+    raw_settle();
+    REQUIRE(raw_next());
+    for (uint32_t id = 1; id <= small_options.live; id++) {
+        raw_call(id, 0, 1);
+        raw_send();
+    }
+    struct rpc_message_builder m = raw_new();
+    rpc_call_set_question_id(rpc_message_init_call(m), 100);
+    m.s.pointers[0] = FAR_BEYOND;
+    raw_send();
+    raw_only_aborted();
+    object_put(theirs);
+    raw_part();
+}
+
+/* All is there but the table of its capabilities: on what has failed, which would be said, and on an object. */
+static void test_call_without_its_table_of_capabilities_is_not_answered(void)
+{
+    for (unsigned on_failed = 0; on_failed < 2; on_failed++) {
+        raw_begin();
+        raw_call(1, 0, 10); /* fail */
+        raw_send();
+        raw_failed(1, FAILED);
+        struct rpc_call_builder call = raw_call_new(2, 14);
+        struct rpc_message_target_builder target = rpc_call_init_target(call);
+        if (on_failed) {
+            rpc_promised_answer_set_question_id(rpc_message_target_init_promised_answer(target), 1);
+        } else {
+            rpc_message_target_set_imported_cap(target, 0);
+        }
+        rpc_call_init_params(call).s.pointers[1] = FAR_BEYOND;
+        raw_send();
+        raw_only_aborted();
+        raw_part();
+    }
+}
+
 static void test_params_that_are_not_the_methods(void)
 {
     raw_begin();
@@ -853,6 +907,9 @@ int main(void)
     RUN(test_malformed_root);
     RUN(test_every_word_of_a_call_damaged);
     RUN(test_every_word_of_a_pipelined_call_damaged);
+    RUN(test_bootstrap_that_is_not_there_is_not_answered);
+    RUN(test_call_that_is_not_there_is_not_refused);
+    RUN(test_call_without_its_table_of_capabilities_is_not_answered);
     RUN(test_params_that_are_not_the_methods);
     RUN(test_void_list_costs_nothing);
     RUN(test_release_of_too_many);

@@ -225,6 +225,17 @@ static inline bool raw_aborted(enum rpc_exception_type type)
 #define OVERLOADED RPC_EXCEPTION_TYPE_OVERLOADED
 #define UNIMPLEMENTED RPC_EXCEPTION_TYPE_UNIMPLEMENTED
 
+#define FAR_BEYOND 0x000000017FFFFFFCull /* a struct that begins where no message ends */
+
+/* It got an Abort, and nothing before that. */
+static inline void raw_only_aborted(void)
+{
+    REQUIRE(raw_next());
+    CHECK_EQ(rpc_message_get_which(raw_read()), RPC_MESSAGE_WHICH_ABORT);
+    CHECK_EQ(rpc_exception_get_type(rpc_message_get_abort(raw_read())), FAILED);
+    CHECK(raw_c->state != VAT_OPEN);
+}
+
 /* Boot capability is export 0 after this. */
 static inline void raw_begin(void)
 {
