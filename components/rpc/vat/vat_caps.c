@@ -43,9 +43,7 @@ static void import_forget(struct vat_import *import)
     vat_map_remove(&import->c->imports, entry);
 }
 
-/* Gives what it led to, whose reference is the caller's now. */
-REQUIRES(LOOP)
-static struct object *import_end(struct vat_import *import)
+struct object *vat_import_end(struct vat_import *import)
 {
     struct object *target = import->target;
 
@@ -59,21 +57,11 @@ static struct object *import_end(struct vat_import *import)
     return target;
 }
 
-/* A chain of imports, each held by the one before alone, ends in a loop: the peer made it as long as it liked. */
 static void import_dead(struct object *self)
 {
     room_assert_loop();
-    struct vat_import *import = CONTAINER_OF(self, struct vat_import, object);
 
-    for (;;) {
-        struct object *target = import_end(import);
-        import = vat_import_of(target);
-        if (import == NULL || target->references > 1) {
-            object_put(target);
-            return;
-        }
-        target->references = 0;
-    }
+    vat_chain_end(self);
 }
 
 void vat_import_sent(struct vat_import *import)

@@ -17,7 +17,8 @@
  *      through vat_abort(); whoever calls that returns at once and touches the connection's tables no more.
  *  (4) Objects outlive connections: imports and promises of a dead connection stay until their last reference goes, and
  *      fail `disconnected`.
- *  (5) No recursion that a peer can steer: calls that waited are run from vat_run_ready(), never from inside another.
+ *  (5) No recursion that a peer can steer: calls that waited are run from vat_run_ready(), never from inside another; a chain of
+ *      imports and promises ends in vat_chain_end().
  */
 #pragma once
 #include "core/list.h"
@@ -434,12 +435,17 @@ void vat_import_sent(struct vat_import *import) REQUIRES(LOOP); /* its Release i
 void vat_import_orphan(struct vat_import *import) REQUIRES(LOOP);
 /* NULL: not an import. */
 struct vat_import *vat_import_of(struct object *object);
+/* Ends one that nobody holds. Gives what it led to, whose reference is the caller's now. */
+struct object *vat_import_end(struct vat_import *import) REQUIRES(LOOP);
 
 /* vat_promise.c */
 struct vat_promise *vat_promise_make(struct vat *vat) REQUIRES(LOOP);
 struct vat_promise *vat_promise_of(struct object *object);
 /* Follows what is resolved. Borrowed; NULL: the null capability. */
 struct object *vat_settle(struct object *object);
+/* Ends a promise or an import that nobody holds, and what it led to, as far as each is held by the one before alone: a loop, for
+ * peers made the chain as long as they liked. */
+void vat_chain_end(struct object *object) REQUIRES(LOOP);
 /* Whether resolving `to` to `from` would close a ring. */
 bool vat_leads_to(struct object *from, const struct object *to);
 void vat_resolve(struct vat_promise *p, struct object *target) REQUIRES(LOOP);

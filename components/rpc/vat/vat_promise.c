@@ -204,10 +204,10 @@ void vat_resolve(struct vat_promise *p, struct object *target)
     became_known(p);
 }
 
-static void promise_dead(struct object *self)
+/* Gives what it led to, whose reference is the caller's now. */
+REQUIRES(LOOP)
+static struct object *promise_end(struct vat_promise *p)
 {
-    room_assert_loop();
-    struct vat_promise *p = CONTAINER_OF(self, struct vat_promise, object);
     struct vat_question *question = p->question;
     struct vat_answer *answer = p->answer;
     struct object *target = p->target;
@@ -217,13 +217,45 @@ static void promise_dead(struct object *self)
     list_remove(&p->ready);
     list_remove(&p->disembargo.node);
     pool_put(&p->vat->promise_pool, p);
-    object_put(target);
     if (question != NULL) {
         vat_question_idle(question);
     }
     if (answer != NULL) {
         vat_answer_idle(answer);
     }
+    return target;
+}
+
+/* What a chain is made of. */
+static bool is_link(struct object *object)
+{
+    return vat_promise_of(object) != NULL || vat_import_of(object) != NULL;
+}
+
+REQUIRES(LOOP)
+static struct object *link_end(struct object *object)
+{
+    struct vat_promise *p = vat_promise_of(object);
+
+    return p != NULL ? promise_end(p) : vat_import_end(vat_import_of(object));
+}
+
+void vat_chain_end(struct object *object)
+{
+    struct object *next = link_end(object);
+
+    while (is_link(next) && next->references == 1) {
+        next->references = 0;
+        next = link_end(next);
+    }
+    object_put(next);
+}
+
+static void promise_dead(struct object *self)
+{
+    room_assert_loop();
+
+    vat_chain_end(self);
 }
 
 /* ---- embargoes ---- */

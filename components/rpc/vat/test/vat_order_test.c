@@ -227,6 +227,127 @@ static void test_call_queues_behind_those_of_a_resolved_promise(void)
     raw_part();
 }
 
+/* ---- chains ---- */
+
+/* What a chain leads to: tells how deep the stack is when it dies. */
+static struct chain_end {
+    struct object object;
+    uintptr_t frame;
+} chain_end;
+
+static void chain_end_dead(struct object *self)
+{
+    CONTAINER_OF(self, struct chain_end, object)->frame = (uintptr_t)__builtin_frame_address(0);
+}
+
+static void chain_end_init(void)
+{
+    static const struct object_ops ops = {.call = nest_call, .dead = chain_end_dead};
+
+    object_init(&chain_end.object, &ops);
+    chain_end.frame = 0;
+}
+
+/* Promises of ours, each resolved to the next while that was not known. */
+static uintptr_t depth_of_promises(uint32_t count)
+{
+    struct object *p[20];
+
+    raw_begin();
+    chain_end_init();
+    for (uint32_t i = 0; i < count; i++) {
+        p[i] = vat_promise_new(raw_vat);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        vat_promise_resolve(p[i], i + 1 < count ? p[i + 1] : &chain_end.object);
+    }
+    object_put(&chain_end.object);
+    for (uint32_t i = count; i-- > 0;) {
+        CHECK_EQ(chain_end.frame, 0);
+        object_put(p[i]);
+    }
+    raw_part();
+    return chain_end.frame;
+}
+
+static void resolve_to_theirs(uint32_t promise, uint32_t next)
+{
+    struct rpc_resolve_builder r = rpc_message_init_resolve(raw_new());
+
+    rpc_resolve_set_promise_id(r, promise);
+    rpc_cap_descriptor_set_sender_promise(rpc_resolve_init_cap(r), next);
+    raw_send();
+}
+
+/* raw_thing keeps the peer's promise `first`, and a call has gone to it: whatever it becomes has a promise before it. */
+static void keep_a_called_promise(uint32_t first)
+{
+    rpc_cap_descriptor_set_sender_promise(raw_cap_param(raw_call(1, 0, 4)), first);
+    raw_send();
+    struct ask *a = ask_next(raw_thing->kept);
+    raw_settle();
+    struct rpc_return_builder r = rpc_message_init_return(raw_new());
+    rpc_return_set_answer_id(r, 0);
+    rpc_return_set_canceled(r);
+    raw_send();
+    CHECK(a->done);
+    ask_free(a);
+}
+
+/* Answers the Disembargo that stands somewhere among what came. */
+static void answer_disembargo(void)
+{
+    while (raw_next()) {
+        if (rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_DISEMBARGO) {
+            struct rpc_disembargo_reader asked = rpc_message_get_disembargo(raw_read());
+            uint32_t id = rpc_disembargo_context_get_sender_loopback(rpc_disembargo_get_context(asked));
+            struct rpc_disembargo_builder d = rpc_message_init_disembargo(raw_new());
+            rpc_message_target_set_imported_cap(rpc_disembargo_init_target(d), 0);
+            rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_edit_context(d), id);
+            raw_send();
+            return;
+        }
+    }
+    CHECK(false);
+}
+
+/* Promises of the peer's, each resolved to the next, the last to an object of ours, whose only holder they are. */
+static uintptr_t depth_of_resolved_imports(uint32_t count)
+{
+    raw_begin();
+    chain_end_init();
+    keep_a_called_promise(5);
+    raw_call(2, 0, 9); /* promise: export 1 */
+    raw_send();
+    vat_promise_resolve(raw_thing->promise, &chain_end.object);
+    object_put(raw_thing->promise);
+    raw_thing->promise = NULL;
+    object_put(&chain_end.object);
+    for (uint32_t i = 0; i < count; i++) {
+        resolve_to_theirs(5 + i, 6 + i);
+    }
+    resolve_to_ours(5 + count, 1);
+    answer_disembargo();
+    raw_finish(2, true);
+    CHECK_EQ(raw_c->export_count, 2); /* its Resolve told of the object itself: export 2 */
+    raw_release(2, 1);
+    CHECK_EQ(chain_end.frame, 0);
+    raw_call(3, 0, 5); /* drop */
+    raw_send();
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    CHECK_EQ(raw_c->imports.used, 0);
+    raw_part();
+    return chain_end.frame;
+}
+
+static void test_a_long_chain_ends_without_a_deep_stack(void)
+{
+    CHECK(depth_of_promises(2) != 0);
+    CHECK_EQ(depth_of_promises(20), depth_of_promises(2));
+    CHECK(depth_of_resolved_imports(1) != 0);
+    CHECK_EQ(depth_of_resolved_imports(12), depth_of_resolved_imports(1));
+}
+
 /* ---- room ---- */
 
 /* A peer that has everything echoed and reads nothing holds a few buffers, not all. */
@@ -337,6 +458,7 @@ int main(void)
     RUN(test_ring_over_both_sides);
     RUN(test_promise_resolved_inside_a_queued_call);
     RUN(test_call_queues_behind_those_of_a_resolved_promise);
+    RUN(test_a_long_chain_ends_without_a_deep_stack);
     RUN(test_unread_replies_are_bounded);
     RUN(test_forwarded_results_with_many_capabilities);
     RUN(test_cycle_over_the_wire_ends_with_the_connection);
