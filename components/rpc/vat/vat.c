@@ -137,6 +137,7 @@ static struct vat_connection *open_connection(struct vat *vat)
     c->question_hint = 0;
     c->reap_next = 0;
     c->replies = 0;
+    c->untaken = 0;
     c->pushing = false;
     list_push_back(&vat->open, &c->node);
     vat->accepted++;

@@ -42,6 +42,16 @@ static bool window_open(const struct vat_connection *c)
     return within_share(c) && vat_buffer_due(c, VAT_MEDIUM, 0);
 }
 
+/* It has not taken its share of the small messages that were made for it: a quarter of all buffers, divided by connections; beyond
+ * that, only while half of all are free. So who reads slowly leaves to others what may_take asks for, if there are sixteen for each
+ * connection, and whoever reads goes on. */
+static bool lags(const struct vat_connection *c)
+{
+    const struct vat_buffers *small = &c->vat->buffers[VAT_SMALL];
+
+    return small->free_count <= small->count / 2 && c->untaken > small->count / 4 / c->vat->options.connections;
+}
+
 static bool moves(const struct vat_connection *c)
 {
     return c->running > 0 || c->piece_count > 0 || !list_empty(&c->out);
@@ -90,7 +100,8 @@ static void later(struct vat_connection *c)
     }
 }
 
-/*  window open                           -> now
+/*  it has not read its share of messages -> later: when it has
+ *  window open                           -> now
  *  it has not read VAT_REPLIES_MAX others -> later: when it has
  *  no call, but a reply will go back     -> now
  *  not, and calls of ours wait for it    -> now, what stands behind may be what they wait for: to be refused when it has had its
@@ -101,15 +112,16 @@ REQUIRES(LOOP)
 static bool admit(struct vat_connection *c, struct rpc_message_reader message)
 {
     bool call = begins_call(message);
+    bool open = call && window_open(c);
 
-    if (!makes_reply(message) || (call && window_open(c))) {
+    if (!makes_reply(message)) {
         return true;
     }
-    if (c->replies >= VAT_REPLIES_MAX) {
+    if (lags(c) || (!open && c->replies >= VAT_REPLIES_MAX)) {
         later(c);
         return false;
     }
-    if (!call || c->question_count > 0) {
+    if (open || !call || c->question_count > 0) {
         return true;
     }
     if (!room_will_come(c)) {

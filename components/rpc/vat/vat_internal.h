@@ -119,6 +119,8 @@ void vat_message_reuse(struct vat_message *m) REQUIRES(LOOP);
 /* Room for `count` capabilities. False: more than MESSAGE_CAPS_MAX, or no buffer. */
 bool vat_message_caps(struct vat_message *m, uint32_t count) REQUIRES(LOOP);
 void vat_message_charge(struct vat_message *m, struct vat_connection *c) REQUIRES(LOOP);
+/* How many small buffers it is made of. */
+uint32_t vat_message_small(const struct vat_message *m);
 /* Of the larger ones half are taken: the others are for connections that hold none, and who keeps one without need while
  * somebody waits is ended. */
 bool vat_buffers_scarce(const struct vat *vat, enum vat_size size);
@@ -294,6 +296,7 @@ struct vat_connection {
     uint32_t held[VAT_SIZES];       /* [L] and how many of them, by size */
     uint32_t reap_next;             /* [L] CLOSING: how far questions are emptied */
     uint32_t replies;               /* [L] of VAT_REPLIES_MAX */
+    uint32_t untaken;               /* [L] small buffers of messages that are queued or lent */
     bool pushing;                   /* [L] vat_push() runs: what is queued meanwhile is its own to send */
     uint64_t message_ns;            /* [L] when the message began that is coming in, or could go on */
     uint64_t piece_ns;              /* [L] since when the first lent piece is the first */

@@ -254,6 +254,16 @@ void vat_message_charge(struct vat_message *m, struct vat_connection *c)
     }
 }
 
+uint32_t vat_message_small(const struct vat_message *m)
+{
+    uint32_t count = m->size == VAT_SMALL;
+
+    for (struct list *node = m->pieces.next; node != &m->pieces; node = node->next) {
+        count += CONTAINER_OF(node, struct vat_message, out.node)->size == VAT_SMALL;
+    }
+    return count;
+}
+
 bool vat_buffers_scarce(const struct vat *vat, enum vat_size size)
 {
     const struct vat_buffers *b = &vat->buffers[size];

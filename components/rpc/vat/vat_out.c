@@ -18,6 +18,7 @@ void vat_queue_message(struct vat_connection *c, struct vat_message *m)
 {
     ASSERT(!m->message.failed && m->segments_sent == 0);
     vat_message_charge(m, c);
+    c->untaken += vat_message_small(m);
     vat_queue(c, &m->out);
 }
 

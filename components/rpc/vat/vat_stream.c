@@ -344,6 +344,20 @@ void vat_stream_abort(struct vat_connection *c, enum exception type, const char 
     }
 }
 
+/* More of the message is lent, or will be. */
+static bool goes_on(const struct vat_connection *c, struct vat_message *m)
+{
+    return !list_empty(&m->out.node) || (c->piece_count > 0 && c->piece[c->piece_first].message == m);
+}
+
+static void message_taken(struct vat_connection *c, const struct vat_message *m)
+{
+    uint32_t small = vat_message_small(m);
+
+    ASSERT(small <= c->untaken);
+    c->untaken -= small;
+}
+
 REQUIRES(LOOP)
 static void piece_done(struct vat_connection *c)
 {
@@ -355,6 +369,8 @@ static void piece_done(struct vat_connection *c)
     c->piece_ns = clock_ns();
     if (piece.control) {
         c->control_returned += piece.bytes;
+    } else if (!goes_on(c, piece.message)) {
+        message_taken(c, piece.message);
     }
     vat_message_put(piece.message);
 }

@@ -405,6 +405,7 @@ static void test_forwarded_results_with_many_capabilities(void)
         }
     }
     CHECK(results);
+    CHECK_EQ(raw_c->untaken, 0);
     raw_part();
 }
 

@@ -191,6 +191,108 @@ static void test_two_halves_do_not_hold_each_other_up(void)
     raw_part();
 }
 
+/* ---- small buffers ---- */
+
+static size_t appetite; /* bytes that the first peer still takes */
+static size_t sip(struct stream_client *client, const uint8_t *data, size_t len)
+{
+    (void)client, (void)data;
+    size_t taken = len < appetite ? len : appetite;
+    appetite -= taken;
+    return taken;
+}
+static void sip_more(size_t bytes)
+{
+    appetite = bytes;
+    stream_resume(&raw_pair.b.stream);
+    raw_settle();
+}
+static void raw_sips(void)
+{
+    static const struct stream_client_ops ops = {.received = sip, .closed = raw_closed};
+
+    raw.client.ops = &ops;
+    appetite = 0;
+}
+static void raw_drinks(void)
+{
+    raw.client.ops = &raw_ops;
+    sip_more(0);
+}
+
+/* Calls that return nothing, finished as soon as they are asked: nothing of them is here but what was not taken. */
+static void raw_call_and_finish(uint32_t first, uint32_t count)
+{
+    for (uint32_t id = first; id < first + count; id++) {
+        raw_call(id, 0, 14); /* empty */
+        raw_send();
+        raw_finish(id, true);
+    }
+}
+
+static uint32_t small_free(void)
+{
+    return raw_vat->buffers[VAT_SMALL].free_count;
+}
+
+/* It takes as little as is enough not to be ended for it. Whoever comes is heard all the same. */
+static void check_others_are_heard(void)
+{
+    raw_sips();
+    raw_call_and_finish(1, 100);
+    CHECK(small_free() > small_options.small / 8);
+    for (unsigned i = 0; i < 20; i++) {
+        time_passes(4 * NS_PER_S);
+        sip_more(40);
+        second_begin();
+        second_bootstrap();
+        CHECK(second_heard > 0);
+        second_end();
+    }
+    CHECK_EQ(raw_c->state, VAT_OPEN);
+    raw_drinks();
+}
+
+static void test_a_peer_that_sips_leaves_small_buffers_to_others(void)
+{
+    raw_begin();
+    check_others_are_heard();
+    raw_part();
+}
+
+/* Nor does it help it that we wait for an answer, and read on for that. */
+static void test_a_peer_that_sips_and_does_not_answer_leaves_them_too(void)
+{
+    raw_begin();
+    struct object *theirs = vat_bootstrap(raw_c);
+    raw_settle();
+    check_others_are_heard();
+    CHECK_EQ(raw_c->question_count, 1);
+    object_put(theirs);
+    raw_part();
+}
+
+/* Nobody else wants anything: a peer alone may have half of all under way, and when it reads it gets every answer. */
+static void test_a_peer_alone_has_half_of_the_small_buffers(void)
+{
+    unsigned returned = 0;
+
+    raw_begin();
+    raw.deaf = true;
+    raw_call_and_finish(1, 100);
+    CHECK(small_free() >= small_options.small / 2 - 2);
+    CHECK(small_free() <= small_options.small / 2);
+    raw.deaf = false;
+    stream_resume(&raw_pair.b.stream);
+    raw_settle();
+    while (raw_next()) {
+        returned += rpc_message_get_which(raw_read()) == RPC_MESSAGE_WHICH_RETURN;
+    }
+    CHECK_EQ(returned, 100);
+    CHECK_EQ(raw_c->untaken, 0);
+    raw_part();
+}
+
 int main(void)
 {
     RUN(test_two_halves_do_not_hold_each_other_up);
@@ -198,5 +300,8 @@ int main(void)
     RUN(test_results_that_are_kept_while_others_wait);
     RUN(test_params_are_not_kept_with_results_for_ourselves);
     RUN(test_a_failure_for_ourselves_that_is_kept_while_others_wait);
+    RUN(test_a_peer_that_sips_leaves_small_buffers_to_others);
+    RUN(test_a_peer_that_sips_and_does_not_answer_leaves_them_too);
+    RUN(test_a_peer_alone_has_half_of_the_small_buffers);
     return test_end();
 }
