@@ -27,7 +27,7 @@ int sqlite_open(struct volume *volume, const void *seed, size_t seed_bytes, sqli
 struct sqlite_log {
     uint64_t frames; /* pages of whole commits: what SQLite takes from it */
     uint64_t lost;   /* pages behind a break that are part of acknowledged commits, at least */
-    bool bare;       /* nothing fills up the block that the last commit ends in: the log must not be gone on with */
+    bool bare; /* nothing fills up the block that the last commit ends in, or nothing is whole: it begins anew first */
 };
 status_t sqlite_log_look(struct volume *volume, struct sqlite_log *log) REQUIRES(THREAD);
 /* From now on what is left of a damaged log is opened too: for who reads what is left. */

@@ -2,7 +2,8 @@
  * volume.c: the superblock: what it may say, format, mount, commit, growth.
  *
  *  (1) The two copies stand in blocks SUPER_A and SUPER_B. A commit writes A, FLUSHes, and writes B, which is durable with the
- *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both.
+ *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both. The log begins anew when both are: so
+ *      either copy, with the log, is all that was acknowledged, also when the newer one cannot be read.
  *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs, data. Each begins where the one before it ends, or
  *      later.
  *  (3) After a reset without a loss of power the disk may hold writes of before in its cache, and gives them out when it is
@@ -140,6 +141,14 @@ static status_t worse(status_t a, status_t b)
     return rank_a >= rank_b ? a : b;
 }
 
+status_t volume_flush(struct volume *volume)
+{
+    status_t s = disk_flush(volume->io);
+
+    volume->super_loose = volume->super_loose && s != ST_OK;
+    return s;
+}
+
 uint64_t volume_super_block(unsigned copy)
 {
     ASSERT(copy < VOLUME_COPIES);
@@ -151,6 +160,15 @@ status_t volume_super_read(struct disk_io *io, unsigned copy, struct volume_supe
     status_t s = disk_read(io, volume_super_block(copy), 1, super);
 
     return s == ST_OK ? super_check(super, io->blocks) : s;
+}
+
+/* A may say more than B, but could not be read: then what A names, which B does not know, would be written over by the next commit. So
+ * A is what B is, before anything else is written. */
+static status_t super_repair_a(struct volume *volume) REQUIRES(THREAD)
+{
+    status_t s = disk_write(volume->io, SUPER_A, &volume->super);
+
+    return s == ST_OK ? volume_flush(volume) : s;
 }
 
 /* The better copy into volume->super. */
@@ -168,10 +186,11 @@ static status_t super_choose(struct volume *volume) REQUIRES(THREAD)
     }
     if (a != ST_OK || (b == ST_OK && other->generation > volume->super.generation)) {
         volume->super = *other;
-        return ST_OK;
+        return super_repair_a(volume);
     }
     /* The next commit writes A: B has to be whole before that, and is by the FLUSH that comes first there. */
     bool same = b == ST_OK && other->generation == volume->super.generation;
+    volume->super_loose = !same;
     return same ? ST_OK : disk_write(volume->io, SUPER_B, &volume->super);
 }
 
@@ -179,7 +198,7 @@ status_t volume_mount(struct volume *volume)
 {
     volume_map_forget(volume);
     volume_log_forget(volume);
-    volume->changed = false;
+    volume->changed = volume->super_loose = false;
     volume->failed = ST_OK;
     status_t s = disk_flush(volume->io); /* (3) */
     if (s == ST_OK) {
@@ -209,8 +228,9 @@ static status_t super_write(struct volume *volume, uint64_t first, uint64_t seco
     super->crc = super_crc(super);
     status_t s = disk_write(volume->io, first, super);
     if (s == ST_OK) {
-        s = disk_flush(volume->io);
+        s = volume_flush(volume);
     }
+    volume->super_loose = true;
     return s == ST_OK ? disk_write(volume->io, second, super) : s;
 }
 
@@ -220,11 +240,11 @@ status_t volume_commit(struct volume *volume)
         return volume->failed;
     }
     if (!volume->changed) {
-        return volume_fail(volume, disk_flush(volume->io));
+        return volume_fail(volume, volume_flush(volume));
     }
     status_t s = volume_map_write(volume);
     if (s == ST_OK) {
-        s = disk_flush(volume->io); /* pages and map, and the last commit's B */
+        s = volume_flush(volume); /* pages and map, and the last commit's B */
     }
     if (s == ST_OK) {
         s = super_write(volume, SUPER_A, SUPER_B); /* (1) */
@@ -239,7 +259,7 @@ status_t volume_commit(struct volume *volume)
 
 status_t volume_data_sync(struct volume *volume)
 {
-    return volume->failed != ST_OK ? volume->failed : volume_fail(volume, disk_flush(volume->io));
+    return volume->failed != ST_OK ? volume->failed : volume_fail(volume, volume_flush(volume));
 }
 
 /* --- format ---------------------------------------------------------------------------------------------------------- */

@@ -98,6 +98,7 @@ struct volume {
     struct disk_io *io;
     struct volume_super super; /* the working state; the disk has the state of the last commit */
     bool changed;              /* there is something to commit */
+    bool super_loose;          /* copy B of the superblock was written, and no FLUSH came since */
     status_t failed;           /* (4) */
     struct volume_cache leaves;
     struct volume_cache indexes;

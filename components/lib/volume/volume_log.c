@@ -7,6 +7,8 @@
  *      part of it is written.
  *  (4) The log begins anew with its first byte, and nothing that stood in it counts from then on. Otherwise each block of its next
  *      round would be read before it is written.
+ *  (5) The rest of its first block stays as it is then, until it is written. So of the block that says that the log begins anew only
+ *      the first sector differs from what was there: a cut leaves the log of before or the new one, and nothing between.
  */
 #include <string.h>
 #include "core/assert.h"
@@ -142,6 +144,10 @@ static status_t tail_write(struct volume *volume) REQUIRES(THREAD)
     if (!volume->log_tail_dirty) {
         return ST_OK;
     }
+    status_t s = block == 0 && volume->super_loose ? volume_flush(volume) : ST_OK; /* (1) of volume.c */
+    if (s != ST_OK) {
+        return s;
+    }
     volume->log_tail_dirty = false;
     volume->log_known[block] = 1;
     volume->log_crc[block] = crc32c_update(0, volume->log_tail, DISK_BLOCK_BYTES);
@@ -173,6 +179,21 @@ static status_t tail_move(struct volume *volume, uint64_t block, bool whole) REQ
     return ST_OK;
 }
 
+/* (4), (5). A block that cannot be read is zero: what stood there is lost, and then is so behind a torn head, too. */
+static void begin_anew(struct volume *volume) REQUIRES(THREAD)
+{
+    const unsigned char *data = NULL;
+
+    volume_log_forget(volume);
+    if (block_peek(volume, 0, &data) == ST_OK) {
+        memcpy(volume->log_tail, data, DISK_BLOCK_BYTES);
+    } else {
+        memset(volume->log_tail, 0, DISK_BLOCK_BYTES);
+    }
+    volume->log_tail_block = 0;
+    volume->log_window_count = 0;
+}
+
 status_t volume_log_write(struct volume *volume, uint64_t offset, const void *data, uint32_t size)
 {
     const unsigned char *source = data;
@@ -181,7 +202,7 @@ status_t volume_log_write(struct volume *volume, uint64_t offset, const void *da
         return ST_FULL;
     }
     if (offset == 0) {
-        volume_log_forget(volume); /* (4) */
+        begin_anew(volume);
     }
     status_t s = volume->failed;
     while (size > 0 && s == ST_OK) {
@@ -208,7 +229,7 @@ status_t volume_log_sync(struct volume *volume)
         s = tail_write(volume);
     }
     if (s == ST_OK) {
-        s = disk_flush(volume->io);
+        s = volume_flush(volume);
     }
     volume->count.log_syncs++;
     return volume_fail(volume, s);

@@ -8,6 +8,7 @@
 
 /* Remembers a failure: (4) of volume.h. */
 status_t volume_fail(struct volume *volume, status_t status);
+status_t volume_flush(struct volume *volume) REQUIRES(THREAD);
 /* Forgets all that is in memory of the map and of the log. */
 void volume_map_forget(struct volume *volume);
 void volume_log_forget(struct volume *volume);

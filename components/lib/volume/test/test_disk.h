@@ -25,6 +25,7 @@ static struct test_disk {
     bool recording;
     unsigned fail_writes; /* so many more succeed; UINT_MAX: all */
     unsigned fail_reads;
+    uint64_t fail_read_once; /* of this block; UINT64_MAX: of none */
     bool lose_flush;
 } disk;
 
@@ -64,6 +65,10 @@ static void event_add(uint64_t block, const void *data)
 static status_t test_read(struct disk_io *io, uint64_t block, uint32_t count, void *data)
 {
     if (runs_out(&disk.fail_reads)) {
+        return ST_IO;
+    }
+    if (block == disk.fail_read_once) {
+        disk.fail_read_once = UINT64_MAX;
         return ST_IO;
     }
     memcpy(data, disk_at(block), (size_t)count * DISK_BLOCK_BYTES);
@@ -120,6 +125,7 @@ static void disk_new(uint64_t blocks)
     disk.recording = false;
     disk.lose_flush = false;
     disk.fail_writes = disk.fail_reads = UINT32_MAX;
+    disk.fail_read_once = UINT64_MAX;
 }
 
 static inline void disk_record(void)
