@@ -199,7 +199,7 @@ static bool results_copy(struct payload target, const uint64_t *source, uint32_t
 
 /* Whether `count` capabilities may become the message's: none are there (they are numbered from 0), and there is room, or more
  * of it can be had. */
-static bool caps_fit(struct message *message, uint32_t count)
+static bool caps_room(struct message *message, uint32_t count)
 {
     if (count == 0) {
         return true;
@@ -231,7 +231,7 @@ static status_t return_results(struct ring *ring, const struct ring_sqe *sqe, st
     struct payload results = call_results(call, sqe->params_words);
     struct message *message = results.message;
     bool fits =
-        caps_fit(message, sqe->caps_count) &&
+        caps_room(message, sqe->caps_count) &&
         results_copy(results, (const uint64_t *)(const void *)(ring->area + sqe->params_offset), sqe->params_words);
     for (uint32_t i = 0; i < sqe->caps_count; i++) {
         if (fits) {

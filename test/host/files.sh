@@ -166,7 +166,7 @@ read -r line <&7 || fail "a watch that has asked has ended"
 kill -TERM "$background"
 wait "$background" || :
 mock --fault silent-after=1
-background "$capos" watch "$node" --timeout 1 --json
+background "$capos" watch "$node" --timeout 3 --json
 got=0
 wait "$background" || got=$?
 [ "$got" = 3 ] || fail "a watch whose node has gone silent ended with $got"

@@ -122,9 +122,10 @@ static bool may_be_unreadable(const struct run *run, uint64_t time_ns)
 }
 
 /* A mount writes, too, and FLUSHes. */
-static bool disk_may_fail(const struct run *run, uint64_t time_ns)
+static bool disk_may_fail(const struct run *run, const struct node *node, uint64_t time_ns)
 {
-    return may_be_unreadable(run, time_ns) || (!run->calm && faults_fired(run, run_disk_failures(run)));
+    return may_be_unreadable(run, time_ns) || node->disk_was_reset ||
+           (!run->calm && faults_fired(run, 1u << FAULT_DISK_FULL));
 }
 
 void check_boot(struct run *run, const struct node *node)
@@ -142,6 +143,10 @@ static void device_line(struct run *run, struct node *node, const char *line)
 
     if (disk && strstr(line, "not used any more") != NULL) {
         run_node_ill(run, node);
+    }
+    if ((strstr(line, "drv/nvme at ") != NULL && strstr(line, "; reset") != NULL) ||
+        strstr(line, "the unit is reset") != NULL) {
+        node->disk_was_reset = true; /* and the next FLUSH fails, if a write had ended (drv/nvme, drv/virtio-scsi) */
     }
     if (strstr(line, "; reset, ") != NULL && !faults_fired(run, FAULTS_DEVICE | 1u << FAULT_STALL)) {
         run_violation(run, BY_DEVICE, "%s: %s", node->name, line);
@@ -163,7 +168,7 @@ void check_line(struct run *run, struct node *node, uint64_t time_ns, const char
     if (ended_wrongly(line) && !means_ill(run, node, line)) {
         run_violation(run, BY_PEER, "%s: %s", node->name, line);
     }
-    bool fails = strstr(line, "a disk that fails") != NULL && disk_may_fail(run, time_ns);
+    bool fails = strstr(line, "a disk that fails") != NULL && disk_may_fail(run, node, time_ns);
     bool refused = strstr(line, "is not mounted: found ") != NULL;
     if (refused && !fails && !faults_fired(run, FAULTS_DISHONEST)) {
         run_violation(run, BY_MOUNT, "%s: refuses its own disk: %s", node->name, line);

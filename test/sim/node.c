@@ -99,6 +99,7 @@ void node_boot(struct node *node, uint64_t now_ns)
         say(node, (struct sim_message){.kind = SIM_STATE, .port = PORT_DISK, .a = disk_sectors(node->disk)}, NULL,
             now_ns);
     }
+    node->disk_was_reset = false;
     check_boot(run, node);
     snprintf(what, sizeof what, "on, %s", node->image->transport);
     record_note(run, node, what);

@@ -45,6 +45,7 @@ struct node {
     size_t line_size;
     uint64_t said_ns;       /* since it last ended a batch, for telling checkers what it does */
     unsigned lines;         /* since it was switched on */
+    bool disk_was_reset;    /* by its driver, since the boot */
     uint64_t sick_until_ns; /* its disk may not be read until then, which may be NEVER */
 };
 

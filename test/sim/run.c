@@ -52,7 +52,8 @@ void world_act(struct run *run, uint64_t time_ns, enum act act, uint64_t a, uint
     queue_add(&run->world, event);
 }
 
-uint32_t run_disk_failures(const struct run *run)
+/* What makes a disk fail. A driver that resets what it drives and goes on says so of the next FLUSH (drv/nvme, drv/virtio-scsi). */
+static uint32_t disk_failures(const struct run *run)
 {
     uint32_t faults = FAULTS_DISHONEST | 1u << FAULT_IO_ERROR | 1u << FAULT_DISK_FULL;
 
@@ -69,7 +70,7 @@ static bool disks_anew(const struct run *run)
 {
     struct random random = random_stream(run->seed, 'anew', 0);
 
-    return faults_fired(run, run_disk_failures(run)) || random_below(&random, 2) == 0;
+    return faults_fired(run, disk_failures(run)) || random_below(&random, 2) == 0;
 }
 
 /* What is not there comes back later: so long that its driver has noticed. */

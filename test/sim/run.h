@@ -87,8 +87,6 @@ void run_free(struct run *run);
 void run_violation(struct run *run, enum checker by, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* It has been calm for so long that also what drivers have to notice and mend is mended. */
 bool run_settled(const struct run *run);
-/* Faults that make a disk fail. A driver that resets what it drives and goes on says so of the next FLUSH (drv/nvme, drv/virtio-scsi). */
-uint32_t run_disk_failures(const struct run *run);
 /* For the fingerprint. */
 void run_hash(struct run *run, uint64_t word);
 void run_hash_bytes(struct run *run, const void *bytes, size_t size);

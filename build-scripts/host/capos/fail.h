@@ -23,7 +23,7 @@ struct Failure {
     Exit exit;
     std::string kind;
     std::string reason;
-    std::string path = {}; /* which of the node's files it is about; empty: none, or that is said */
+    std::string path = {}; /* which of the node's files it is about; empty: none, or the reason says it */
 };
 
 /* The node was asked again and again, and had no room for it each time: it might have with less at once. */

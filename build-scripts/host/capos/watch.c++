@@ -65,13 +65,13 @@ class Printing_watcher final : public Watcher::Server
     unreachable("disconnected", session.target.name + " " + why + ": what changed since is not known");
 }
 
-/* Whether the node answers, be it that it has no room for that, before it should be asked again. */
+/* Whether the node answers, be it with a refusal, before it should be asked again. */
 static bool answers(Session &session)
 {
     bool answered = false;
     auto question = session.node().infoRequest().send().then(
         [&](capnp::Response<Node::InfoResults> &&) { answered = true; },
-        [&](kj::Exception &&e) { answered = e.getType() == kj::Exception::Type::OVERLOADED; });
+        [&](kj::Exception &&e) { answered = e.getType() != kj::Exception::Type::DISCONNECTED; });
     session.await_long(question.exclusiveJoin(session.quiet_while()));
     return answered;
 }

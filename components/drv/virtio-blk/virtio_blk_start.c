@@ -69,7 +69,8 @@ static uint32_t smallest_queue(const struct virtio_blk *blk)
 {
     uint32_t size = blk->queue[0].size;
 
-    for (uint16_t i = 1; i < VIRTIO_BLK_QUEUES && i < blk->queue_count; i++) { /* the compiler knows the first */
+    for (uint16_t i = 1; i < VIRTIO_BLK_QUEUES && i < blk->queue_count;
+         i++) { /* the first bound is a constant, for gcc */
         size = blk->queue[i].size < size ? blk->queue[i].size : size;
     }
     return size;

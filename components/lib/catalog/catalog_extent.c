@@ -268,18 +268,27 @@ enum catalog_answer catalog_piece_span(struct catalog *catalog, uint64_t object,
     return answer;
 }
 
+/* The number of the last extent; of those in a page that cannot be read, none is. */
+static uint64_t extent_last(struct catalog *catalog) REQUIRES(THREAD)
+{
+    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_LAST, "");
+    uint64_t last = catalog_row(catalog, row) ? catalog_u64(row, 0) : INT64_MAX;
+
+    catalog->code = SQLITE_OK;
+    return last;
+}
+
 enum catalog_answer catalog_extent_next(struct catalog *catalog, struct catalog_op *op)
 {
     struct extent extent;
-    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_LAST, "");
+    sqlite3_stmt *row = catalog_query(catalog, Q_EXTENT_NEXT, "i", (int64_t)op->id);
 
-    op->object = catalog_row(catalog, row) ? catalog_u64(row, 0) : 0;
-    row = catalog_query(catalog, Q_EXTENT_NEXT, "i", (int64_t)op->id);
     op->size = (catalog->data_blocks - catalog->state.free_blocks) * DISK_BLOCK_BYTES;
     if (!catalog_row(catalog, row)) {
         return catalog->code != SQLITE_OK ? catalog_trouble(catalog) : CATALOG_MISSING;
     }
     op->id = catalog_u64(row, 0); /* also when what follows fails: to go on behind it */
+    op->object = op->id > op->object ? extent_last(catalog) : op->object;
     enum catalog_answer answer = extent_get(catalog, op->id, &extent);
     if (answer == CATALOG_OK) {
         op->span->start = extent.start;

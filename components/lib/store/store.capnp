@@ -5,7 +5,7 @@
 # (1) Whatever a method acknowledged is durable, and happened whole; what failed did not happen.
 # (2) A view is a capability for less, made from one for more: by readOnly(), appendOnly(), sub() and quota(). Anyone who
 #     holds the wider one can make it; nothing widens it again. What a view has no right to fails "denied: ...".
-# (3) A failure begins with a word for programs, but when the disk or the node itself is why ("put: the disk failed"):
+# (3) A failure begins with a word for programs, except when the disk or the node itself is why ("put: the disk failed"):
 #       not-found  exists  conflict (somebody was faster)  busy (another writer)  denied  bad-argument  full
 #       not-empty  not-directory  is-directory  corrupt (what is stored is not what was; names the object)
 #     One of the kind `overloaded` may succeed later.

@@ -42,8 +42,8 @@ static bool window_open(const struct vat_connection *c)
     return within_share(c) && vat_buffer_due(c, VAT_MEDIUM, 0);
 }
 
-/* It has not taken its share of the small messages that were made for it: a quarter of all buffers, divided by connections; beyond
- * that, only while half of all are free. So who reads slowly leaves to others what may_take asks for, if there are sixteen for each
+/* More small messages that were made for it are not taken than its share, which is a quarter of all buffers, divided by connections;
+ * and half of all are taken. So who reads slowly leaves to others what may_take asks for, if there are sixteen for each
  * connection, and whoever reads goes on. */
 static bool lags(const struct vat_connection *c)
 {
@@ -100,7 +100,7 @@ static void later(struct vat_connection *c)
     }
 }
 
-/*  it has not read its share of messages -> later: when it has
+/*  it has not read more than its share   -> later: when it has
  *  window open                           -> now
  *  it has not read VAT_REPLIES_MAX others -> later: when it has
  *  no call, but a reply will go back     -> now

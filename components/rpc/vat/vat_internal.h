@@ -296,7 +296,7 @@ struct vat_connection {
     uint32_t held[VAT_SIZES];       /* [L] and how many of them, by size */
     uint32_t reap_next;             /* [L] CLOSING: how far questions are emptied */
     uint32_t replies;               /* [L] of VAT_REPLIES_MAX */
-    uint32_t untaken;               /* [L] small buffers of messages that are queued or lent */
+    uint32_t untaken;               /* [L] OPEN: small buffers of messages that are queued or lent */
     bool pushing;                   /* [L] vat_push() runs: what is queued meanwhile is its own to send */
     uint64_t message_ns;            /* [L] when the message began that is coming in, or could go on */
     uint64_t piece_ns;              /* [L] since when the first lent piece is the first */

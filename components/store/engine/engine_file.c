@@ -28,8 +28,8 @@ static struct {
     struct list open;        /* those that have views that write */
     struct pool views;
     struct pool changes;
-    uint32_t
-        promised; /* a file and a view for each open that is under way: it may make its file, and then has to have them */
+    /* A file and a view for each open that is under way: it may make its file, and then has to have them. */
+    uint32_t promised;
 } self;
 
 static const struct object_ops file_object_ops;

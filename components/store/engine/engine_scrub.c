@@ -364,6 +364,7 @@ static void ask_again(void) REQUIRES(LOOP)
     struct catalog_op *op = question(CATALOG_EXTENT, again_said);
 
     op->id = self.extent - 1;
+    op->object = self.last;
     op->span = self.again;
     engine_submit(&self.ask);
 }
@@ -415,17 +416,14 @@ static void due(struct timer *timer)
 
 /* --- extents --------------------------------------------------------------------------------------------------------- */
 
-/* Whether there is no more to be read than what came in the last round: (4). */
-static bool is_over(const struct catalog_op *op)
+/* The extent may be the first of another round. False: there are no more rounds. (4) */
+static bool round_goes_on(const struct catalog_op *op)
 {
-    if (op->answer == CATALOG_MISSING) {
-        return true;
-    }
     if (op->id > self.last) {
         self.last = op->object;
         self.rounds++;
     }
-    return self.rounds > ROUNDS_MAX;
+    return self.rounds <= ROUNDS_MAX;
 }
 
 static void extent_said(struct engine_op *op)
@@ -433,15 +431,14 @@ static void extent_said(struct engine_op *op)
     room_assert_loop();
     bool missing = op->op.answer == CATALOG_MISSING;
     bool unreadable = op->op.answer == CATALOG_DAMAGED && op->op.id != self.extent;
-    bool over = is_over(&op->op);
 
     self.total_bytes = op->op.answer == CATALOG_OK || missing ? op->op.size : self.total_bytes;
     op->op.answer = missing || unreadable ? CATALOG_OK : op->op.answer;
     if (!asked(op)) {
         return;
     }
-    if (over) {
-        end("done");
+    if (missing || !round_goes_on(&op->op)) {
+        end(missing ? "done" : "done, but for what is written anew all the time");
         return;
     }
     self.extent = op->op.id;
@@ -462,6 +459,7 @@ static void next_extent(void)
     struct catalog_op *op = question(CATALOG_EXTENT, extent_said);
 
     op->id = self.extent;
+    op->object = self.last;
     op->span = self.span;
     engine_submit(&self.ask);
 }

@@ -793,6 +793,47 @@ static void test_taken_back(void)
 }
 
 /* One page of the tables is damaged: who needs it is told, and nobody else. */
+/* How many extents are said before one is not. */
+static unsigned walk_extents(void)
+{
+    static struct catalog_span span;
+    struct catalog_op op = {.kind = CATALOG_EXTENT, .span = &span};
+    unsigned seen = 0;
+
+    while (run(&op) == CATALOG_OK) {
+        seen++;
+    }
+    return seen;
+}
+
+/* Which is the last extent stands in one page: when that is bad, the others are said all the same. */
+static void test_extents_but_of_the_last_page(void)
+{
+    enum { EXTENTS = 1000 };
+    unsigned but_the_last = 0;
+
+    begin_disk_of(LOG_BLOCKS, EXTENTS);
+    for (unsigned i = 0; i < EXTENTS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i);
+        REQUIRE(put(i, BLOCK, names, name, 0) == CATALOG_OK);
+    }
+    CHECK_EQ(walk_extents(), EXTENTS);
+    CHECK_EQ(sqlite3_wal_checkpoint_v2(catalog.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL), SQLITE_OK);
+    drop();
+    uint64_t first = volume.super.run[0].start + 2;
+    for (uint64_t block = first; block < first + volume.super.page_count; block++) {
+        disk_at(block)[99] ^= 1;
+        if (mount() == CATALOG_OK) {
+            unsigned seen = walk_extents();
+            but_the_last += seen > EXTENTS / 2 && seen < EXTENTS ? 1 : 0;
+            drop();
+        }
+        disk_at(block)[99] ^= 1;
+    }
+    CHECK_EQ(but_the_last, 2); /* the last page of extents, and of their CRCs */
+}
+
 static void test_one_bad_page(void)
 {
     static uint8_t bytes[BLOCK];
@@ -866,6 +907,7 @@ int main(void)
     test_batch_fails();
     test_seen_in_vain();
     test_taken_back();
+    test_extents_but_of_the_last_page();
     test_one_bad_page();
     disk_free();
     return test_end();

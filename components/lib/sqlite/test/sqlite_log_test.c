@@ -112,12 +112,12 @@ static uint64_t lost_after_half_a_head(uint64_t at, unsigned bytes)
 
 static void test_a_head_that_is_half_there(void)
 {
-    CHECK(HEADER_BYTES % SECTOR_BYTES + 41 * FRAME_HEAD_BYTES ==
-          SECTOR_BYTES * 2 - 8); /* frame 42: a sector ends behind its commit */
+    /* A sector ends behind the words of frame 42 that say what it is. */
+    CHECK(HEADER_BYTES + 41 * FRAME_HEAD_BYTES == 2 * SECTOR_BYTES - 8);
     CHECK_EQ(lost_after_half_a_head(42, 8), 0);
     CHECK_EQ(lost_after_half_a_head(42, 0), 0);
-    CHECK_EQ(lost_after_half_a_head(43, 8),
-             49); /* in one sector: what was behind a commit was written when that was durable */
+    /* Frame 43's head is in one sector: it was a commit, and what stands behind that was written when it was durable. */
+    CHECK_EQ(lost_after_half_a_head(43, 8), 49);
 }
 
 int main(void)

@@ -340,12 +340,18 @@ static uintptr_t depth_of_resolved_imports(uint32_t count)
     return chain_end.frame;
 }
 
+/* But for what a compiler makes of two calls: each link that is a level takes 48 bytes and more. */
+static bool are_near(uintptr_t a, uintptr_t b)
+{
+    return (a > b ? a - b : b - a) < 256;
+}
+
 static void test_a_long_chain_ends_without_a_deep_stack(void)
 {
     CHECK(depth_of_promises(2) != 0);
-    CHECK_EQ(depth_of_promises(20), depth_of_promises(2));
+    CHECK(are_near(depth_of_promises(20), depth_of_promises(2)));
     CHECK(depth_of_resolved_imports(1) != 0);
-    CHECK_EQ(depth_of_resolved_imports(12), depth_of_resolved_imports(1));
+    CHECK(are_near(depth_of_resolved_imports(12), depth_of_resolved_imports(1)));
 }
 
 /* ---- room ---- */
