@@ -156,8 +156,8 @@ enum catalog_op_kind {
     CATALOG_FIND,      /* digest -> object */
     CATALOG_SPAN,      /* object, or id of a file, and block -> *span */
     CATALOG_INFO,      /* -> *info */
-    CATALOG_EXTENT, /* id, object -> id: the first extent behind, *span: start, blocks, crc; object: the last that there is, when that
-                        * one stands behind `object`; size: bytes in use. see catalog_owner.c */
+    CATALOG_EXTENT, /* id, object -> id: the first extent behind, *span: start, blocks, crc; object: the last that there is, if
+                        * that one stands behind `object`; size: bytes in use. see catalog_owner.c */
     CATALOG_OWNER, /* id: of an extent; object, size: (0, 0), or what the last step said -> count: 1 if this object leads there:
                         * run: to which blocks, counted in the extent; node.object, .size, .digest; more */
     CATALOG_PATH, /* object; id, generation: (0, 0), or what the last step said -> count: 1 if it has a name now: path_room,

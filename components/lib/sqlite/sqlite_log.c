@@ -19,8 +19,8 @@
  *  (6) A disk writes its sectors whole, not frames: a cut, or a write that failed, may leave the one part of a frame's head of this
  *      commit and the other of what was there before (3). It would say that it ends a commit, with the sum of a frame that did
  *      not. So a head that a sector's end goes through is believed only if the frame before vouches for it.
- *  (7) SQLite gives the log other salts only where it begins anew while it is open. Behind a header with nothing whole after it (5) it
- *      would go on with the same, and commits of before would stand behind new ones. So that log, too, begins anew at a mount.
+ *  (7) SQLite gives the log other salts only where it begins anew while it is open. Behind a header with nothing whole after it (5)
+ *      it would go on with the same, and commits of before would stand behind new ones. So that log begins anew at a mount, too.
  */
 #include <string.h>
 #include "lib/sqlite/sqlite.h"

@@ -2,8 +2,8 @@
  * volume.c: the superblock: what it may say, format, mount, commit, growth.
  *
  *  (1) The two copies stand in blocks SUPER_A and SUPER_B. A commit writes A, FLUSHes, and writes B, which is durable with the
- *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both. The log begins anew when both are: so
- *      either copy, with the log, is all that was acknowledged, also when the newer one cannot be read.
+ *      next FLUSH of anything: so at every moment one copy is whole, and most of the time both. The log begins anew when both are:
+ *      so either copy, with the log, is all that was acknowledged, also when the newer one cannot be read.
  *  (2) The order of parts on the disk is: superblocks, log, index blocks, runs, data. Each begins where the one before it ends, or
  *      later.
  *  (3) After a reset without a loss of power the disk may hold writes of before in its cache, and gives them out when it is
@@ -162,8 +162,8 @@ status_t volume_super_read(struct disk_io *io, unsigned copy, struct volume_supe
     return s == ST_OK ? super_check(super, io->blocks) : s;
 }
 
-/* A may say more than B, but could not be read: then what A names, which B does not know, would be written over by the next commit. So
- * A is what B is, before anything else is written. */
+/* A may say more than B, but could not be read: then what A names, which B does not know, would be written over by the next commit.
+ * So A is what B is, before anything else is written. */
 static status_t super_repair_a(struct volume *volume) REQUIRES(THREAD)
 {
     status_t s = disk_write(volume->io, SUPER_A, &volume->super);

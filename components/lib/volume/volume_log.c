@@ -7,8 +7,8 @@
  *      part of it is written.
  *  (4) The log begins anew with its first byte, and nothing that stood in it counts from then on. Otherwise each block of its next
  *      round would be read before it is written.
- *  (5) The rest of its first block stays as it is then, until it is written. So of the block that says that the log begins anew only
- *      the first sector differs from what was there: a cut leaves the log of before or the new one, and nothing between.
+ *  (5) The rest of its first block stays as it is then, until it is written. So of the block that says that the log begins anew
+ *      only the first sector differs from what was there: a cut leaves the log of before or the new one, and nothing between.
  */
 #include <string.h>
 #include "core/assert.h"

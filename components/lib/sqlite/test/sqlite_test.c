@@ -385,8 +385,8 @@ static unsigned try_cut(unsigned cut, uint64_t subsets)
     return (unsigned)count + (open > 0 ? 1 : 0);
 }
 
-/* The log was to begin anew, and all that a cut left of that is a block of its header as it was, with nothing behind its first sector.
- * What comes then has salts of its own: else the commits that stand behind it would be taken for ones that follow it. */
+/* The log was to begin anew, and all that a cut left of that is a block of its header as it was, with nothing behind its first
+ * sector. What comes then has salts of its own: else the commits that stand behind it would be taken for ones that follow it. */
 static void test_torn_restart(void)
 {
     char sql[48];
