@@ -102,9 +102,7 @@ void Tree_export::write(const Tree_entry &entry, Piece &piece)
 static std::optional<Failure> caught(const std::function<void()> &work)
 {
     try {
-        work();
-    } catch (const kj::Exception &e) {
-        return failure_of(e);
+        failing(work);
     } catch (const Failure &failure) {
         return failure;
     }

@@ -44,15 +44,21 @@ void require_output();
 /* What an exception of KJ or of the peer means to the user. */
 Failure failure_of(const kj::Exception &e);
 
+/* Runs `work`; what it throws is a Failure. */
+template <typename Work> auto failing(Work work) -> decltype(work())
+{
+    try {
+        return work();
+    } catch (const kj::Exception &e) {
+        throw failure_of(e);
+    }
+}
+
 /* Runs `work`. What is refused goes to `failed`; a broken conversation, which ends everything, is thrown on. */
 template <typename Work, typename Failed> void attempt(Work work, Failed failed)
 {
     try {
-        try {
-            work();
-        } catch (const kj::Exception &e) {
-            throw failure_of(e);
-        }
+        failing(work);
     } catch (const Failure &failure) {
         if (failure.exit != Exit::REFUSED) {
             throw;
@@ -65,11 +71,7 @@ template <typename Work, typename Failed> void attempt(Work work, Failed failed)
 template <typename Work> auto about(const std::string &path, Work work) -> decltype(work())
 {
     try {
-        try {
-            return work();
-        } catch (const kj::Exception &e) {
-            throw failure_of(e);
-        }
+        return failing(work);
     } catch (Failure &failure) {
         failure.path = path;
         throw;

@@ -132,13 +132,11 @@ static uint64_t disk_size(const Args &args)
 
 static std::string choose_disk(const Args &args, BootPackage::Reader package, const std::string &default_path)
 {
-    if (args.has("--disk") && disk_driver_of(package).empty()) {
+    bool driven = !disk_driver_of(package).empty();
+    if (args.has("--disk") && !driven) {
         misuse("--disk is for an image with a disk driver; this one has none (`capos image query` shows what it has)");
     }
-    if (disk_driver_of(package).empty() || args.has("--no-disk")) {
-        return "";
-    }
-    return args.get("--disk", default_path);
+    return driven && !args.has("--no-disk") ? args.get("--disk", default_path) : "";
 }
 
 static void choose_machine(const Args &args, const State &state, BootPackage::Reader package, Launch &launch)

@@ -81,14 +81,13 @@ static const char GET_TEXT[] =
     "goes on where it stopped. FILE defaults to the last part of PATH; `-` is standard output.\n"
     "In a FILE that is a directory, it gets that name too.\n"
     "With -r PATH is a directory, and FILE becomes one with all that is in it; what FILE has besides stays. Files\n"
-    "that are there already with the digest that the node knows are not fetched again. Nothing outside of FILE is "
+    "that are there already with the digest that the node knows are not fetched again. Nothing outside of FILE is\n"
     "written, links in it are not followed.";
 static const char EXPORT_TEXT[] =
-    "All that is in PATH, or in the directory that everything is in, as a plain POSIX tar into FILE, or to standard "
-    "output\n"
-    "for `-`. What it has is the directory at one moment: a snapshot, which is dropped again at the end; or with --at "
-    "the\n"
-    "one that is named. Flat names (`names`), pins and blobs without a name are not in it.\n"
+    "All that is in PATH, or in the directory that everything is in, as a plain POSIX tar into FILE, or to standard\n"
+    "output for `-`. What it has is the directory at one moment: a snapshot, which is dropped again at the end; or "
+    "with\n"
+    "--at the one that is named. Flat names (`names`), pins and blobs without a name are not in it.\n"
     "When anything cannot be read, there is no FILE, and the exit status is 1.";
 static const char IMPORT_TEXT[] =
     "All that is in the tar FILE, or standard input for `-`, into PATH, or the directory that everything is in. It may "
@@ -109,9 +108,8 @@ static const char MV_TEXT[] =
     "directory; -n refuses that. TO is the whole new path: a directory there is not moved into.";
 static const char WATCH_TEXT[] =
     "Prints a path a line, as the node tells of it: names that came, went or changed, and files that their writer has\n"
-    "closed, in PATH and below. It is durable when it is told. Each --timeout, at least each minute, the node is "
-    "asked\n"
-    "whether it is there; when it is not, what changed since is not known: exit status 3. Ctrl-C ends it.";
+    "closed, in PATH and below. It is durable when it is told. Each --timeout, at least each minute, the node is\n"
+    "asked whether it is there; when it is not, what changed since is not known: exit status 3. Ctrl-C ends it.";
 static const char SNAPSHOT_TEXT[] =
     "Keeps all names and files as they are now, under LABEL if one is given, and prints its number, which --at takes.\n"
     "It costs room only as what it shows is changed or removed, until it is dropped.";

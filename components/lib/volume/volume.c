@@ -149,6 +149,13 @@ status_t volume_flush(struct volume *volume)
     return s;
 }
 
+static status_t write_and_flush(struct volume *volume, uint64_t block, const void *bytes) REQUIRES(THREAD)
+{
+    status_t s = disk_write(volume->io, block, bytes);
+
+    return s == ST_OK ? volume_flush(volume) : s;
+}
+
 uint64_t volume_super_block(unsigned copy)
 {
     ASSERT(copy < VOLUME_COPIES);
@@ -160,15 +167,6 @@ status_t volume_super_read(struct disk_io *io, unsigned copy, struct volume_supe
     status_t s = disk_read(io, volume_super_block(copy), 1, super);
 
     return s == ST_OK ? super_check(super, io->blocks) : s;
-}
-
-/* A may say more than B, but could not be read: then what A names, which B does not know, would be written over by the next commit.
- * So A is what B is, before anything else is written. */
-static status_t super_repair_a(struct volume *volume) REQUIRES(THREAD)
-{
-    status_t s = disk_write(volume->io, SUPER_A, &volume->super);
-
-    return s == ST_OK ? volume_flush(volume) : s;
 }
 
 /* The better copy into volume->super. */
@@ -185,8 +183,9 @@ static status_t super_choose(struct volume *volume) REQUIRES(THREAD)
         log_warn("superblock %c: %s; the other one is used", a != ST_OK ? 'A' : 'B', status_name(a != ST_OK ? a : b));
     }
     if (a != ST_OK || (b == ST_OK && other->generation > volume->super.generation)) {
+        /* A may say more, and could not be read: the next commit would write over what only A names. So A is what B is first. */
         volume->super = *other;
-        return super_repair_a(volume);
+        return write_and_flush(volume, SUPER_A, &volume->super);
     }
     /* The next commit writes A: B has to be whole before that, and is by the FLUSH that comes first there. */
     bool same = b == ST_OK && other->generation == volume->super.generation;
@@ -226,10 +225,7 @@ static status_t super_write(struct volume *volume, uint64_t first, uint64_t seco
 
     super->generation++;
     super->crc = super_crc(super);
-    status_t s = disk_write(volume->io, first, super);
-    if (s == ST_OK) {
-        s = volume_flush(volume);
-    }
+    status_t s = write_and_flush(volume, first, super);
     volume->super_loose = true;
     return s == ST_OK ? disk_write(volume->io, second, super) : s;
 }
@@ -304,13 +300,6 @@ status_t volume_blank(struct disk_io *io, void *block, bool *blank)
 
     *blank = s == ST_OK && memcmp(block, VOLUME_BLANK_MARK, sizeof VOLUME_BLANK_MARK - 1) == 0;
     return s;
-}
-
-static status_t write_and_flush(struct volume *volume, uint64_t block, const void *bytes) REQUIRES(THREAD)
-{
-    status_t s = disk_write(volume->io, block, bytes);
-
-    return s == ST_OK ? disk_flush(volume->io) : s;
 }
 
 /* (4): the first FLUSH makes B whole, if there is a volume, whose A may be torn then, and a mark that is there durable. One that
