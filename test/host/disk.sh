@@ -82,7 +82,8 @@ cp volume rotten
 dd if=/dev/urandom of=rotten bs=4096 count=1 conv=notrunc 2>/dev/null
 same rotten expect 1 "$capos" disk check rotten
 out 'the superblock in block 0 is damaged'
-err '1 fault'
+out 'rotten: 1 fault;'
+err '1 fault;'
 same rotten expect 1 "$capos" disk check rotten --json
 [ "$(json 'd["faults"], len(d["fault"])')" = '1 1' ] || fail "wrong JSON"
 same rotten expect 0 "$capos" disk inspect rotten

@@ -141,7 +141,9 @@ err 'asked 6 times'
 
 # at a snapshot
 mock
+mkdir two/below
 expect 0 "$capos" put -r "$node" /t two
+out 'put /t: 2 files and 1 directory,'
 expect 0 "$capos" snapshot "$node"
 expect 0 "$capos" rm "$node" -r t
 rm -rf back

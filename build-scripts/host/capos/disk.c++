@@ -292,7 +292,7 @@ static void print_checked(const std::string &path, const struct disk_checked &ch
         printf("(%s)\n", plain(note).c_str());
     }
     printf("%s: %s; %" PRIu64 " pages of the database and %s of data were compared with their checksums\n",
-           plain(path).c_str(), checked.faults == 0 ? "sound" : (std::to_string(checked.faults) + " faults").c_str(),
+           plain(path).c_str(), checked.faults == 0 ? "sound" : count_text(checked.faults, "fault", "faults").c_str(),
            checked.pages, size_text(bytes_of(checked.blocks)).c_str());
 }
 
@@ -307,8 +307,7 @@ void run_disk_check(const Args &args)
     said.stages.clear();
     print_checked(args.words[0], checked, said);
     if (checked.faults > 0) {
-        refuse("corrupt", args.words[0] + ": " + std::to_string(checked.faults) +
-                              (checked.faults == 1 ? " fault" : " faults") +
+        refuse("corrupt", args.words[0] + ": " + count_text(checked.faults, "fault", "faults") +
                               "; `capos disk export` saves what can be read");
     }
 }

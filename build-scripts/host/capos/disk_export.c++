@@ -214,8 +214,8 @@ static void print_exported(const Args &args, const Export &ex)
     if (ex.json) {
         print_json(out.asReader());
     } else {
-        printf("%s: %.0f files in %.0f directories, %s\n", plain(args.words[1]).c_str(), out.getFiles(),
-               out.getDirectories(), size_text(out.getBytes()).c_str());
+        printf("%s: %s in %s, %s\n", plain(args.words[1]).c_str(), count_text(ex.files, "file", "files").c_str(),
+               count_text(ex.directories, "directory", "directories").c_str(), size_text(out.getBytes()).c_str());
     }
 }
 

@@ -28,6 +28,11 @@ std::string size_text(double bytes)
     return text;
 }
 
+std::string count_text(uint64_t count, const char *one, const char *more)
+{
+    return std::to_string(count) + " " + (count == 1 ? one : more);
+}
+
 Progress::Progress(const std::string &name, uint64_t size, bool wanted, size_t count)
     : what(name), total(size), shown(wanted && isatty(STDERR_FILENO) == 1), files(count),
       start(std::chrono::steady_clock::now())

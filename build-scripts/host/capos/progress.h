@@ -52,4 +52,7 @@ class Progress
 /* "12.3 MiB" */
 std::string size_text(double bytes);
 
+/* "1 file", "2 files" */
+std::string count_text(uint64_t count, const char *one, const char *more);
+
 } // namespace capos

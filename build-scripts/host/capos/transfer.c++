@@ -51,9 +51,10 @@ void report_tree(const Args &args, const char *verb, TreeTransfer::Builder tree)
     FILE *out = std::string(tree.getFile().cStr()) == "-" ? stderr : stdout;
     double rate = tree.getSeconds() > 0 ? tree.getSize() / tree.getSeconds() : 0;
     std::string known = tree.getKnown() == 0 ? "" : ", " + std::to_string(tree.getKnown()) + " of them were there";
-    fprintf(out, "%s %s: %u files and %u directories, %s, %s/s%s\n", verb, plain(tree.getPath().cStr()).c_str(),
-            tree.getFiles(), tree.getDirectories(), size_text(tree.getSize()).c_str(), size_text(rate).c_str(),
-            known.c_str());
+    fprintf(out, "%s %s: %s and %s, %s, %s/s%s\n", verb, plain(tree.getPath().cStr()).c_str(),
+            count_text(tree.getFiles(), "file", "files").c_str(),
+            count_text(tree.getDirectories(), "directory", "directories").c_str(), size_text(tree.getSize()).c_str(),
+            size_text(rate).c_str(), known.c_str());
 }
 
 static const char *sentence_of_end;
