@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # crashes-three.sh: as test/sim/crashes.sh, for every sequence of three operations, few disks of each cut, no write failing. Each job says how far it is.
-# timeout: 3600
+# timeout: 7200
 # cost: serial
 set -eu
 work=$(mktemp -d "${TMPDIR:-/tmp}/capos-deep-XXXXXX")
