@@ -93,12 +93,10 @@ static int run_guarded(const std::vector<std::string> &line)
 {
     bool json = std::find(line.begin(), line.end(), "--json") != line.end();
     try {
-        run(line);
+        failing([&]() { run(line); });
         return static_cast<int>(Exit::DONE);
     } catch (const Failure &failure) {
         return complain(failure, json);
-    } catch (const kj::Exception &e) {
-        return complain(failure_of(e), json);
     } catch (const std::exception &e) {
         return complain({Exit::REFUSED, "failed", e.what()}, json);
     }

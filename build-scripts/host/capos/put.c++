@@ -74,19 +74,17 @@ struct Broken {
 
 static Sent put_connected(Session &session, const std::string &path, Source &source, Progress &progress)
 {
-    Failure failure;
     try {
-        Place place = place_of(session);
-        return put_at(place, path, source, progress);
-    } catch (const kj::Exception &e) {
-        failure = failure_of(e);
-    } catch (const Failure &f) {
-        failure = f;
+        return failing([&]() {
+            Place place = place_of(session);
+            return put_at(place, path, source, progress);
+        });
+    } catch (const Failure &failure) {
+        if (failure.kind != "disconnected" || !source.again) {
+            throw;
+        }
+        throw Broken{failure};
     }
-    if (failure.kind != "disconnected" || !source.again) {
-        throw failure;
-    }
-    throw Broken{failure};
 }
 
 /* Over a new connection. That there is none says less than why the last one broke. */

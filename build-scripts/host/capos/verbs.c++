@@ -85,9 +85,8 @@ static const char GET_TEXT[] =
     "written, links in it are not followed.";
 static const char EXPORT_TEXT[] =
     "All that is in PATH, or in the directory that everything is in, as a plain POSIX tar into FILE, or to standard\n"
-    "output for `-`. What it has is the directory at one moment: a snapshot, which is dropped again at the end; or "
-    "with\n"
-    "--at the one that is named. Flat names (`names`), pins and blobs without a name are not in it.\n"
+    "output for `-`. What it has is the directory at one moment: a snapshot, which is dropped again at the end;\n"
+    "or with --at the one that is named. Flat names (`names`), pins and blobs without a name are not in it.\n"
     "When anything cannot be read, there is no FILE, and the exit status is 1.";
 static const char IMPORT_TEXT[] =
     "All that is in the tar FILE, or standard input for `-`, into PATH, or the directory that everything is in. It may "

@@ -42,8 +42,8 @@ static bool window_open(const struct vat_connection *c)
     return within_share(c) && vat_buffer_due(c, VAT_MEDIUM, 0);
 }
 
-/* More small messages that were made for it are not taken than its share, a quarter of all buffers, divided by connections; and
- * half of all are taken. So who reads slowly leaves to others what may_take asks for, if there are sixteen for each
+/* It has left untaken more small messages than its share, which is a quarter of all buffers divided by the connections, and half
+ * of all buffers are in use. So who reads slowly leaves to others what may_take asks for, if there are sixteen for each
  * connection, and whoever reads goes on. */
 static bool lags(const struct vat_connection *c)
 {

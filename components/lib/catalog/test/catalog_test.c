@@ -792,7 +792,6 @@ static void test_taken_back(void)
     drop();
 }
 
-/* One page of the tables is damaged: who needs it is told, and nobody else. */
 /* How many extents are said before one is not. */
 static unsigned walk_extents(void)
 {
@@ -834,6 +833,7 @@ static void test_extents_but_of_the_last_page(void)
     CHECK_EQ(but_the_last, 2); /* the last page of extents, and of their CRCs */
 }
 
+/* One page of the tables is damaged: who needs it is told, and nobody else. */
 static void test_one_bad_page(void)
 {
     static uint8_t bytes[BLOCK];
